@@ -1,0 +1,170 @@
+"""SQLite: one file, WAL, synchronous=FULL, one process.
+
+WAL lets readers go on while the writer commits; FULL makes a commit wait for the
+disk, so that what is acknowledged survives a power loss (DESIGN L1, L8).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
+
+from fairlead_store.dialect import WRITER
+from fairlead_store.errors import (
+    Corrupt,
+    DatabaseInUse,
+    DiskFull,
+    StoreError,
+    StoreUnavailable,
+)
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long we wait for a lock of another program (a backup, the sqlite3 shell)."""
+
+POOL_SIZE = 8
+"""More connections than reader threads plus the writer's: none ever waits for one."""
+
+_FULL = "'{path}' cannot grow, its disk is full: nothing was stored; it works again when there is room"
+_DAMAGED = "the file '{path}' is not a healthy SQLite database ({reason}): restore it from a backup"
+_LOCKED = (
+    "the database '{path}' is locked by another program ({reason}): nothing was stored"
+)
+_READ_ONLY = "the database '{path}' cannot be written ({reason})"
+
+_SENTENCES: tuple[tuple[int, type[StoreError], str], ...] = (
+    (sqlite3.SQLITE_FULL, DiskFull, _FULL),
+    (sqlite3.SQLITE_CORRUPT, Corrupt, _DAMAGED),
+    (sqlite3.SQLITE_NOTADB, Corrupt, _DAMAGED),
+    (sqlite3.SQLITE_BUSY, StoreUnavailable, _LOCKED),
+    (sqlite3.SQLITE_LOCKED, StoreUnavailable, _LOCKED),
+    (sqlite3.SQLITE_READONLY, StoreUnavailable, _READ_ONLY),
+    (sqlite3.SQLITE_CANTOPEN, StoreUnavailable, _READ_ONLY),
+    (sqlite3.SQLITE_PERM, StoreUnavailable, _READ_ONLY),
+    (sqlite3.SQLITE_IOERR, StoreUnavailable, _READ_ONLY),
+)
+
+
+class SqliteDialect:
+    """One SQLite file, locked for this process while it is open."""
+
+    def __init__(self, url: sa.URL) -> None:
+        if (
+            not url.database
+            or url.database == ":memory:"
+            or url.database.startswith("file:")
+        ):
+            raise StoreUnavailable(
+                f"the URL '{url}' names no file: several threads share a store, and it must survive"
+            )
+        self._url = url.set(database=str(Path(url.database).absolute()))
+        self.path = Path(self._url.database or "")
+        self._lock: int | None = None
+
+    def acquire(self) -> None:
+        """Make the directory, and lock `<file>.lock` until release (or our death)."""
+        directory = self.path.parent
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise StoreUnavailable(
+                f"the data directory '{directory}' is not a directory"
+            ) from None
+        except OSError as error:
+            raise _cannot_write(directory, error) from None
+        if self.path.is_dir():
+            raise StoreUnavailable(
+                f"the database '{self.path}' is a directory, not a file"
+            )
+        self._lock = _lock(self.path.with_name(self.path.name + ".lock"), self.path)
+
+    def release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def engine(self) -> sa.Engine:
+        engine = sa.create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=POOL_SIZE,
+            connect_args={
+                "check_same_thread": False,
+                "timeout": BUSY_TIMEOUT_MS / 1000,
+            },
+        )
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return engine
+
+    def schema_version(self, connection: sa.Connection) -> int | None:
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        if version:
+            return version
+        tables = connection.exec_driver_sql(
+            "SELECT count(*) FROM sqlite_master"
+        ).scalar_one()
+        return 0 if tables else None
+
+    def stamp_schema(self, connection: sa.Connection, version: int) -> None:
+        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+
+    def in_transaction(self, connection: sa.Connection) -> bool:
+        driver = connection.connection.driver_connection
+        return isinstance(driver, sqlite3.Connection) and driver.in_transaction
+
+    def explain(self, error: Exception) -> StoreError | None:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is None:
+            return None
+        for primary, kind, sentence in _SENTENCES:
+            if code & 0xFF == primary:
+                return kind(sentence.format(path=self.path, reason=cause))
+        return None
+
+
+def _cannot_write(directory: Path, error: OSError) -> StoreError:
+    if error.errno == errno.ENOSPC:
+        return DiskFull(_FULL.format(path=directory))
+    reason = error.strerror or type(error).__name__
+    return StoreUnavailable(
+        f"the data directory '{directory}' is not writable ({reason})"
+    )
+
+
+def _lock(lock_path: Path, database: Path) -> int:
+    """Take the lock that the kernel gives back when we die, however we die."""
+    try:
+        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _cannot_write(lock_path.parent, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise DatabaseInUse(
+            f"the database '{database}' is in use by another Fairlead: stop it, or use another data directory"
+        ) from None
+    return descriptor
+
+
+def _on_connect(connection: Any, _record: object) -> None:
+    # pysqlite's own transaction control begins none before a SELECT, so two reads of
+    # one transaction could see different states: we send every BEGIN ourselves.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    is_writer = connection.get_execution_options().get(WRITER, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
