@@ -1,0 +1,1 @@
+"""The subcommands that talk to a server, one module each; `fairlead_server.main` holds their table."""

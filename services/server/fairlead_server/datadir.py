@@ -1,0 +1,111 @@
+"""The data directory of a server: who may use it, and what lies where.
+
+    <data>/permissions.sqlite, <data>/logs.sqlite    the stores
+    <data>/admin.token                               how commands on this machine prove who they are (mode 0600)
+    <data>/lock                                      held by the server that uses the directory, names its process
+
+Light to import: client commands read the admin token through it. Two servers on one directory would both believe that
+they number the streams, so the lock is taken before anything is opened; the kernel drops it with the process, however
+that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from fairlead_server.errors import CommandError
+
+DEFAULT_PATH = Path(".fairlead")
+
+PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
+
+
+class DataDirectory:
+    """The paths in a data directory and its lock; the directory need not be there before `lock`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[str] | None = None
+
+    @property
+    def admin_token(self) -> Path:
+        """Where the token of the user `admin` is kept."""
+        return self.path / "admin.token"
+
+    @property
+    def permissions_url(self) -> str:
+        """The default database of the permissions."""
+        return f"sqlite:///{self.path.absolute() / 'permissions.sqlite'}"
+
+    @property
+    def logs_url(self) -> str:
+        """The default database of the streams."""
+        return f"sqlite:///{self.path.absolute() / 'logs.sqlite'}"
+
+    def read_admin_token(self) -> str | None:
+        """The admin token, or None where no server has made one (or another user of the machine has)."""
+        return read_token(self.admin_token)
+
+    def write_admin_token(self, token: str) -> None:
+        """Keeps the token for the commands on this machine."""
+        write_private(self.admin_token, token + "\n")
+
+    def lock(self) -> None:
+        """Makes the directory and takes it for this process. Raises CommandError when that cannot be."""
+        try:
+            self.path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            # Opened for appending: another server's line must stay readable until the lock is ours.
+            lock = (self.path / "lock").open("a+", encoding="ascii")
+        except OSError as error:
+            raise CommandError(f"cannot write to the data directory {str(self.path)!r}: {error.strerror}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            lock.close()
+            text = f"the data directory {str(self.path)!r} is in use by another server (process {holder})"
+            raise CommandError(text) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+
+    def unlock(self) -> None:
+        """Gives the directory back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def read_token(path: Path) -> str | None:
+    """The token in a file, or None where there is none or it may not be read."""
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except (FileNotFoundError, NotADirectoryError, PermissionError, UnicodeDecodeError):
+        return None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, whole or not at all, even when the power fails."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

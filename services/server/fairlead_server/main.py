@@ -1,0 +1,94 @@
+"""The `fairlead` command: which subcommands there are, and what becomes of their errors.
+
+Only the module of the subcommand that was asked for is imported, by name from the table below: importing all of them
+would cost `fairlead logs` the server's second of imports. That is why this module imports so little, and why help is
+printed without rich (0.1 s).
+
+Rules: a mistake of the user, of the environment or of the server that we talk to is a `CommandError`, printed as one
+line with status 125; wrong options are reported by typer with status 2; anything else is a bug of ours, shown with its
+traceback and a request to report it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+import typer
+
+from fairlead_server import VERSION
+from fairlead_server.errors import EXIT_ERROR, CommandError
+
+
+class Subcommand(NamedTuple):
+    """A row of the table: where the function is, and the line that describes it."""
+
+    target: str
+    summary: str
+
+
+SUBCOMMANDS = {
+    "serve": Subcommand("fairlead_server.serve:serve", "Run the server: WebSocket, page and health on one port."),
+    "demo": Subcommand("fairlead_server.demo:demo", "Try it: a server, two users and three commands with live logs."),
+    "run": Subcommand("fairlead_server.commands.run:run", "Run a command; its output is a live log."),
+    "logs": Subcommand("fairlead_server.commands.logs:logs", "Show a log, or follow it with -f."),
+    "grant": Subcommand("fairlead_server.commands.permissions:grant", "Give a user a level on an object."),
+    "revoke": Subcommand("fairlead_server.commands.permissions:revoke", "Take a level on an object from a user."),
+    "can": Subcommand("fairlead_server.commands.permissions:can", "Say whether a user has a level on an object."),
+    "token": Subcommand("fairlead_server.commands.permissions:token", "Print a new token for a user."),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and ends the process with its status."""
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        application(given)(given, prog_name="fairlead")
+    except CommandError as error:
+        print(f"fairlead: {error}", file=sys.stderr)
+        sys.exit(error.status)
+    except Exception:
+        traceback.print_exc()
+        print("fairlead: this is a bug in Fairlead: please report it with the lines above", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    raise AssertionError("typer ends the process itself")
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The typer application with the one subcommand loaded that `arguments` ask for."""
+    built = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    built.callback()(_options_of_all)
+    for name, subcommand in SUBCOMMANDS.items():
+        function = load(subcommand.target) if arguments[0] == name else _not_loaded
+        # Options end where the command of `fairlead run` begins, so that it keeps its own.
+        settings = {"allow_interspersed_args": False} if name == "run" else None
+        built.command(name, short_help=subcommand.summary, context_settings=settings)(function)
+    return built
+
+
+def load(target: str) -> Callable[..., Any]:
+    """The function that "module:name" means."""
+    module, _, name = target.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fairlead {VERSION}")
+        raise typer.Exit
+
+
+def _options_of_all(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show it.")
+    ] = False,
+) -> None:
+    """Live logs that only those see who may: a WAMP router with permissions and durable streams."""
+
+
+def _not_loaded() -> None:
+    raise AssertionError("a subcommand runs only when it was the first argument")
