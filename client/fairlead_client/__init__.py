@@ -1,0 +1,1 @@
+"""Python helpers over any Autobahn session; this package imports no framework itself."""

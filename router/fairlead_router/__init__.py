@@ -1,0 +1,1 @@
+"""A WAMP router: protocol core without I/O, transports at the edge."""

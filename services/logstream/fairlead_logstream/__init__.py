@@ -1,0 +1,1 @@
+"""Durable, ordered log streams over WAMP."""

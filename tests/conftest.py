@@ -1,0 +1,221 @@
+"""How tests run: on Twisted's asyncio reactor over one uvloop loop, async ones as tasks of that loop.
+
+An `async def` test or fixture needs no mark. Inside, asyncio is at home; a Deferred is awaited with
+`await deferred.asFuture(asyncio.get_running_loop())`. An async test has 30 s, another limit with
+`@pytest.mark.limit_s(120)`. A test also fails when it leaves a task or a socket behind, or when
+something was raised where nobody waits for it: in a callback of the loop, a forgotten task, a Deferred.
+
+Autobahn's two frameworks exclude each other within one process, so `tests/twisted` holds the tests that
+import `autobahn.twisted`: `pytest` leaves them out, `pytest tests/twisted` runs only them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from twisted.internet import asyncioreactor
+
+LOOP: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+asyncioreactor.install(LOOP)  # before anything imports twisted.internet.reactor
+
+import pytest_twisted  # noqa: E402
+import txaio  # noqa: E402
+from twisted.internet.defer import Deferred  # noqa: E402
+
+from support.leaks import LeakCheck  # noqa: E402
+
+LIMIT_S = 30.0
+TWISTED_TESTS = Path(__file__).parent / "twisted"
+
+LEAKS = LeakCheck(LOOP)
+
+
+# ---------------------------------------------------------------- the two calls
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settles Autobahn's framework, so that it does not depend on which test comes first."""
+    config.stash[_IS_TWISTED_CALL] = _is_twisted_call(config)
+    if config.stash[_IS_TWISTED_CALL]:
+        txaio.use_twisted()
+    else:
+        txaio.use_asyncio()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves `tests/twisted` to a call of its own."""
+    if collection_path == TWISTED_TESTS and not config.stash[_IS_TWISTED_CALL]:
+        return True
+    return None
+
+
+def pytest_collection_finish() -> None:
+    """Makes the collections after each test cheap: what is imported by now need not be looked at again."""
+    gc.collect()
+    gc.freeze()
+
+
+_IS_TWISTED_CALL = pytest.StashKey[bool]()
+
+
+def _is_twisted_call(config: pytest.Config) -> bool:
+    paths = [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+    inside = [path == TWISTED_TESTS or TWISTED_TESTS in path.parents for path in paths]
+    if any(inside) and not all(inside):
+        message = "autobahn.twisted and autobahn.asyncio exclude each other: run tests/twisted in a call of its own"
+        raise pytest.UsageError(message)
+    return any(inside)
+
+
+# ---------------------------------------------------------------- async tests and fixtures
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs an async test as a task; returning True keeps pytest-twisted from driving it itself."""
+    limit_s = _limit_s(pyfuncitem)
+    property_test = getattr(pyfuncitem.obj, "hypothesis", None)
+    if property_test is not None and inspect.iscoroutinefunction(property_test.inner_test):
+        property_test.inner_test = _blocking(property_test.inner_test, limit_s)
+        return None
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    _run(pyfuncitem.obj(**arguments), limit_s)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, Any, Any]:
+    """Puts a blocking function in the place of an async fixture's, so that all else is pytest's own."""
+    function: Any = fixturedef.func
+    if request.instance is not None and isinstance(request.instance, type(getattr(function, "__self__", None))):
+        function = function.__func__.__get__(request.instance)
+    if inspect.isasyncgenfunction(function):
+        blocking: Callable[..., Any] = _blocking_generator(function)
+    elif inspect.iscoroutinefunction(function):
+        blocking = _blocking(function, LIMIT_S)
+    else:
+        return (yield)
+    original, fixturedef.func = fixturedef.func, blocking  # type: ignore[misc]
+    try:
+        return (yield)
+    finally:
+        fixturedef.func = original  # type: ignore[misc]
+
+
+class _GeneratorFixture:
+    """An async generator fixture in one task, so that a TaskGroup or a timeout may span its yield."""
+
+    def __init__(self, generator: AsyncGenerator[Any, None]) -> None:
+        self._generator = generator
+        self._started: asyncio.Future[Any] = LOOP.create_future()
+        self._wanted = True
+        self._resume = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def set_up(self) -> object:
+        self._task = LOOP.create_task(self._body())
+        return _run(self._wait_for_start(), LIMIT_S)
+
+    def tear_down(self) -> None:
+        if self._task is None or self._task.done():
+            return
+        self._resume.set()
+        _run(_finish(self._task), LIMIT_S)
+
+    async def _body(self) -> None:
+        values = 0
+        async for value in self._generator:
+            values += 1
+            assert values == 1, "an async fixture yields once"
+            self._started.set_result(value)
+            await self._resume.wait()
+        assert values == 1, "an async fixture yields once"
+
+    async def _wait_for_start(self) -> object:
+        assert self._task is not None
+        await asyncio.wait([self._started, self._task], return_when=asyncio.FIRST_COMPLETED)
+        if not self._started.done():
+            await self._task
+        return self._started.result()
+
+
+async def _finish(task: asyncio.Task[None]) -> None:
+    await task
+
+
+def _blocking(function: Callable[..., Coroutine[Any, Any, Any]], limit_s: float) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def run(*args: object, **kwargs: object) -> object:
+        return _run(function(*args, **kwargs), limit_s)
+
+    return run
+
+
+def _blocking_generator(function: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def run(*args: object, **kwargs: object) -> Iterator[Any]:
+        fixture = _GeneratorFixture(function(*args, **kwargs))
+        yield fixture.set_up()
+        fixture.tear_down()
+
+    return run
+
+
+def _run(coroutine: Coroutine[Any, Any, Any], limit_s: float) -> Any:
+    LEAKS.used_loop = True
+    return pytest_twisted.blockon(Deferred.fromFuture(LOOP.create_task(_limited(coroutine, limit_s))))
+
+
+async def _limited(coroutine: Coroutine[Any, Any, Any], limit_s: float) -> object:
+    try:
+        async with asyncio.timeout(limit_s) as limit:
+            return await coroutine
+    except TimeoutError:
+        if limit.expired():
+            pytest.fail(f"not finished after {limit_s:g} s")
+        raise
+
+
+def _limit_s(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("limit_s")
+    return LIMIT_S if mark is None else float(mark.args[0])
+
+
+# ---------------------------------------------------------------- nothing stays behind
+
+
+@pytest.fixture(scope="session", autouse=True)
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop, after a first turn: its own sockets are open by now, and no test is blamed for them."""
+    _run(asyncio.sleep(0), LIMIT_S)
+    return LOOP
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(running_loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Fails the test that leaves something behind. Set up first and torn down last of the function's fixtures."""
+    LEAKS.begin()
+    yield
+    if LEAKS.used_loop:
+        _run(LEAKS.settle(), LIMIT_S)
+    complaint = LEAKS.complaint()
+    if complaint:
+        pytest.fail(complaint, pytrace=False)
+
+
+@pytest.fixture
+def loop_errors() -> list[str]:
+    """What was raised where nobody waits for it. A test that provokes this looks here, and clears the list."""
+    return LEAKS.errors
