@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CommandError as error:
         print(f"fairlead: {error}", file=sys.stderr)
         sys.exit(error.status)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the edge of the process: shown whole, below
         traceback.print_exc()
         print("fairlead: this is a bug in Fairlead: please report it with the lines above", file=sys.stderr)
         sys.exit(EXIT_ERROR)

@@ -1,0 +1,210 @@
+"""The configuration of a server: one TOML file, checked into Structs, overridden by options of `fairlead serve`.
+
+Every key has a default that is safe, so an empty file and no file serve the same: loopback only, nothing for
+strangers. `deploy/fairlead.toml` shows all keys with comments; a test loads it. An error names the file, the key and
+what is allowed.
+
+Opening the server to other machines needs a file: a slip on a command line must not do it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from fairlead_router.limits import Limits
+from fairlead_server.datadir import DEFAULT_PATH
+from fairlead_server.errors import ConfigError
+
+Level = Literal["read", "write", "manage"]
+OBJECT_COMPONENT = "{object}"
+
+LISTEN_RULE = "must be HOST:PORT with a port from 0 to 65535 (0: any free one), like 127.0.0.1:8080 or [::1]:8080"
+REMOTE_RULE = (
+    "is not a loopback address: who opens the server to other machines says so in a configuration file "
+    "(listen = ... there, given with --config)"
+)
+
+
+class Address(NamedTuple):
+    """Where to listen. `str()` gives it as it stands in a URL."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class LimitsTable(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[limits]`: any of the router's limits by name."""
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[rules]]`: which level on the object each action needs on the URIs of this form; none given, none allowed."""
+
+    uri: str
+    subscribe: Level | None = None
+    publish: Level | None = None
+    call: Level | None = None
+    register: Level | None = None
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that can be set. Names are those in the file."""
+
+    listen: str = "127.0.0.1:8080"
+    data: str = str(DEFAULT_PATH)
+    realm: str = "realm1"
+    open: bool = False
+    public_url: str | None = None
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    limits: LimitsTable = LimitsTable()
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def address(self) -> Address:
+        """`listen`, parsed."""
+        return parse_listen(self.listen, "listen")
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The configured origins and that of the public URL."""
+        own = () if self.public_url is None else (origin_of(self.public_url),)
+        return tuple(dict.fromkeys((*self.origins, *own)))
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The configured hosts and that of the public URL."""
+        own = () if self.public_url is None else (urlsplit(self.public_url).netloc.lower(),)
+        return tuple(dict.fromkeys((*(host.lower() for host in self.hosts), *own)))
+
+
+def load(path: Path | None, *, listen: str | None = None, data: Path | None = None, is_open: bool = False) -> Config:
+    """The configuration of the file (if any) with the options of the command line over it. Raises ConfigError."""
+    config = Config() if path is None else read(path)
+    if listen is not None:
+        wanted = parse_listen(listen, "--listen")
+        if not wanted.is_loopback and config.address.is_loopback:
+            raise ConfigError(f"--listen {listen!r} {REMOTE_RULE}")
+        config = msgspec.structs.replace(config, listen=listen)
+    if data is not None:
+        config = msgspec.structs.replace(config, data=str(data))
+    if is_open:
+        config = msgspec.structs.replace(config, open=True)
+    if config.open and not config.address.is_loopback:
+        text = f"an open server lets everybody do everything, so it listens on loopback only, not on {config.listen!r}"
+        raise ConfigError(f"--open: {text}" if is_open else f"{path}: open: {text}")
+    return config
+
+
+def read(path: Path) -> Config:
+    """The configuration in a file. Raises ConfigError naming the file, the key and what is allowed."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {str(path)!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_describe(str(error), values)}") from None
+    try:
+        _check(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return config
+
+
+def parse_listen(value: str, name: str) -> Address:
+    """HOST:PORT as an Address. Raises ConfigError that begins with `name`."""
+    host, colon, port = value.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
+        raise ConfigError(f"{name}: {value!r} {LISTEN_RULE}")
+    if (":" in host) != is_bracketed or not re.fullmatch(r"[A-Za-z0-9._:%\[\]-]+", host):
+        raise ConfigError(f"{name}: {value!r} {LISTEN_RULE}")
+    return Address(host.strip("[]"), int(port))
+
+
+def origin_of(url: str) -> str:
+    """What a browser sends as Origin from pages of this URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+# ---------------------------------------------------------------- what the types cannot say
+
+
+def _check(config: Config) -> None:
+    parse_listen(config.listen, "listen")
+    if not re.fullmatch(r"[^\s.#]+(\.[^\s.#]+)*", config.realm):
+        raise ConfigError(f"realm: {config.realm!r} must be a WAMP URI: components without space or '#', between dots")
+    if config.public_url is not None:
+        _check_url("public_url", config.public_url)
+    for origin in config.origins:
+        _check_url("origins", origin)
+    for host in config.hosts:
+        if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", host):
+            raise ConfigError(f"hosts: {host!r} must be a host name with or without a port, like fairlead.example.org")
+    for name in LimitsTable.__struct_fields__:
+        if getattr(config.limits, name) <= 0:
+            raise ConfigError(f"limits.{name}: {getattr(config.limits, name)} must be greater than 0")
+    for rule in config.rules:
+        _check_rule(rule)
+
+
+def _check_url(key: str, value: str) -> None:
+    parts = urlsplit(value)
+    try:
+        is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        is_good = False
+    is_good = is_good and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path in ("", "/")
+    if not is_good or parts.query or parts.fragment or parts.username:
+        raise ConfigError(f"{key}: {value!r} must be http:// or https://, a host and nothing behind it")
+
+
+def _check_rule(rule: Rule) -> None:
+    components = rule.uri.split(".")
+    if components.count(OBJECT_COMPONENT) != 1 or not all(re.fullmatch(r"[^\s.#]+", part) for part in components):
+        raise ConfigError(f"rules.uri: {rule.uri!r} must be a WAMP URI with {OBJECT_COMPONENT} as just one component")
+    if components[0] in ("wamp", "fairlead"):
+        raise ConfigError(f"rules.uri: {rule.uri!r} must not be under 'wamp.' or 'fairlead.', whose rules are built in")
+
+
+# ---------------------------------------------------------------- what msgspec says, in the words of the file
+
+TABLES: dict[str, type[msgspec.Struct]] = {"": Config, "limits": LimitsTable, "rules": Rule}
+
+
+def _describe(text: str, values: dict[str, Any]) -> str:
+    """The error of msgspec as "key: what is wrong": it names places as `$.limits` or `$.rules[...].call`."""
+    found = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", text, re.DOTALL)
+    assert found is not None
+    place = re.sub(r"\[[^\]]*\]", "", found["place"] or "")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", found["what"])
+    if unknown is not None:
+        key = f"{place}.{unknown[1]}" if place else unknown[1]
+        return f"unknown key {key!r}; allowed are {', '.join(TABLES[place].__struct_fields__)}"
+    what = found["what"].replace("`", "'")
+    given = values.get(place) if place in values and not isinstance(values[place], (dict, list)) else None
+    return f"{place or 'the file'}: {what}" + (f" ({given!r})" if given is not None else "")
