@@ -79,17 +79,25 @@ def _is_twisted_call(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs an async test as a task; returning True keeps pytest-twisted from driving it itself."""
-    limit_s = _limit_s(pyfuncitem)
-    property_test = getattr(pyfuncitem.obj, "hypothesis", None)
-    if property_test is not None and inspect.iscoroutinefunction(property_test.inner_test):
-        property_test.inner_test = _blocking(property_test.inner_test, limit_s)
-        return None
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Runs every test: an async one as a task, others where no loop is running, so that they may call `asyncio.run`.
+
+    Returning True keeps pytest-twisted out, which would drive coroutines itself and call functions within the reactor.
+    """
+    test = pyfuncitem.obj
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    _run(pyfuncitem.obj(**arguments), limit_s)
+    property_test = getattr(test, "hypothesis", None)
+    function = test if property_test is None else property_test.inner_test
+    if not inspect.iscoroutinefunction(function):
+        _call_outside_loop(test, arguments)
+    elif property_test is None:
+        _run(test(**arguments), _limit_s(pyfuncitem))
+    else:
+        property_test.inner_test = _blocking(function, _limit_s(pyfuncitem))
+        try:
+            test(**arguments)
+        finally:
+            property_test.inner_test = function
     return True
 
 
@@ -186,6 +194,15 @@ async def _limited(coroutine: Coroutine[Any, Any, Any], limit_s: float) -> objec
         if limit.expired():
             pytest.fail(f"not finished after {limit_s:g} s")
         raise
+
+
+def _call_outside_loop(test: Callable[..., object], arguments: dict[str, Any]) -> None:
+    asyncio._set_running_loop(None)  # it is not running, only waiting for the next async test
+    try:
+        result = test(**arguments)
+    finally:
+        asyncio._set_running_loop(LOOP)
+    assert result is None, f"a test returns nothing, this one did: {result!r}"
 
 
 def _limit_s(item: pytest.Item) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 # How long what is being closed may take: a socket is closed some turns of the loop after its transport was.
-SETTLE_S = 2.0
+SETTLE_S = 1.0
 DESCRIPTORS = Path("/proc/self/fd")
 
 

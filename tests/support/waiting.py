@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 
@@ -16,6 +16,10 @@ T = TypeVar("T")
 INTERVAL_S = 0.005
 
 
+@overload
+async def eventually(condition: Callable[[], Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T: ...
+@overload
+async def eventually(condition: Callable[[], T], timeout_s: float = 5.0, what: str = "") -> T: ...
 async def eventually(condition: Callable[[], T | Awaitable[T]], timeout_s: float = 5.0, what: str = "") -> T:
     """Returns the first true value of `condition` (a function, or an async one), else fails after `timeout_s`.
 
