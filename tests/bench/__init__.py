@@ -1,0 +1,1 @@
+"""The benchmark: Fairlead beside other routers, in one run, on one machine. See README.md here."""

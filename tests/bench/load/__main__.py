@@ -1,0 +1,59 @@
+"""`python -m bench.load < job.json`: connects, warms up, measures, drains, prints what was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+
+import msgspec
+import uvloop
+
+from bench import procfs
+from bench.load.dialects import DIALECTS
+from bench.load.tally import Mark, Tally, measurement
+from bench.results import Job, Measurement
+from bench.workloads import WORKLOADS
+
+POLL_S = 0.05
+
+
+async def run(job: Job) -> Measurement:
+    """One measurement, from connecting to the last event."""
+    tally = Tally()
+    drive = WORKLOADS[job.workload].drive(tally)
+    await drive.connect(DIALECTS[job.dialect](job.url, job.payload_bytes))
+    gc.freeze()  # the connections live on: no collection needs to walk them
+    drive.start()
+    await asyncio.sleep(job.warmup_s)
+    tally.latencies_s.clear()
+    start = Mark.now(tally, job.router_pid)
+    await asyncio.sleep(job.measured_s)
+    end = Mark.now(tally, job.router_pid)
+    latencies_s, tally.latencies_s = tally.latencies_s, []
+    rss_bytes = procfs.rss_bytes(job.router_pid)
+    tally.is_sending = False
+    await _drain(tally, job.stall_s)
+    return measurement(tally, start, end, latencies_s, rss_bytes)
+
+
+async def _drain(tally: Tally, stall_s: float) -> None:
+    """Waits until everything expected is there, or until nothing has come for `stall_s`."""
+    loop = asyncio.get_running_loop()
+    seen, seen_at_s = -1, loop.time()
+    while tally.settled < tally.expected and loop.time() - seen_at_s < stall_s:
+        if tally.settled != seen:
+            seen, seen_at_s = tally.settled, loop.time()
+        await asyncio.sleep(POLL_S)
+
+
+def main() -> None:
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(job))))
+    sys.stdout.flush()
+    os._exit(0)  # a thousand connections need no goodbye
+
+
+if __name__ == "__main__":
+    main()
