@@ -1,0 +1,93 @@
+# Everything from a bare checkout: each command sets up what it needs, once, and says so.
+# What is set up is remembered by stamp files, so that the second call is quick.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+RUNTIME := $(VENV)/.installed-runtime
+DEV := $(VENV)/.installed-dev
+NODE_MODULES := web/node_modules/.installed
+PAGE := web/dist/index.html
+PAGE_SOURCES = $(shell find web -name node_modules -prune -o -name dist -prune -o -name tests -prune -o -type f -print)
+
+# Programs of the environment come first: its Node too, never the system's.
+RUN := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+NPM := $(RUN) npm --prefix web --no-update-notifier
+PIP := env PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt bench setup web browser constraints clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL for each user; Ctrl-C ends it
+	@$(VENV)/bin/fairlead demo $(ARGS)
+
+test: $(DEV) $(PAGE) browser ## all tests; some: .venv/bin/pytest tests/unit/router -k prefix
+	$(RUN) pytest $(ARGS)
+	$(RUN) pytest tests/twisted $(ARGS)
+	$(NPM) test
+
+check: $(DEV) $(NODE_MODULES) ## format, lint, types and who may import whom, without changing anything
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(NPM) run check
+
+fmt: $(DEV) $(NODE_MODULES) ## formats everything, and mends what ruff can mend
+	$(VENV)/bin/ruff format
+	$(VENV)/bin/ruff check --fix
+	$(NPM) run format
+
+bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this machine
+	$(RUN) python tests/bench/main.py $(ARGS)
+
+setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, without running anything
+
+web: $(PAGE) ## the page only, into web/dist
+
+browser: $(DEV) ## the Chromium that the browser tests drive: finds one, or installs it where apt and root can
+	@$(VENV)/bin/python tests/support/chromium.py
+
+constraints: $(DEV) ## writes what is installed now into constraints.txt
+	@echo '# What `make` installs, exactly. Made with `make constraints`.' > constraints.txt
+	@$(VENV)/bin/python -m pip freeze --exclude-editable >> constraints.txt
+
+clean: ## removes what was built and what tools left behind; environment and data stay
+	rm -rf web/dist dist build test-results .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './web/node_modules/*' -prune -exec rm -rf {} +
+
+distclean: clean ## back to a bare checkout; only the data in .fairlead stays
+	rm -rf $(VENV) web/node_modules .bench
+
+# ---------------------------------------------------------------- what is set up
+
+# hatchling first, so that the build is pinned too instead of isolated.
+$(RUNTIME): pyproject.toml hatch_build.py constraints.txt
+	@.ci/make-venv "$(PYTHON)" $(VENV)
+	@echo "installing Fairlead and what it runs on into $(VENV)"
+	@$(PIP) hatchling
+	@$(PIP) --no-build-isolation --editable '.[web]'
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	@echo "installing the tools for checks and tests into $(VENV)"
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(NODE_MODULES): web/package.json web/package-lock.json $(RUNTIME)
+	@echo "installing what builds the page into web/node_modules"
+	@$(NPM) ci --loglevel=error
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) $(NODE_MODULES)
+	@echo "building the page into web/dist"
+	@$(NPM) run build
+	@touch $@
