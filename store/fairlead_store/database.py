@@ -41,9 +41,7 @@ class Database:
         self._engine = engine
         self._dialect = dialect
         self._writer = Writer(engine, dialect, name)
-        self._readers = ThreadPoolExecutor(
-            READER_THREADS, thread_name_prefix=f"{name} reader"
-        )
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix=f"{name} reader")
         self._closed: asyncio.Future[None] | None = None
 
     @classmethod
@@ -82,9 +80,7 @@ class Database:
         """Run a reading job in one short transaction: it sees one state throughout."""
         if self._closed is not None:
             raise DatabaseClosed("the database is closed")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._readers, self._read, job
-        )
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
     @property
     def backlog(self) -> int:
@@ -109,9 +105,7 @@ class Database:
                 raise
             raise explained from error
 
-    def _release(
-        self, loop: asyncio.AbstractEventLoop, closed: asyncio.Future[None]
-    ) -> None:
+    def _release(self, loop: asyncio.AbstractEventLoop, closed: asyncio.Future[None]) -> None:
         self._readers.shutdown(wait=True)
         self._engine.dispose()
         self._dialect.release()
@@ -122,21 +116,15 @@ def _dialect(url: str) -> Dialect:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
-        raise StoreUnavailable(
-            f"'{url}' is not a database URL, like sqlite:///data/logs.sqlite"
-        ) from None
+        raise StoreUnavailable(f"'{url}' is not a database URL, like sqlite:///data/logs.sqlite") from None
     make = DIALECTS.get(parsed.get_backend_name())
     if make is None:
         known = ", ".join(sorted(DIALECTS))
-        raise StoreUnavailable(
-            f"no database '{parsed.get_backend_name()}' is known here, only: {known}"
-        )
+        raise StoreUnavailable(f"no database '{parsed.get_backend_name()}' is known here, only: {known}")
     return make(parsed)
 
 
-def _prepare(
-    engine: sa.Engine, dialect: Dialect, metadata: sa.MetaData, version: int
-) -> None:
+def _prepare(engine: sa.Engine, dialect: Dialect, metadata: sa.MetaData, version: int) -> None:
     """Make the tables of an empty database, or refuse one that we do not know."""
     with (
         engine.connect().execution_options(**{WRITER: True}) as connection,

@@ -40,6 +40,10 @@ class Dialect(Protocol):
         """Write the version, in the transaction that made the tables."""
         ...
 
+    def execute_bare(self, connection: sa.Connection, statement: str) -> None:
+        """Send one statement without values or rows, as cheaply as the driver can."""
+        ...
+
     def in_transaction(self, connection: sa.Connection) -> bool:
         """False when the database has rolled back by itself, as SQLite may (disk full)."""
         ...

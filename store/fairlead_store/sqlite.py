@@ -34,9 +34,7 @@ POOL_SIZE = 8
 
 _FULL = "'{path}' cannot grow, its disk is full: nothing was stored; it works again when there is room"
 _DAMAGED = "the file '{path}' is not a healthy SQLite database ({reason}): restore it from a backup"
-_LOCKED = (
-    "the database '{path}' is locked by another program ({reason}): nothing was stored"
-)
+_LOCKED = "the database '{path}' is locked by another program ({reason}): nothing was stored"
 _READ_ONLY = "the database '{path}' cannot be written ({reason})"
 
 _SENTENCES: tuple[tuple[int, type[StoreError], str], ...] = (
@@ -56,14 +54,8 @@ class SqliteDialect:
     """One SQLite file, locked for this process while it is open."""
 
     def __init__(self, url: sa.URL) -> None:
-        if (
-            not url.database
-            or url.database == ":memory:"
-            or url.database.startswith("file:")
-        ):
-            raise StoreUnavailable(
-                f"the URL '{url}' names no file: several threads share a store, and it must survive"
-            )
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise StoreUnavailable(f"the URL '{url}' names no file: several threads share a store, and it must survive")
         self._url = url.set(database=str(Path(url.database).absolute()))
         self.path = Path(self._url.database or "")
         self._lock: int | None = None
@@ -74,15 +66,11 @@ class SqliteDialect:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise StoreUnavailable(
-                f"the data directory '{directory}' is not a directory"
-            ) from None
+            raise StoreUnavailable(f"the data directory '{directory}' is not a directory") from None
         except OSError as error:
             raise _cannot_write(directory, error) from None
         if self.path.is_dir():
-            raise StoreUnavailable(
-                f"the database '{self.path}' is a directory, not a file"
-            )
+            raise StoreUnavailable(f"the database '{self.path}' is a directory, not a file")
         self._lock = _lock(self.path.with_name(self.path.name + ".lock"), self.path)
 
     def release(self) -> None:
@@ -108,17 +96,17 @@ class SqliteDialect:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         if version:
             return version
-        tables = connection.exec_driver_sql(
-            "SELECT count(*) FROM sqlite_master"
-        ).scalar_one()
+        tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
         return 0 if tables else None
 
     def stamp_schema(self, connection: sa.Connection, version: int) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
 
+    def execute_bare(self, connection: sa.Connection, statement: str) -> None:
+        _driver(connection).execute(statement)
+
     def in_transaction(self, connection: sa.Connection) -> bool:
-        driver = connection.connection.driver_connection
-        return isinstance(driver, sqlite3.Connection) and driver.in_transaction
+        return _driver(connection).in_transaction
 
     def explain(self, error: Exception) -> StoreError | None:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
@@ -131,13 +119,17 @@ class SqliteDialect:
         return None
 
 
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
 def _cannot_write(directory: Path, error: OSError) -> StoreError:
     if error.errno == errno.ENOSPC:
         return DiskFull(_FULL.format(path=directory))
     reason = error.strerror or type(error).__name__
-    return StoreUnavailable(
-        f"the data directory '{directory}' is not writable ({reason})"
-    )
+    return StoreUnavailable(f"the data directory '{directory}' is not writable ({reason})")
 
 
 def _lock(lock_path: Path, database: Path) -> int:
