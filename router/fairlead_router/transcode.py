@@ -54,11 +54,7 @@ if TYPE_CHECKING:
 else:
 
     class StrOrBytes(ABC):  # noqa: B024 - str and bytes are registered below
-        """The field type for `decode_typed` that takes a string or a binary string.
-
-        msgspec refuses `str | bytes` ("more than one str-like type"), so this is a class of its own that str and bytes
-        belong to; to a type checker it is `str | bytes`.
-        """
+        """The field type for `decode_typed` that takes text or binary: msgspec refuses `str | bytes` ("str-like")."""
 
     StrOrBytes.register(str)
     StrOrBytes.register(bytes)
@@ -159,78 +155,60 @@ def _read(codec: Codec, data: bytes, root: str) -> Any:
 
 
 def _read_json(data: bytes, root: str) -> Any:
-    """A key that comes twice cannot be seen after decoding (the last one wins), but in what would be written again."""
-    if b"\\u0000" not in data:
-        try:
-            value = _json_shallow(data)
-        except _UNREADABLE:
-            return _read_json_slowly(data, root)
-        if b"{" not in data or _has_one_colon_per_key(data, value) or _json_encode(value) == data:
-            return value
-    return _read_json_slowly(data, root)
-
-
-def _has_one_colon_per_key(data: bytes, value: Any) -> bool:
-    return type(value) is dict and data.count(b":") == len(value)
-
-
-def _read_json_slowly(data: bytes, root: str) -> Any:
-    value = _walk(_readable(_json_any, data, root), _FROM_JSON, root, 1)
-    if b"{" in data and not _has_one_colon_per_key(data, value):
+    try:
+        value = _json_shallow(data)
+        is_inside = b"\\u0000" not in data
+    except _UNREADABLE:
+        value, is_inside = _readable(_json_any, data, root), False
+    walked = value if is_inside else _walk(value, _FROM_JSON, root, 1)
+    if b"{" in data and not _has_distinct_keys(data, value):
         json.loads(data, object_pairs_hook=_refuse_repeated_key)
-    return value
+    return walked
+
+
+def _has_distinct_keys(data: bytes, value: Any) -> bool:
+    """Whether this is certain: one colon for each key, or the bytes that the value would be written as."""
+    return (type(value) is dict and data.count(b":") == len(value)) or _json_encode(value) == data
 
 
 def _refuse_repeated_key(pairs: list[tuple[str, Any]]) -> None:
-    seen = set()
-    for key, _ in pairs:
+    seen: set[str] = set()
+    for key, _ in pairs if len(dict(pairs)) != len(pairs) else ():
         if key in seen:
-            raise OutsideCommonModel(
-                f"{_shown(key)} is a key that comes twice in one map: readers disagree about which one counts"
-            )
+            raise _repeated(_shown(key))
         seen.add(key)
 
 
+def _repeated(key: str) -> OutsideCommonModel:
+    return OutsideCommonModel(f"{key} comes twice in one map: readers disagree about which one counts")
+
+
 def _read_msgpack(data: bytes, root: str) -> Any:
-    """What msgspec would write byte for byte the same has no repeated key (one would be missing)."""
     try:
         value = _msgpack_shallow(data)
+        is_inside = b"\0" not in data or b'"\\u0000' not in _json_encode(value)
     except _UNREADABLE:
-        return _read_msgpack_slowly(data, root)
-    if _msgpack_encode(value) != data or (b"\0" in data and b'"\\u0000' in _json_encode(value)):
-        return _read_msgpack_slowly(data, root)
-    return value
-
-
-def _read_msgpack_slowly(data: bytes, root: str) -> Any:
-    value = _readable(_msgpack_any, data, root)
-    walked = _walk(value, _AS_IT_IS, root, 1)
+        value, is_inside = _readable(_msgpack_any, data, root), False
+    walked = value if is_inside else _walk(value, _AS_IT_IS, root, 1)
     if _msgpack_encode(value) != data and _count_written_keys(data) != _count_keys(value):
-        raise OutsideCommonModel(
-            f"{root} has a map with a key that comes twice: readers disagree about which one counts"
-        )
+        raise _repeated(f"a key in {root}")
     return walked
 
 
 def _read_cbor(data: bytes, root: str) -> Any:
-    """Indefinite lengths pass: Jackson, and so Java's peers, writes them, and each CBOR reader must know them."""
+    """Indefinite lengths pass: Jackson, and so Java's peers, write them, and every CBOR reader must know them."""
     source = io.BytesIO(data)
     value = _readable(_decode_cbor, source, root)
     if source.tell() != len(data):
-        raise OutsideCommonModel(
-            f"{root} is followed by {len(data) - source.tell()} more bytes: one CBOR item is expected"
-        )
+        raise OutsideCommonModel(f"{root} cannot be read: {len(data) - source.tell()} bytes follow the CBOR item")
     return _walk(value, _AS_IT_IS, root, 1)
 
 
 class _NoTags(dict[int, Any]):
     """A refusal for every tag number; cbor2's own table makes integers, dates and even cycles of them."""
 
-    def __getitem__(self, tag: int) -> Callable[[Any, bool], NoReturn]:
-        def refuse(_content: Any, _immutable: bool) -> NoReturn:
-            raise OutsideCommonModel(f"CBOR tag {tag} is of no other serializer")
-
-        return refuse
+    def __getitem__(self, tag: int) -> NoReturn:
+        raise OutsideCommonModel(f"CBOR tag {tag} is of no other serializer")
 
 
 _NO_TAGS = _NoTags()
@@ -260,7 +238,6 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 # ---- the rules, value by value ----
-
 
 _Place = str | tuple[Any, str | int]  # a chain (place above, key), written out only for an error
 
