@@ -1,1 +1,1 @@
-"""Durable, ordered log streams over WAMP."""
+"""Durable, ordered streams of records: one sequence each, followed live from any point."""

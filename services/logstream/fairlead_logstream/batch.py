@@ -1,0 +1,71 @@
+"""A batch: consecutive records of one stream, stored, cached and delivered as a whole.
+
+It is immutable and shared: by the store's cache, by all live subscribers and by all who
+catch up. Its payload is made once; the router makes each serializer's bytes of it once.
+"""
+
+from __future__ import annotations
+
+from fairlead_logstream.records import decode_records, joined, part
+from fairlead_router.payload import Payload
+
+
+class Batch:
+    """Records `first` to `next` (half open) under one publication id; `records` is the canonical array."""
+
+    __slots__ = ("_payload", "count", "epoch", "first", "max_time_us", "min_time_us", "publication", "records")
+
+    def __init__(
+        self, first: int, count: int, times_us: tuple[int, int], epoch: int, publication: int, records: bytes
+    ) -> None:
+        self.first = first
+        self.count = count
+        self.min_time_us, self.max_time_us = times_us
+        self.epoch = epoch
+        self.publication = publication
+        self.records = records
+        self._payload: Payload | None = None
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.first}..{self.next} of epoch {self.epoch}, {len(self.records)} bytes>"
+
+    @property
+    def next(self) -> int:
+        """The number behind the last record."""
+        return self.first + self.count
+
+    @property
+    def payload(self) -> Payload:
+        """The batch dict `{first, records, next, epoch}` as the only argument."""
+        if self._payload is None:
+            head = b'[{"first":%d,"records":' % self.first
+            self._payload = Payload.from_json(
+                b'%b%b,"next":%d,"epoch":%d}]' % (head, self.records, self.next, self.epoch)
+            )
+        return self._payload
+
+    def between(self, start: int, end: int) -> Batch:
+        """The part of this batch in `[start, end)`, which must meet it; itself when it lies inside."""
+        first, last = max(start, self.first), min(end, self.next)
+        if first == self.first and last == self.next:
+            return self
+        records = part(self.records, first - self.first, last - self.first)
+        times_us = (self.min_time_us, self.max_time_us)
+        return Batch(first, last - first, times_us, self.epoch, self.publication, records)
+
+    def first_at(self, time_us: int) -> int | None:
+        """The number of the first record here that is of this time or later."""
+        if self.max_time_us < time_us:
+            return None
+        times = enumerate(record.time_us for record in decode_records(self.records))
+        return next((self.first + index for index, time in times if time >= time_us), None)
+
+
+def merged(batches: list[Batch]) -> Batch:
+    """Contiguous batches as one, under the first one's publication id: for results, which have ids of their own."""
+    if len(batches) == 1:
+        return batches[0]
+    times_us = (min(batch.min_time_us for batch in batches), max(batch.max_time_us for batch in batches))
+    records = joined([batch.records for batch in batches])
+    count = sum(batch.count for batch in batches)
+    return Batch(batches[0].first, count, times_us, batches[0].epoch, batches[0].publication, records)
