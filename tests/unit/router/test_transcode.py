@@ -226,6 +226,23 @@ def test_map_is_refused_if_and_only_if_a_key_comes_twice(
         check(codec, b"", data)
 
 
+MSGPACK_ITEMS = [
+    *("c0", "c2", "01", "e0", "90", "80", "81a161dc000181a162df00000001a163dd00000000"),
+    *("d081", "d18181", "d281818181", "d38181818181818181", "cc81", "cd8181", "ce81818181", "cf8181818181818181"),
+    *("ca81818181", "cb8181818181818181"),
+    *("a0", "bf" + "61" * 31, "d981" + "61" * 0x81, "da0081" + "61" * 0x81, "db00000081" + "61" * 0x81),
+    *("c481" + "81" * 0x81, "c50081" + "81" * 0x81, "c600000081" + "81" * 0x81),
+]
+
+
+@pytest.mark.parametrize("item", MSGPACK_ITEMS)
+def test_keys_are_counted_past_every_kind_of_msgpack_item(item: str) -> None:
+    """An item's 0x81 would count as a map if its length were mistaken; the integer before it prevents the shortcut."""
+    check("msgpack", bytes.fromhex("92" + "cd0001" + item), b"")
+    with pytest.raises(OutsideCommonModel, match="comes twice"):
+        check("msgpack", bytes.fromhex("93" + "cd0001" + item + "82a16101a16102"), b"")
+
+
 # ---- rules that no shared data can show ----
 
 
@@ -272,17 +289,20 @@ def test_deep_nesting_never_ends_in_a_recursion_error(
     with pytest.raises(OutsideCommonModel):
         check(codec, b"", data)
     with pytest.raises(OutsideCommonModel):
-        decode_typed(codec, data, list[int])
+        decode_typed(codec, data, list[Any] if levels > 1000 else list[int])
 
 
 def test_little_stack_left_is_no_recursion_error_either() -> None:
     data = b"[" * NESTING_LIMIT + b"]" * NESTING_LIMIT
+    value = decode("json", data)
 
     def at_depth(frames: int) -> None:
         if frames:
             return at_depth(frames - 1)
         with pytest.raises(OutsideCommonModel, match="nested deeper"):
             check("json", data, b"")
+        with pytest.raises(OutsideCommonModel, match="nested deeper"):
+            encode("json", value)
         return None
 
     at_depth(sys.getrecursionlimit() - len(inspect.stack()) - 60)
@@ -369,6 +389,15 @@ def test_misfit_is_refused_with_its_place(codec: Codec, beside: Any) -> None:
 def test_binary_is_refused_for_a_field_of_text(codec: Codec) -> None:
     with pytest.raises(OutsideCommonModel, match=r"Expected `str`, got `bytes` - at `\$\[0\]`"):
         decode_typed(codec, encode(codec, [b"binary"]), list[str])
+
+
+@pytest.mark.parametrize(
+    ("codec", "data"),
+    [("msgpack", encode("msgpack", ["aGk="])), ("cbor", encode("cbor", ["aGk="])), ("json", b'["aGk=", "\\u0000"]')],
+)
+def test_text_is_not_read_as_base64_for_a_field_of_binary(codec: Codec, data: bytes) -> None:
+    with pytest.raises(OutsideCommonModel, match=r"Expected `bytes`, got `str` - at `\$\[0\]`"):
+        decode_typed(codec, data, list[bytes])
 
 
 @pytest.mark.parametrize("codec", CODECS)
