@@ -28,7 +28,8 @@ class Job(msgspec.Struct, frozen=True):
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """What one load generator process measured on one router. `units` to `load_cpu_s` are of the measured part
-    only; `expected` and `received` are of the whole run, drained to its end."""
+    only; `expected` and `received` are of the whole run, drained to its end.
+    """
 
     units: int
     wall_s: float

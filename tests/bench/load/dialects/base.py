@@ -30,7 +30,8 @@ class Dialect(Protocol):
 
     async def caller(self, procedure: str, on_reply: OnReply, on_close: Callable[[], None]) -> Callable[[], None]:
         """Opens a connection; what comes back makes one call. `on_reply` gets the call's number (from 0) and
-        whether it was answered with a result."""
+        whether it was answered with a result.
+        """
         ...
 
 

@@ -1,0 +1,44 @@
+"""What the numbers were measured on."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+LIBRARIES = ("picows", "aiofastnet", "uvloop", "msgspec", "cbor2")
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where and when, and with which versions under us."""
+
+    date: str
+    processor: str
+    cores: int
+    memory_bytes: int
+    system: str
+    python: str
+    libraries: dict[str, str]
+
+    @classmethod
+    def this(cls) -> Machine:
+        return cls(
+            date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            processor=_processor(),
+            cores=os.cpu_count() or 0,
+            memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+            system=f"{platform.system()} {platform.release()}",
+            python=f"{platform.python_implementation()} {platform.python_version()}",
+            libraries={name: metadata.version(name) for name in LIBRARIES},
+        )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
