@@ -13,7 +13,7 @@ PAGE_SOURCES = $(shell find web -name node_modules -prune -o -name dist -prune -
 
 # Programs of the environment come first: its Node too, never the system's.
 RUN := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-NPM := $(RUN) npm --prefix web --no-update-notifier
+NPM := $(RUN) npm --prefix web --loglevel=error
 PIP := env PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
 
 SHELL := /bin/sh
@@ -32,19 +32,19 @@ demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL f
 test: $(DEV) $(PAGE) browser ## all tests; some: .venv/bin/pytest tests/unit/router -k prefix
 	$(RUN) pytest $(ARGS)
 	$(RUN) pytest tests/twisted $(ARGS)
-	$(NPM) test
+	$(NPM) test --silent
 
 check: $(DEV) $(NODE_MODULES) ## format, lint, types and who may import whom, without changing anything
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(NPM) run check
+	$(NPM) run --silent check
 
 fmt: $(DEV) $(NODE_MODULES) ## formats everything, and mends what ruff can mend
 	$(VENV)/bin/ruff format
 	$(VENV)/bin/ruff check --fix
-	$(NPM) run format
+	$(NPM) run --silent format
 
 bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this machine
 	$(RUN) python tests/bench/main.py $(ARGS)
@@ -84,10 +84,10 @@ $(DEV): $(RUNTIME)
 
 $(NODE_MODULES): web/package.json web/package-lock.json $(RUNTIME)
 	@echo "installing what builds the page into web/node_modules"
-	@$(NPM) ci --loglevel=error
+	@$(NPM) ci
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(NODE_MODULES)
 	@echo "building the page into web/dist"
-	@$(NPM) run build
+	@$(NPM) run --silent build
 	@touch $@
