@@ -1,1 +1,107 @@
-"""A WAMP router: protocol core without I/O, transports at the edge."""
+"""A WAMP router to embed: WebSocket pub/sub and RPC, permissions that hold for live subscriptions.
+
+    router = Router()
+    router.add_realm("realm1")
+    await router.listen("tcp://127.0.0.1:8080")
+
+The protocol core (messages, session tables, broker, dealer, gate, outbox) does no I/O and imports no
+asyncio; `transports` and `loop_host` are the edge.
+"""
+
+from fairlead_router.auth import (
+    AnonymousAuthenticator,
+    Authenticator,
+    ChallengeRequest,
+    HelloRequest,
+    TicketAuthenticator,
+    offers_anonymous,
+)
+from fairlead_router.authorization import ANONYMOUS, Action, AllowAll, Authorizer, Level, Principal
+from fairlead_router.call import PENDING, Call, Caller
+from fairlead_router.errors import (
+    AuthenticationFailed,
+    AuthorizationFailed,
+    Canceled,
+    InvalidArgument,
+    InvalidUri,
+    LimitExceeded,
+    NoMatchingAuthMethod,
+    NoSuchProcedure,
+    NoSuchRealm,
+    NoSuchRegistration,
+    NoSuchSubscription,
+    NotAuthorized,
+    OptionNotAllowed,
+    ProcedureAlreadyExists,
+    ProtocolViolation,
+    RequestError,
+    RouterError,
+    SessionError,
+)
+from fairlead_router.gate import Gate
+from fairlead_router.limits import Limits
+from fairlead_router.member import CallError, CallResult, Member, MemberEvent
+from fairlead_router.messages import SubscribeOptions
+from fairlead_router.payload import Payload
+from fairlead_router.realm import Realm, RealmObserver
+from fairlead_router.revocation import RevocationSignal
+from fairlead_router.router import Router
+from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
+from fairlead_router.transports.http_guard import HttpGuard
+from fairlead_router.transports.listener import Listener
+from fairlead_router.uris import Match, new_id
+
+__all__ = [
+    "ANONYMOUS",
+    "PENDING",
+    "Action",
+    "AllowAll",
+    "AnonymousAuthenticator",
+    "AuthenticationFailed",
+    "Authenticator",
+    "AuthorizationFailed",
+    "Authorizer",
+    "Call",
+    "CallError",
+    "CallResult",
+    "Caller",
+    "Canceled",
+    "ChallengeRequest",
+    "Gate",
+    "HelloRequest",
+    "HttpGuard",
+    "InvalidArgument",
+    "InvalidUri",
+    "Level",
+    "LimitExceeded",
+    "Limits",
+    "Listener",
+    "Match",
+    "Member",
+    "MemberEvent",
+    "NoMatchingAuthMethod",
+    "NoSuchProcedure",
+    "NoSuchRealm",
+    "NoSuchRegistration",
+    "NoSuchSubscription",
+    "NotAuthorized",
+    "OptionNotAllowed",
+    "Payload",
+    "Principal",
+    "ProcedureAlreadyExists",
+    "ProtocolViolation",
+    "Realm",
+    "RealmObserver",
+    "RequestError",
+    "RevocationSignal",
+    "Router",
+    "RouterError",
+    "SessionError",
+    "SourceTopics",
+    "SubscribeOptions",
+    "TicketAuthenticator",
+    "TopicReader",
+    "TopicSource",
+    "new_id",
+    "offers_anonymous",
+]

@@ -1,0 +1,65 @@
+"""Who may do what: the principal, and the protocol by which the realm asks.
+
+The router decides nothing here. An `Authorizer` is asked at each request and again when the
+gate has moved (gate.py); it may answer at once or with an awaitable.
+"""
+
+from collections.abc import Awaitable
+from typing import Literal, Protocol
+
+import msgspec
+
+from fairlead_router.uris import Match
+
+Action = Literal["subscribe", "publish", "call", "register"]
+Level = Literal["read", "write", "manage"]
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who a session is. `authid` is the immutable user id; `authrole` one of anonymous, user, admin, service."""
+
+    authid: str
+    authrole: str
+    authmethod: str = "anonymous"
+    authprovider: str = "static"
+
+
+ANONYMOUS = Principal("anonymous", "anonymous")
+
+
+class Authorizer(Protocol):
+    """Judges requests of a realm. Must be quick or answer with an awaitable: the loop waits for it."""
+
+    def object_of(self, action: Action, uri: str) -> str | None:
+        """Which object a concrete URI is about, None where no rule ties it to one."""
+
+    def authorize(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        """Whether the request may go on.
+
+        `object_id` is what the topic's source or `object_of` said. A pattern (match other than exact) may be
+        allowed as a whole although the principal may not see all that it matches: each event is judged again
+        with its concrete topic and match="exact" before it is delivered.
+        """
+
+    def can(self, principal: Principal, level: Level, object_id: str) -> bool:
+        """Whether the principal has this level on the object: what in-process services ask."""
+
+
+class AllowAll:
+    """The authorizer of a realm that was given none: everybody may do everything but speak for the services."""
+
+    def object_of(self, action: Action, uri: str) -> str | None:
+        """No URI is tied to an object."""
+        return None
+
+    def authorize(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        """Always."""
+        return True
+
+    def can(self, principal: Principal, level: Level, object_id: str) -> bool:
+        """Always."""
+        return True

@@ -1,0 +1,178 @@
+"""An invocation as an in-process endpoint sees it: who calls, with what, and the handle for its results.
+
+An endpoint returns the result, or an awaitable of it, or `PENDING` and uses the handle later. Raising a
+RequestError answers with ERROR. A result is one dict, sent as the only positional argument together
+with empty kwargs (Autobahn with `details=True` loses its session without), or a ready Payload.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+import msgspec
+
+from fairlead_router import transcode
+from fairlead_router.authorization import Level, Principal
+from fairlead_router.dealer import PendingCall
+from fairlead_router.errors import InvalidArgument, NotAuthorized, RequestError
+from fairlead_router.payload import Payload
+from fairlead_router.transcode import OutsideCommonModel
+
+if TYPE_CHECKING:
+    from fairlead_router.session import Session
+
+
+class _Pending:
+    """The type of PENDING."""
+
+
+PENDING = _Pending()
+"""What an endpoint returns when the result comes later through the handle."""
+
+Value = dict[str, Any] | Payload
+
+
+class ArgumentShape(Protocol):
+    """A msgspec Struct that describes arguments: `positional` names the fields that may come by position, in order."""
+
+    positional: ClassVar[tuple[str, ...]]
+
+
+T = TypeVar("T", bound=ArgumentShape)
+
+
+class Caller:
+    """Who calls; known whether or not the caller discloses itself."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    @property
+    def session_id(self) -> int:
+        """The caller's session."""
+        return self._session.id
+
+    @property
+    def principal(self) -> Principal:
+        """The caller's identity."""
+        return self._session.principal
+
+    def can(self, level: Level, object_id: str) -> bool:
+        """Whether the caller has this level on the object now. Services inside the router may everything."""
+        return self._session.is_service or self._session.realm.authorizer.can(self.principal, level, object_id)
+
+
+class Call:
+    """One invocation, and the handle for its results."""
+
+    __slots__ = ("_pending", "caller", "on_end", "payload")
+
+    def __init__(self, pending: PendingCall, payload: Payload) -> None:
+        self._pending = pending
+        self.payload = payload
+        self.caller = Caller(pending.caller)
+        self.on_end: Callable[[str], None] | None = None
+        """Called once with a reason URI when the call ends otherwise than by us: canceled, revoked, or the caller has left."""
+
+    @property
+    def procedure(self) -> str:
+        """The procedure's URI."""
+        return self._pending.procedure
+
+    @property
+    def wants_progress(self) -> bool:
+        """Whether the caller takes progressive results."""
+        return self._pending.wants_progress
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the caller still waits for the result."""
+        return not self._pending.is_over
+
+    # --- arguments ----------------------------------------------------------------------------
+
+    def arguments(self, shape: type[T]) -> T:
+        """The arguments, bound by position and by name to a msgspec Struct; unknown names are ignored.
+
+        Raises InvalidArgument, which names the procedure, the argument and the rule.
+        """
+        try:
+            if self.payload.codec == "json":
+                return transcode.decode_typed("json", self._named_json(shape), shape)
+            return msgspec.convert(self._named_values(shape), shape)
+        except (OutsideCommonModel, msgspec.ValidationError) as error:
+            raise InvalidArgument(f"{self.procedure}: {error}") from error
+
+    def _named_json(self, shape: type[T]) -> bytes:
+        """Positional arguments and kwargs as one JSON object, spliced without decoding the values."""
+        values = msgspec.json.decode(self.payload.args_bytes or b"[]", type=list[msgspec.Raw])
+        named = [b'"%b":%b' % (name.encode(), bytes(value)) for name, value in self._named(shape, values)]
+        keywords = self.payload.kwargs_bytes.strip()
+        if len(keywords) > 2 and keywords[1:-1].strip():
+            named.append(keywords[1:-1])
+        return b"{" + b",".join(named) + b"}"
+
+    def _named_values(self, shape: type[T]) -> dict[str, Any]:
+        named = dict(self.payload.kwargs)
+        named.update(self._named(shape, self.payload.args))
+        return named
+
+    def _named(self, shape: type[T], values: list[Any]) -> list[tuple[str, Any]]:
+        if len(values) > len(shape.positional):
+            raise InvalidArgument(
+                f"{self.procedure}: {len(values)} positional arguments; at most {len(shape.positional)} "
+                f"are taken: {', '.join(shape.positional)}"
+            )
+        return list(zip(shape.positional, values, strict=False))
+
+    # --- rights -------------------------------------------------------------------------------
+
+    def require(self, level: Level, object_id: str) -> None:
+        """Raise NotAuthorized unless the caller has this level on the object now."""
+        if not self.caller.can(level, object_id):
+            principal = self.caller.principal
+            raise NotAuthorized(f"{principal.authid!r} may not {level} {object_id!r}")
+
+    def hold(self, level: Level, object_id: str) -> None:
+        """Require the right for as long as the call lasts: when it goes, queued results are purged and the call ends."""
+        self.require(level, object_id)
+        if not self._pending.caller.is_service:
+            self._pending.tie_to(level, object_id)
+
+    # --- results ------------------------------------------------------------------------------
+
+    def send(self, result: Value, position: int = 0) -> bool:
+        """A progressive result. Returns False when there is no room: it was not queued; `on_writable` is called when there is.
+
+        `position` is any number that `purge` gives back.
+        """
+        return self._pending.caller.realm.rpc.offer_progress(self._pending, as_payload(result), position)
+
+    @property
+    def on_writable(self) -> Callable[[], None] | None:
+        """Called when there is room again after `send` returned False."""
+        return self._pending.on_writable
+
+    @on_writable.setter
+    def on_writable(self, callback: Callable[[], None] | None) -> None:
+        self._pending.on_writable = callback
+
+    def purge(self) -> int | None:
+        """Take back what is queued of this call. Returns the position of the first result taken back, None if none was."""
+        return self._pending.outbox.purge(self._pending)
+
+    def finish(self, result: Value) -> None:
+        """The final result. Nothing is sent if the call is over already."""
+        if self.is_open:
+            self._pending.caller.realm.rpc.result(self._pending, as_payload(result))
+
+    def abort(self, error: RequestError) -> None:
+        """End the call with ERROR; queued results are taken back. Nothing is sent if the call is over already."""
+        if self.is_open:
+            self._pending.caller.realm.rpc.fail(self._pending, error)
+
+
+def as_payload(value: Value) -> Payload:
+    """A dict as the only positional argument, with empty kwargs."""
+    return value if isinstance(value, Payload) else Payload.from_values([value], {})

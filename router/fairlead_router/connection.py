@@ -1,0 +1,322 @@
+"""A Connection: one wire peer's protocol state, from the first byte of WAMP to the last. No I/O.
+
+| state          | what may come                    | what it leads to                                |
+|----------------|----------------------------------|-------------------------------------------------|
+| opening        | HELLO, ABORT                     | open, authenticating, or closing (ABORT)        |
+| authenticating | AUTHENTICATE, ABORT              | open or closing (ABORT)                         |
+| judging        | ABORT                            | open or closing (ABORT): the proof is looked at |
+| open           | every request, GOODBYE           | opening (GOODBYE answered), closing (ABORT)     |
+| ending         | GOODBYE; all else is ignored     | closing: we sent GOODBYE first                  |
+| closing        | nothing is read any more         | the transport closes once all is written        |
+
+Whatever else arrives is a protocol violation: ABORT, and the transport closes. A SessionError raised
+anywhere below becomes ABORT here, and only here.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from fairlead_router.auth import ChallengeRequest, HelloRequest
+from fairlead_router.authorization import Principal
+from fairlead_router.errors import AuthenticationFailed, NoSuchRealm, ProtocolViolation, SessionError
+from fairlead_router.host import Host, Timer
+from fairlead_router.limits import Limits
+from fairlead_router.messages import (
+    Abort,
+    Authenticate,
+    Challenge,
+    Goodbye,
+    Hello,
+    Message,
+    ReceivedAbort,
+    ReceivedGoodbye,
+    Roles,
+    Welcome,
+)
+from fairlead_router.outbox import Wire
+from fairlead_router.payload import NO_PAYLOAD
+from fairlead_router.realm import Realm
+from fairlead_router.serializers import Serializer
+from fairlead_router.session import SERVICE_ROLE, Features, Session
+
+GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
+TRANSPORT_LOST = "wamp.close.transport_lost"
+HELLO_TIMEOUT = "fairlead.close.hello_timeout"
+
+ROUTER_ROLES: dict[str, Any] = {
+    "broker": {
+        "features": {
+            "publisher_exclusion": True,
+            "publisher_identification": True,
+            "subscriber_blackwhite_listing": True,
+            "pattern_based_subscription": True,
+            "subscription_revocation": True,
+        }
+    },
+    "dealer": {
+        "features": {
+            "caller_identification": True,
+            "progressive_call_results": True,
+            "call_canceling": True,
+            "registration_revocation": True,
+        }
+    },
+}
+"""What WELCOME announces: exactly what works."""
+
+
+class ByteTransport(Protocol):
+    """What a connection needs of the network below it."""
+
+    def write(self, frames: list[Any]) -> None:
+        """Hand ready frames to the network."""
+
+    def close(self, error: SessionError | None) -> None:
+        """Close in order after what is written; the error decides the close code."""
+
+    def abort(self) -> None:
+        """Reset the connection."""
+
+
+class Gatekeeper(Protocol):
+    """The router, as a connection sees it."""
+
+    @property
+    def host(self) -> Host:
+        """The loop."""
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds."""
+
+    @property
+    def agent(self) -> str:
+        """What WELCOME says of the router."""
+
+    def realm(self, name: str) -> Realm | None:
+        """A realm by its name."""
+
+
+class State(Enum):
+    """Where the conversation is."""
+
+    OPENING = auto()
+    AUTHENTICATING = auto()
+    JUDGING = auto()
+    OPEN = auto()
+    ENDING = auto()
+    CLOSING = auto()
+
+
+class Connection:
+    """One wire peer. The transport calls `receive`, `pause`, `resume` and `lost`."""
+
+    def __init__(self, router: Gatekeeper, serializer: Serializer, wire: Wire, transport: ByteTransport) -> None:
+        self.wire = wire
+        self._router = router
+        self._serializer = serializer
+        self._transport = transport
+        self._state = State.OPENING
+        self._session: Session | None = None
+        self._realm: Realm | None = None
+        self._hello: Hello | None = None
+        self._challenge: ChallengeRequest | None = None
+        self._is_paused = False
+        self._error: SessionError | None = None
+        self._timer: Timer | None = router.host.call_later(router.limits.hello_timeout_s, self._hello_timed_out)
+
+    # --- called by the transport --------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """One whole message."""
+        if self._state is State.CLOSING:
+            return
+        try:
+            message = self._serializer.decode(data)
+            if self._state is State.OPEN and self._session is not None and type(message) is not ReceivedGoodbye:
+                self._session.realm.requests.handle(self._session, message)
+            else:
+                self._advance(message)
+        except SessionError as error:
+            self.fail(error)
+
+    def fail(self, error: SessionError) -> None:
+        """ABORT with this error, then close."""
+        if self._state is State.CLOSING:
+            return
+        self._error = error
+        abort = Abort({"message": error.text}, error.uri)
+        if self._session is not None:
+            self._session.realm.close_session(self._session, error.uri)
+            self._session.outbox.purge_all_owned()
+            self._session.send(abort)
+        else:
+            self._write_now(abort)
+        self._close_soon()
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        self._is_paused = True
+        if self._session is not None:
+            self._session.outbox.pause()
+
+    def resume(self) -> None:
+        """The transport's buffer has drained."""
+        self._is_paused = False
+        if self._session is not None:
+            self._session.outbox.resume()
+        if self._state is State.CLOSING:
+            self._router.host.call_soon(self._close_when_written)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._state = State.CLOSING
+        self._cancel_timer()
+        if self._session is not None:
+            self._session.realm.close_session(self._session, TRANSPORT_LOST)
+
+    # --- called by the session (Transport) ----------------------------------------------------
+
+    def write(self, frames: list[Any]) -> None:
+        """Frames from the outbox."""
+        self._transport.write(frames)
+
+    def session_ended(self, reason: str, text: str) -> None:
+        """The realm queued GOODBYE: the peer has a while to answer, then the connection is reset."""
+        self._state = State.ENDING
+        self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
+
+    # --- the state machine --------------------------------------------------------------------
+
+    def _advance(self, message: Any) -> None:
+        if self._state is State.ENDING:
+            if isinstance(message, ReceivedGoodbye):
+                self._close_soon()
+            return
+        handler = _TRANSITIONS.get((self._state, type(message)))
+        if handler is None:
+            name = type(message).__name__.removeprefix("Received").removesuffix("Message").upper()
+            raise ProtocolViolation(f"{name} is not allowed while the session is {self._state.name.lower()}")
+        handler(self, message)
+
+    def _on_hello(self, message: Hello) -> None:
+        realm = self._router.realm(message.realm)
+        if realm is None:
+            raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
+        if message.details.roles == Roles():
+            raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
+        self._realm, self._hello = realm, message
+        details = message.details
+        answer = realm.authenticator.authenticate(
+            HelloRequest(message.realm, details.authid, tuple(details.authmethods), details.authextra, details.agent)
+        )
+        if isinstance(answer, Principal):
+            self._open(answer)
+        else:
+            self._challenge = answer
+            self._state = State.AUTHENTICATING
+            self._write_now(Challenge(answer.authmethod, answer.extra))
+
+    def _on_authenticate(self, message: Authenticate) -> None:
+        assert self._challenge is not None
+        answer = self._challenge.verify(message.signature)
+        if isinstance(answer, Principal):
+            self._open(answer)
+        else:
+            self._state = State.JUDGING
+            self._router.host.wait_for(answer, self._judged)
+
+    def _judged(self, answer: Any) -> None:
+        if self._state is not State.JUDGING:
+            return
+        if isinstance(answer, Principal):
+            self._open(answer)
+        elif isinstance(answer, SessionError):
+            self.fail(answer)
+        else:
+            self.fail(AuthenticationFailed("the authenticator failed"))
+
+    def _open(self, principal: Principal) -> None:
+        assert self._realm is not None
+        assert self._hello is not None
+        if principal.authrole == SERVICE_ROLE:
+            raise AuthenticationFailed(f"authrole {SERVICE_ROLE!r} is for services inside the router")
+        self._cancel_timer()
+        self._state = State.OPEN
+        session = self._realm.open_session(principal, self, Features(self._hello.details.roles))
+        self._session = session
+        if self._is_paused:
+            session.outbox.pause()
+        session.send(Welcome(session.id, self._welcome_details(self._realm, principal)))
+
+    def _welcome_details(self, realm: Realm, principal: Principal) -> dict[str, Any]:
+        return {
+            "realm": realm.name,
+            "authid": principal.authid,
+            "authrole": principal.authrole,
+            "authmethod": principal.authmethod,
+            "authprovider": principal.authprovider,
+            "roles": ROUTER_ROLES,
+            "agent": self._router.agent,
+            "_fairlead": {
+                "max_message": self._router.limits.message_bytes,
+                "revocation": realm.revocation_signal.value,
+            },
+        }
+
+    def _on_goodbye(self, message: ReceivedGoodbye) -> None:
+        """The peer leaves; the transport stays open for another HELLO for as long as one may take."""
+        assert self._session is not None
+        self._session.realm.close_session(self._session, message.reason)
+        self._session.outbox.purge_all_owned()
+        self._session.send(Goodbye({}, GOODBYE_AND_OUT))
+        self._state = State.OPENING
+        self._restart_timer(self._router.limits.hello_timeout_s, self._close_soon)
+
+    def _on_abort(self, message: ReceivedAbort) -> None:
+        self._close_soon()
+
+    # --- closing ------------------------------------------------------------------------------
+
+    def _hello_timed_out(self) -> None:
+        self.fail(HelloTimeout(f"no session within {self._router.limits.hello_timeout_s:g} s"))
+
+    def _close_soon(self) -> None:
+        """After the flush of this turn, or when a paused transport takes the rest; at last by a reset."""
+        self._state = State.CLOSING
+        self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
+        self._router.host.call_soon(self._close_when_written)
+
+    def _close_when_written(self) -> None:
+        if self._session is None or self._session.outbox.is_empty:
+            self._transport.close(self._error)
+
+    def _write_now(self, message: Message) -> None:
+        """Before there is a session there is no outbox, and never more than one short message at a time."""
+        self._transport.write([self.wire.frame(message, NO_PAYLOAD)])
+
+    def _restart_timer(self, delay_s: float, callback: Callable[[], None]) -> None:
+        self._cancel_timer()
+        self._timer = self._router.host.call_later(delay_s, callback)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class HelloTimeout(SessionError):
+    """The peer connected and then did not open a session in time."""
+
+    uri = HELLO_TIMEOUT
+
+
+_TRANSITIONS: dict[tuple[State, type], Callable[[Connection, Any], None]] = {
+    (State.OPENING, Hello): Connection._on_hello,
+    (State.OPENING, ReceivedAbort): Connection._on_abort,
+    (State.AUTHENTICATING, Authenticate): Connection._on_authenticate,
+    (State.AUTHENTICATING, ReceivedAbort): Connection._on_abort,
+    (State.JUDGING, ReceivedAbort): Connection._on_abort,
+    (State.OPEN, ReceivedGoodbye): Connection._on_goodbye,
+}

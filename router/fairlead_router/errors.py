@@ -1,0 +1,120 @@
+"""What can go wrong, decided by what the peer is told.
+
+    RouterError
+        RequestError        the request fails: ERROR, the session goes on
+        SessionError        the session ends: ABORT
+
+A class is named after the last part of its error URI, so that log, wire and code say the
+same word. Raise where the fact is known; the session turns it into a message in one place.
+"""
+
+from typing import Any, ClassVar
+
+
+class RouterError(Exception):
+    """The root: carries the error URI and a sentence that names the value and the rule."""
+
+    uri: ClassVar[str] = "wamp.error.runtime_error"
+
+    def __init__(self, text: str, **details: Any) -> None:
+        super().__init__(text)
+        self.text = text
+        self.details = details
+
+
+class RequestError(RouterError):
+    """One request fails. On the wire: ERROR with `[text]` as args and the details as kwargs."""
+
+
+class InvalidUri(RequestError):
+    """A URI or pattern breaks the grammar (spec: Basic Profile, URIs)."""
+
+    uri = "wamp.error.invalid_uri"
+
+
+class InvalidArgument(RequestError):
+    """A payload or an argument has a value that the receiver cannot take."""
+
+    uri = "wamp.error.invalid_argument"
+
+
+class NotAuthorized(RequestError):
+    """The principal lacks the right; also what ends a call whose right is revoked."""
+
+    uri = "wamp.error.not_authorized"
+
+
+class AuthorizationFailed(RequestError):
+    """The authorizer itself failed, so nothing is allowed."""
+
+    uri = "wamp.error.authorization_failed"
+
+
+class OptionNotAllowed(RequestError):
+    """An option asks for something that this router does not do, or not for this URI."""
+
+    uri = "wamp.error.option_not_allowed"
+
+
+class NoSuchProcedure(RequestError):
+    """Nobody has registered the procedure."""
+
+    uri = "wamp.error.no_such_procedure"
+
+
+class ProcedureAlreadyExists(RequestError):
+    """The procedure has a callee already."""
+
+    uri = "wamp.error.procedure_already_exists"
+
+
+class NoSuchRegistration(RequestError):
+    """UNREGISTER names a registration that the session does not hold."""
+
+    uri = "wamp.error.no_such_registration"
+
+
+class NoSuchSubscription(RequestError):
+    """UNSUBSCRIBE names a subscription that the session does not hold."""
+
+    uri = "wamp.error.no_such_subscription"
+
+
+class Canceled(RequestError):
+    """The call ended before its result: canceled by the caller, or its callee has gone."""
+
+    uri = "wamp.error.canceled"
+
+
+class LimitExceeded(RequestError):
+    """A named limit of the router is reached (limits.py); the text names it."""
+
+    uri = "fairlead.error.limit_exceeded"
+
+
+class SessionError(RouterError):
+    """The session ends. On the wire: ABORT with the text as `message`."""
+
+
+class ProtocolViolation(SessionError):
+    """The peer sent what the protocol does not allow here (spec: Basic Profile, Protocol Violations)."""
+
+    uri = "wamp.error.protocol_violation"
+
+
+class NoSuchRealm(SessionError):
+    """HELLO names a realm that the router does not have."""
+
+    uri = "wamp.error.no_such_realm"
+
+
+class AuthenticationFailed(SessionError):
+    """The peer's proof of identity is wrong."""
+
+    uri = "wamp.error.authentication_failed"
+
+
+class NoMatchingAuthMethod(SessionError):
+    """HELLO offers no authentication method that the realm takes."""
+
+    uri = "wamp.error.no_matching_auth_method"

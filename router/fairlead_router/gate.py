@@ -1,0 +1,190 @@
+"""The delivery gate: nothing that rests on a right is handed over after the right has gone (G1 to G12).
+
+Each principal and each object that something live rests on has a *cell* with a revision. A *hold* is
+something live (a subscription's membership, a call in progress) with the revisions at which it was last
+judged. A revoking change bumps the cells that it touches, and in the same turn every hold on them is
+judged again through the authorizer: who lost the right has its queued items purged and is told. Grants
+bump nothing.
+
+Delivery is correct without that sweep: it compares the revisions and judges again where they differ.
+`moves` counts all bumps, so that a fan-out with no bump since the last one compares a single integer.
+
+Revisions are drawn from `moves`, which only grows: two revisions may be added, and the sum is the same
+only if both are; a cell that was dropped and made anew never repeats an old revision.
+
+A judgement may be asynchronous. Until it is known the session's outbox is blocked: events queue in
+order, and are purged if the answer is no.
+"""
+
+from collections.abc import Awaitable, Iterable
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+from fairlead_router.host import Host
+from fairlead_router.outbox import Outbox
+
+REVOKED = "fairlead.revoked.permission"
+"""Why a subscription ended: a right was taken away. A URI, because clients check it against the URI grammar."""
+
+
+class Cell:
+    """A principal or an object, as far as something live rests on it."""
+
+    __slots__ = ("__weakref__", "holds", "name", "revision")
+
+    def __init__(self, name: str, revision: int) -> None:
+        self.name = name
+        self.revision = revision
+        self.holds: dict[Hold, None] = {}
+
+
+class Hold:
+    """Something live that rests on a right. Subclasses say how it is judged and how it ends."""
+
+    __slots__ = ("is_ended", "object_cell", "outbox", "principal_cell", "seen")
+
+    def __init__(self, principal_cell: Cell, object_cell: Cell, outbox: Outbox) -> None:
+        self.principal_cell = principal_cell
+        self.object_cell = object_cell
+        self.outbox = outbox
+        self.seen = principal_cell.revision + object_cell.revision
+        self.is_ended = False
+
+    def rest_on(self, object_cell: Cell) -> None:
+        """The hold, just judged and not admitted, rests on another object."""
+        self.object_cell = object_cell
+        self.seen = self.principal_cell.revision + object_cell.revision
+        self.is_ended = False
+
+    def judge(self) -> bool | Awaitable[bool]:
+        """Ask the authorizer again."""
+        raise NotImplementedError
+
+    def purge_lost(self, object_id: str | None) -> None:
+        """The hold itself stands; take back queued items about objects that may no longer be seen. Only patterns have any."""
+
+    def revoke(self, reason: str) -> None:
+        """The right has gone: take back what is queued, end, and tell the peer once. The gate has released the hold."""
+        raise NotImplementedError
+
+
+class Gate:
+    """The cells of one realm and the holds on them."""
+
+    def __init__(self, host: Host) -> None:
+        self.moves = 1
+        self._host = host
+        self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
+        self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
+        self._patterns: dict[Hold, None] = {}
+        self._no_object = Cell("", 0)
+
+    # --- cells --------------------------------------------------------------------------------
+
+    def principal_cell(self, authid: str) -> Cell:
+        """The cell of a principal. A session keeps it for as long as it lives."""
+        return self._cell(self._principals, authid)
+
+    def object_cell(self, object_id: str | None) -> Cell:
+        """The cell of an object; holds about no object share one."""
+        return self._no_object if object_id is None else self._cell(self._objects, object_id)
+
+    def connected(self) -> list[str]:
+        """The authids that hold a session now."""
+        return list(self._principals.keys())
+
+    def objects_in_use(self) -> list[str]:
+        """The objects that something live rests on."""
+        return list(self._objects.keys())
+
+    def _cell(self, cells: "WeakValueDictionary[str, Cell]", name: str) -> Cell:
+        cell = cells.get(name)
+        if cell is None:
+            cell = cells[name] = Cell(name, self.moves)
+        return cell
+
+    # --- holds --------------------------------------------------------------------------------
+
+    def admit(self, hold: Hold, is_pattern: bool = False) -> None:
+        """The hold was judged in this turn and is live from now on."""
+        hold.principal_cell.holds[hold] = None
+        hold.object_cell.holds[hold] = None
+        if is_pattern:
+            self._patterns[hold] = None
+
+    def release(self, hold: Hold) -> None:
+        """The hold has ended."""
+        hold.is_ended = True
+        hold.principal_cell.holds.pop(hold, None)
+        hold.object_cell.holds.pop(hold, None)
+        self._patterns.pop(hold, None)
+
+    def is_open(self, hold: Hold) -> bool:
+        """Whether something may be delivered on this hold now; judges again, and ends the hold, where a cell has moved."""
+        if hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
+            self._judge(hold, REVOKED)
+        return not hold.is_ended
+
+    # --- revocation ---------------------------------------------------------------------------
+
+    def revoke(self, principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = REVOKED) -> None:
+        """These principals or objects lost something: bump their cells and judge what rests on them, in this turn.
+
+        Call it when the authorizer already says no, and before the change is acknowledged.
+        """
+        touched: dict[Hold, None] = {}
+        moved_objects = []
+        for cell in self._bumped(self._principals, principals):
+            touched |= cell.holds
+        for cell in self._bumped(self._objects, objects):
+            touched |= cell.holds
+            moved_objects.append(cell.name)
+        self._sweep(touched, reason)
+        for object_id in moved_objects:
+            for hold in list(self._patterns):
+                hold.purge_lost(object_id)
+
+    def revoke_all(self, reason: str = REVOKED) -> None:
+        """It is not known who lost what: judge everything again."""
+        self.revoke(self.connected(), self.objects_in_use(), reason)
+
+    def _bumped(self, cells: "WeakValueDictionary[str, Cell]", names: Iterable[str]) -> list[Cell]:
+        self.moves += 1
+        found = [cell for cell in map(cells.get, names) if cell is not None]
+        for cell in found:
+            cell.revision = self.moves
+        return found
+
+    def _sweep(self, holds: Iterable[Hold], reason: str) -> None:
+        for hold in list(holds):
+            if not hold.is_ended:
+                self._judge(hold, reason)
+            if not hold.is_ended:
+                hold.purge_lost(None)
+
+    def _judge(self, hold: Hold, reason: str) -> None:
+        revision = hold.principal_cell.revision + hold.object_cell.revision
+        verdict = hold.judge()
+        if isinstance(verdict, bool):
+            self._settle(hold, reason, revision, verdict)
+            return
+        hold.seen = revision
+        hold.outbox.block()
+        self._host.wait_for(verdict, partial(self._settle_blocked, hold, reason, revision))
+
+    def _settle_blocked(self, hold: Hold, reason: str, revision: int, verdict: Any) -> None:
+        """An asynchronous answer. If a cell moved meanwhile the answer is stale and the question is asked again."""
+        if not hold.is_ended:
+            if verdict is True and revision != hold.principal_cell.revision + hold.object_cell.revision:
+                self._judge(hold, reason)
+            else:
+                self._settle(hold, reason, revision, verdict is True)
+        hold.outbox.unblock()
+
+    def _settle(self, hold: Hold, reason: str, revision: int, is_allowed: bool) -> None:
+        if is_allowed:
+            hold.seen = revision
+        else:
+            self.release(hold)
+            hold.revoke(reason)

@@ -1,0 +1,28 @@
+"""What the protocol core needs from the program around it: a turn of the loop, a timer, an awaited answer.
+
+The core imports no asyncio and reads no clock; `loop_host.py` gives it these on an event loop, a test
+gives it a hand-driven one.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+
+class Timer(Protocol):
+    """A pending `call_later`."""
+
+    def cancel(self) -> None:
+        """Forget it; harmless when it has run."""
+
+
+class Host(Protocol):
+    """The event loop as the core sees it."""
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Run the callback in the next turn of the loop."""
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Run the callback after so many seconds."""
+
+    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+        """Run the callback with the awaited result, or with the exception object that the await raised."""

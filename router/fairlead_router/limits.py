@@ -1,0 +1,55 @@
+"""Every bound of the router, each with its reason. A program may pass its own `Limits`."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes are bytes, times are seconds. The defaults suit browsers and services on one machine."""
+
+    message_bytes: int = 1 << 20
+    """Largest incoming WAMP message, told in WELCOME. NATS and many WebSocket servers have 1 MiB as well."""
+
+    write_bytes: int = 64 << 10
+    """One write to a transport: what a revocation cannot take back any more (G3)."""
+
+    transport_bytes: int = 64 << 10
+    """What a transport may buffer before it pauses us; the second part of the residue of G3."""
+
+    unsent_bytes: int = 16 << 10
+    """TCP_NOTSENT_LOWAT: the kernel takes no more while this much is unsent. Without it 3.8 MB sat in a stalled reader's socket."""
+
+    catch_up_bytes: int = 256 << 10
+    """Queued for one session by topic sources and progressive calls together; control messages wait behind at most this."""
+
+    outbox_bytes: int = 4 << 20
+    """Queued for one session in all, judged after an attempt to write. Four of the largest messages; beyond it the consumer is too slow (R2)."""
+
+    close_timeout_s: float = 5.0
+    """How long a GOODBYE may wait to be written and answered before the connection is reset."""
+
+    hello_timeout_s: float = 10.0
+    """From the TCP connection to WELCOME, so that idle strangers hold nothing. nexus and Centrifugo allow 5 to 25 s."""
+
+    ping_interval_s: float = 30.0
+    """A silent WebSocket peer is pinged this often: below the 60 s after which common proxies drop idle connections."""
+
+    ping_timeout_s: float = 120.0
+    """A peer that has been silent for so long after a ping has gone. A reader that merely stops for a minute is kept."""
+
+    http_head_bytes: int = 16 << 10
+    """The head of an HTTP request before it is known where it goes; what picows and most servers allow."""
+
+    uri_length: int = 1024
+    """Characters of a URI: long enough for any sane name, short enough to log."""
+
+    subscriptions_per_session: int = 10_000
+    """Memory of one session. A page with one subscription an object stays far below."""
+
+    registrations_per_session: int = 10_000
+    """Memory of one session; services register tens."""
+
+    calls_per_session: int = 10_000
+    """Calls in flight of one caller; a caller with more is flooding."""
+
+    waiting_requests: int = 1_000
+    """Requests of one session that wait behind an asynchronous authorizer."""

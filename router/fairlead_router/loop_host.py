@@ -1,0 +1,43 @@
+"""The event loop as the protocol core sees it (host.py): asyncio, uvloop, or Twisted's asyncio reactor."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fairlead_router.host import Timer
+
+
+class LoopHost:
+    """A Host on a running asyncio loop. `close` cancels what is still awaited."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Run the callback in the next turn of the loop."""
+        self._loop.call_soon(callback)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Run the callback after so many seconds."""
+        return self._loop.call_later(delay_s, callback)
+
+    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+        """Run the callback with the result, or with the exception that the await raised."""
+        task = self._loop.create_task(_deliver(awaitable, callback))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Cancel what is still awaited and wait until it is gone."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _deliver(awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+    try:
+        result = await awaitable
+    except Exception as error:
+        result = error
+    callback(result)

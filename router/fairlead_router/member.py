@@ -1,0 +1,350 @@
+"""A Member: an in-process peer of a realm, without serializer or socket.
+
+It speaks the same messages through the same requests as a wire peer. Values are copied by encoding: no
+object is shared with another session. Handlers and endpoints run in the loop, in the turn after the
+message was sent, never inside the call that caused it. Belongs to asyncio, unlike the core.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from fairlead_router.authorization import Principal
+from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
+from fairlead_router.errors import Canceled, InvalidArgument, RequestError
+from fairlead_router.messages import (
+    CallMessage,
+    CallOptions,
+    Error,
+    Event,
+    Goodbye,
+    Interrupt,
+    Invocation,
+    Message,
+    Publish,
+    Published,
+    PublishOptions,
+    Register,
+    Registered,
+    RegisterOptions,
+    Result,
+    RevokedRegistration,
+    RevokedSubscription,
+    Role,
+    RoleFeatures,
+    Roles,
+    Subscribe,
+    Subscribed,
+    SubscribeOptions,
+    Unregister,
+    Unregistered,
+    Unsubscribe,
+    Unsubscribed,
+)
+from fairlead_router.payload import Payload
+from fairlead_router.session import Features
+from fairlead_router.topic_source import SourceTopics, TopicSource
+from fairlead_router.transcode import Codec
+from fairlead_router.uris import Match
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Call], Value | _Pending | Awaitable[Value]]
+EventHandler = Callable[["MemberEvent"], None]
+
+_FRAME_OVERHEAD = 64
+"""Bytes that an in-process message counts for beside its payload."""
+
+
+class CallError(Exception):
+    """A call that this member made was answered with ERROR."""
+
+    def __init__(self, uri: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        super().__init__(f"{uri}: {args[0] if args else ''}")
+        self.uri = uri
+        self.error_args = args
+        self.error_kwargs = kwargs
+
+
+class CallResult(msgspec.Struct):
+    """The final result of a call."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+class MemberEvent(msgspec.Struct):
+    """An event as a handler gets it; `topic` is the concrete one also for a pattern."""
+
+    topic: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    publication: int
+
+
+class LocalWire:
+    """In-process members get messages and payloads as they are."""
+
+    codec: Codec = "json"
+
+    def frame(self, message: Message, payload: Payload) -> Any:
+        """The pair itself."""
+        return message, payload
+
+    def size(self, frame: Any) -> int:
+        """The payload's bytes and a little for the message."""
+        return int(frame[1].size) + _FRAME_OVERHEAD
+
+
+LOCAL_WIRE = LocalWire()
+
+
+class Member:
+    """An in-process peer. Create it with `Realm.join`."""
+
+    wire = LOCAL_WIRE
+
+    def __init__(self, realm: "Realm", principal: Principal) -> None:
+        roles = Roles(callee=Role(RoleFeatures(call_canceling=True, registration_revocation=True)))
+        self._realm = realm
+        self._session = realm.open_session(principal, self, Features(roles))
+        self._last_request_id = 0
+        self._requests: dict[int, asyncio.Future[Any]] = {}
+        self._starting: dict[int, Any] = {}
+        self._progress: dict[int, Callable[[list[Any], dict[str, Any]], None]] = {}
+        self._endpoints: dict[int, Endpoint] = {}
+        self._handlers: dict[int, tuple[str, EventHandler]] = {}
+        self._calls: dict[int, Call] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sources: list[TopicSource] = []
+
+    @property
+    def session_id(self) -> int:
+        """The session's id."""
+        return self._session.id
+
+    @property
+    def principal(self) -> Principal:
+        """The identity it joined with."""
+        return self._session.principal
+
+    # --- what a program calls -----------------------------------------------------------------
+
+    def publish(self, topic: str, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None) -> None:
+        """Publish without acknowledgement. Raises InvalidArgument for values that no serializer has."""
+        payload = Payload.from_values(args or [], kwargs)
+        self._handle(Publish(self._next_id(), PublishOptions(), topic, *_raw(payload)))
+
+    def subscribe(self, topic: str, handler: EventHandler, match: Match = "exact") -> "asyncio.Future[int]":
+        """Have the handler called with each event. The future has the subscription's id and may be left alone."""
+        request_id = self._next_id()
+        self._starting[request_id] = (topic, handler)
+        return self._request(Subscribe(request_id, SubscribeOptions(match=match), topic))
+
+    def unsubscribe(self, subscription: int) -> "asyncio.Future[int]":
+        """End a subscription."""
+        self._handlers.pop(subscription, None)
+        return self._request(Unsubscribe(self._next_id(), subscription))
+
+    def register(self, procedure: str, endpoint: Endpoint) -> "asyncio.Future[int]":
+        """Offer a procedure, from this turn on. The future has the registration's id and may be left alone."""
+        request_id = self._next_id()
+        self._starting[request_id] = endpoint
+        return self._request(Register(request_id, RegisterOptions(), procedure))
+
+    def unregister(self, registration: int) -> "asyncio.Future[int]":
+        """Take a procedure back."""
+        self._endpoints.pop(registration, None)
+        return self._request(Unregister(self._next_id(), registration))
+
+    async def call(
+        self,
+        procedure: str,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        on_progress: Callable[[list[Any], dict[str, Any]], None] | None = None,
+    ) -> CallResult:
+        """Call a procedure and wait for its result. Raises CallError."""
+        payload = Payload.from_values(args or [], kwargs)
+        request_id = self._next_id()
+        if on_progress is not None:
+            self._progress[request_id] = on_progress
+        options = CallOptions(receive_progress=on_progress is not None)
+        result: CallResult = await self._request(CallMessage(request_id, options, procedure, *_raw(payload)))
+        return result
+
+    def serve_topics(self, prefix: str, source: TopicSource) -> SourceTopics:
+        """Be the source of all topics under this prefix (topic_source.py)."""
+        self._realm.broker.add_source(prefix, source)
+        self._sources.append(source)
+        return SourceTopics(self._realm)
+
+    def leave(self) -> None:
+        """End the session: registrations, subscriptions and sources go with it."""
+        for source in self._sources:
+            self._realm.broker.remove_source(source)
+        self._realm.close_session(self._session, "wamp.close.normal")
+        self._stop("the member has left")
+
+    # --- what the session calls (Transport) ---------------------------------------------------
+
+    def write(self, frames: list[Any]) -> None:
+        """Messages for this member."""
+        for message, payload in frames:
+            _HANDLERS[type(message)](self, message, payload)
+
+    def session_ended(self, reason: str, text: str) -> None:
+        """The realm has ended the session."""
+        self._stop(f"the session was ended: {reason}")
+
+    # --- requests and their answers -----------------------------------------------------------
+
+    def _next_id(self) -> int:
+        self._last_request_id += 1
+        return self._last_request_id
+
+    def _handle(self, message: Any) -> None:
+        self._realm.requests.handle(self._session, message)
+
+    def _request(self, message: Any) -> "asyncio.Future[Any]":
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._requests[message.request] = future
+        self._handle(message)
+        return future
+
+    def _answer(self, request_id: int, value: Any) -> None:
+        self._starting.pop(request_id, None)
+        self._progress.pop(request_id, None)
+        future = self._requests.pop(request_id, None)
+        if future is not None and not future.done():
+            if isinstance(value, Exception):
+                future.set_exception(value)
+            else:
+                future.set_result(value)
+
+    def _on_subscribed(self, message: Subscribed, payload: Payload) -> None:
+        self._handlers[message.subscription] = self._starting[message.request]
+        self._answer(message.request, message.subscription)
+
+    def _on_registered(self, message: Registered, payload: Payload) -> None:
+        self._endpoints[message.registration] = self._starting[message.request]
+        self._answer(message.request, message.registration)
+
+    def _on_done(self, message: Unsubscribed | Unregistered | Published, payload: Payload) -> None:
+        self._answer(message.request, None)
+
+    def _on_error(self, message: Error, payload: Payload) -> None:
+        self._answer(message.request, CallError(message.error, payload.args, payload.kwargs))
+
+    def _on_result(self, message: Result, payload: Payload) -> None:
+        if "progress" not in message.details:
+            self._answer(message.request, CallResult(payload.args, payload.kwargs))
+        elif message.request in self._progress:
+            self._progress[message.request](payload.args, payload.kwargs)
+
+    # --- events and invocations ---------------------------------------------------------------
+
+    def _on_event(self, message: Event, payload: Payload) -> None:
+        topic, handler = self._handlers.get(message.subscription, (None, None))
+        if topic is None or handler is None:
+            return
+        concrete = message.details.get("topic", topic)
+        try:
+            handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication))
+        except Exception:
+            log.exception("the handler of topic %s failed", concrete)
+
+    def _on_invocation(self, message: Invocation, payload: Payload) -> None:
+        pending = self._session.invocations.get(message.request)
+        if pending is None:
+            return
+        call = Call(pending, payload)
+        self._calls[message.request] = call
+        try:
+            value = self._endpoints[message.registration](call)
+        except Exception as error:
+            self._fail(call, error)
+            self._forget(message.request)
+            return
+        if isawaitable(value):
+            task = asyncio.ensure_future(self._finish_later(message.request, call, value))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif value is not PENDING:
+            self._finish(call, value)
+            self._forget(message.request)
+
+    async def _finish_later(self, invocation_id: int, call: Call, value: Awaitable[Any]) -> None:
+        try:
+            result = await value
+            if result is PENDING:
+                return
+            self._finish(call, result)
+        except Exception as error:
+            self._fail(call, error)
+        self._forget(invocation_id)
+
+    def _finish(self, call: Call, value: Any) -> None:
+        try:
+            call.finish(as_payload(value))
+        except InvalidArgument as error:
+            self._fail(call, error)
+
+    def _fail(self, call: Call, error: Exception) -> None:
+        """A RequestError is the answer; anything else is our own mistake and is logged whole."""
+        if isinstance(error, RequestError):
+            call.abort(error)
+            return
+        log.error("the endpoint of %s failed", call.procedure, exc_info=error)
+        call.abort(RequestError(f"the endpoint of {call.procedure} failed; the router's log says why"))
+
+    def _forget(self, invocation_id: int) -> None:
+        self._calls.pop(invocation_id, None)
+
+    def _on_interrupt(self, message: Interrupt, payload: Payload) -> None:
+        """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""
+        call = self._calls.pop(message.request, None)
+        if call is None:
+            return
+        reason = str(message.options.get("reason", Canceled.uri))
+        call.abort(Canceled("the caller canceled the call"))
+        if call.on_end is not None:
+            call.on_end(reason)
+
+    def _stop(self, text: str) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for request_id in list(self._requests):
+            self._answer(request_id, CallError(Canceled.uri, [text], {}))
+
+
+def _raw(payload: Payload) -> tuple[msgspec.Raw, msgspec.Raw]:
+    return msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
+
+
+def _ignore(member: Member, message: Any, payload: Payload) -> None:
+    """GOODBYE and revocations: the realm has acted already."""
+
+
+_HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
+    Subscribed: Member._on_subscribed,
+    Registered: Member._on_registered,
+    Published: Member._on_done,
+    Unsubscribed: Member._on_done,
+    Unregistered: Member._on_done,
+    Error: Member._on_error,
+    Result: Member._on_result,
+    Event: Member._on_event,
+    Invocation: Member._on_invocation,
+    Interrupt: Member._on_interrupt,
+    Goodbye: _ignore,
+    RevokedSubscription: _ignore,
+    RevokedRegistration: _ignore,
+}

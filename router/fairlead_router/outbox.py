@@ -1,0 +1,294 @@
+"""The Outbox: what waits to be written to one session, in order, bounded, and tagged with what it is about.
+
+Everything that a session is sent goes through its outbox and is written once per turn of the loop, at
+most `write_bytes` at a time and nothing while the transport is paused: so what is queued can still be
+taken back (G2). An item names its owner (a subscription or a call) and what it is about; `purge` removes
+exactly the items of one owner, or of one owner and topic.
+
+The bounds are judged only after an attempt to write (R3). Catch-up by topic sources and progressive
+calls waits for room instead of queueing: `offer` refuses what there is no room for, and whoever was
+refused is woken when there is, each in turn.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from fairlead_router.host import Host
+from fairlead_router.limits import Limits
+from fairlead_router.messages import Message
+from fairlead_router.payload import Payload
+from fairlead_router.transcode import Codec
+
+
+class Wire(Protocol):
+    """How a message becomes what the transport writes: a serializer and a framing, shared by all who use the two."""
+
+    @property
+    def codec(self) -> Codec:
+        """The serializer's name."""
+
+    def frame(self, message: Message, payload: Payload) -> Any:
+        """The bytes on the wire; for an in-process member the message and payload themselves."""
+
+    def size(self, frame: Any) -> int:
+        """Bytes that the frame counts for in the bounds."""
+
+
+class Sink(Protocol):
+    """Who writes a stream into an outbox at the pace of its reader."""
+
+    def wake(self) -> None:
+        """There is room again."""
+
+
+class OutboxOwner(Protocol):
+    """The session, told when a bound is broken."""
+
+    def fell_behind(self) -> None:
+        """More than `catch_up_bytes` of streams are queued after an attempt to write."""
+
+    def is_too_slow(self) -> None:
+        """More than `outbox_bytes` are queued after an attempt to write."""
+
+
+class About(NamedTuple):
+    """What an event is about: its concrete topic, and the object that gates it."""
+
+    topic: str
+    object_id: str | None
+
+
+class Item:
+    """One queued frame. Shared by all subscribers of one wire, so never changed."""
+
+    __slots__ = ("about", "frame", "is_stream", "owner", "position", "size")
+
+    def __init__(
+        self,
+        frame: Any,
+        size: int,
+        owner: object | None = None,
+        about: About | None = None,
+        position: int | None = None,
+    ) -> None:
+        self.frame = frame
+        self.size = size
+        self.owner = owner
+        self.about = about
+        self.position = position
+        self.is_stream = position is not None
+
+
+class Pulse:
+    """The outboxes with something to write in this turn; one flush for all of them at its end."""
+
+    __slots__ = ("_dirty", "_host")
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._dirty: list[Outbox] = []
+
+    def mark(self, outbox: "Outbox") -> None:
+        """Have this outbox flushed at the end of the turn. Its `is_dirty` must be false."""
+        if not self._dirty:
+            self._host.call_soon(self.flush)
+        outbox.is_dirty = True
+        self._dirty.append(outbox)
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        dirty, self._dirty = self._dirty, []
+        for outbox in dirty:
+            outbox.flush()
+
+
+class Outbox:
+    """The queue of one session. `items` and `is_dirty` are public for the broker's fan-out, the hot loop of the router."""
+
+    __slots__ = (
+        "_blocks",
+        "_counted",
+        "_is_paused",
+        "_limits",
+        "_offered_size",
+        "_owner",
+        "_pulse",
+        "_size",
+        "_stream_size",
+        "_waiting",
+        "_write",
+        "is_dirty",
+        "items",
+        "wire",
+    )
+
+    def __init__(
+        self, wire: Wire, write: Callable[[list[Any]], None], owner: OutboxOwner, pulse: Pulse, limits: Limits
+    ) -> None:
+        self.wire = wire
+        self.items: list[Item] = []
+        self.is_dirty = False
+        self._write = write
+        self._owner = owner
+        self._pulse = pulse
+        self._limits = limits
+        self._is_paused = False
+        self._blocks = 0
+        self._counted = 0
+        self._size = 0
+        self._stream_size = 0
+        self._offered_size = 0
+        self._waiting: deque[Sink] = deque()
+
+    # --- called by whoever sends --------------------------------------------------------------
+
+    def send(self, message: Message, payload: Payload, owner: object | None = None) -> None:
+        """Queue one message."""
+        frame = self.wire.frame(message, payload)
+        self.append(Item(frame, self.wire.size(frame), owner))
+
+    def append(self, item: Item) -> None:
+        """Queue one item."""
+        self.items.append(item)
+        if not self.is_dirty:
+            self._pulse.mark(self)
+
+    def offer(self, item: Item, sink: Sink) -> bool:
+        """Queue one item of a stream if there is room. If not it is *not* queued, and the sink is woken when there is."""
+        if self._stream_size + self._offered_size >= self._limits.catch_up_bytes:
+            self.wait(sink)
+            return False
+        self._offered_size += item.size
+        self.append(item)
+        return True
+
+    def wait(self, sink: Sink) -> None:
+        """Have the sink woken when there is room."""
+        if sink not in self._waiting:
+            self._waiting.append(sink)
+        if not self.is_dirty:
+            self._pulse.mark(self)
+
+    def forget(self, sink: Sink) -> None:
+        """The sink has ended: it is not woken any more."""
+        if sink in self._waiting:
+            self._waiting.remove(sink)
+
+    def purge(self, owner: object, about: About | None = None) -> int | None:
+        """Remove what is queued for this owner (and topic). Returns the position of the first item removed, if it had one."""
+        removed = [item for item in self.items if _belongs(item, owner, about)]
+        if not removed:
+            return None
+        self._replace([item for item in self.items if not _belongs(item, owner, about)])
+        return removed[0].position
+
+    def queued_topics(self, owner: object) -> set[About]:
+        """What the queued items of this owner are about."""
+        return {item.about for item in self.items if item.owner is owner and item.about is not None}
+
+    def queued_stream_owners(self) -> list[object]:
+        """The owners of queued stream items, each once, in queue order."""
+        return list(dict.fromkeys(item.owner for item in self.items if item.is_stream and item.owner is not None))
+
+    def purge_all_owned(self) -> None:
+        """Remove everything but control messages: the session is about to be closed."""
+        self._replace([item for item in self.items if item.owner is None])
+
+    # --- called by the gate while an asynchronous authorizer judges ---------------------------
+
+    def block(self) -> None:
+        """Write nothing until `unblock`; what is sent meanwhile queues in order."""
+        self._blocks += 1
+
+    def unblock(self) -> None:
+        """Take one block back."""
+        self._blocks -= 1
+        if not self.is_dirty:
+            self._pulse.mark(self)
+
+    # --- called by the transport --------------------------------------------------------------
+
+    def pause(self) -> None:
+        """The transport takes no more for now."""
+        self._is_paused = True
+
+    def resume(self) -> None:
+        """The transport takes more."""
+        self._is_paused = False
+        if not self.is_dirty:
+            self._pulse.mark(self)
+
+    @property
+    def size(self) -> int:
+        """Bytes queued, as of the last flush."""
+        return self._size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything has been handed to the transport."""
+        return not self.items
+
+    # --- the flush ----------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what the transport takes, then judge the bounds, then wake who waits for room."""
+        self.is_dirty = False
+        if not (self._is_paused or self._blocks):
+            self._write_items()
+        if self.items:
+            self._judge_bounds()
+        if self._waiting and not (self._is_paused or self._blocks):
+            self._wake_waiting()
+
+    def _write_items(self) -> None:
+        """Writing may queue more (an in-process member answers): that waits for the next turn."""
+        items, self.items = self.items, []
+        limit = self._limits.write_bytes
+        start = 0
+        while start < len(items) and not self._is_paused:
+            size = items[start].size
+            end = start + 1
+            while end < len(items) and size + items[end].size <= limit:
+                size += items[end].size
+                end += 1
+            self._write([item.frame for item in items[start:end]])
+            start = end
+        self._replace(items[start:] + self.items)
+
+    def _replace(self, items: list[Item]) -> None:
+        self.items = items
+        self._counted = 0
+        self._size = 0
+        self._stream_size = 0
+        self._offered_size = 0
+        if items:
+            self._count_new_items()
+
+    def _count_new_items(self) -> None:
+        """The fan-out appends to `items` without counting, so sizes are brought up to date here, each item once."""
+        for item in self.items[self._counted :]:
+            self._size += item.size
+            if item.is_stream:
+                self._stream_size += item.size
+        self._counted = len(self.items)
+        self._offered_size = 0
+
+    def _judge_bounds(self) -> None:
+        self._count_new_items()
+        if self._stream_size > self._limits.catch_up_bytes:
+            self._owner.fell_behind()
+        if self._size > self._limits.outbox_bytes:
+            self._owner.is_too_slow()
+
+    def _wake_waiting(self) -> None:
+        """Wake as many sinks as there is room for a write each. Who finds the room taken waits again, behind the others."""
+        room = self._limits.catch_up_bytes - self._stream_size - self._offered_size
+        for _ in range(min(len(self._waiting), room // self._limits.write_bytes)):
+            self._waiting.popleft().wake()
+        if self._waiting and room >= self._limits.write_bytes and not self.is_dirty:
+            self._pulse.mark(self)
+
+
+def _belongs(item: Item, owner: object, about: About | None) -> bool:
+    return item.owner is owner and (about is None or item.about == about)

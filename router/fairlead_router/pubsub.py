@@ -1,0 +1,123 @@
+"""What PUBLISH, SUBSCRIBE and UNSUBSCRIBE do: the realm's side of the broker.
+
+Each request has two entry points: `question` validates it and says what must be authorized, `perform`
+does it. Between the two an asynchronous authorizer may take its time (requests.py).
+"""
+
+from typing import TYPE_CHECKING
+
+from fairlead_router.errors import LimitExceeded, NotAuthorized, OptionNotAllowed
+from fairlead_router.fan_out import IsEligible, eligibility, fan_out
+from fairlead_router.messages import Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed
+from fairlead_router.outbox import About
+from fairlead_router.payload import Payload
+from fairlead_router.questions import Question
+from fairlead_router.serializers import payload_of
+from fairlead_router.topic_source import TopicReader
+from fairlead_router.uris import check_uri, is_reserved, new_id
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
+    from fairlead_router.session import Session
+
+
+class PubSub:
+    """The publish and subscribe requests of one realm."""
+
+    def __init__(self, realm: "Realm") -> None:
+        self._realm = realm
+
+    # --- PUBLISH ------------------------------------------------------------------------------
+
+    def question_publish(self, session: "Session", message: Publish) -> Question:
+        """Raises InvalidUri, NotAuthorized."""
+        topic = message.topic
+        check_uri(topic, "exact", self._realm.limits.uri_length)
+        if not session.is_service and is_reserved(topic):
+            raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
+        return Question("publish", topic, "exact", self._realm.object_of_topic("publish", topic))
+
+    def publish(self, session: "Session", message: Publish) -> None:
+        """Raises InvalidArgument for a payload that some serializer could not carry."""
+        payload = payload_of(message, session.outbox.wire.codec)
+        payload.check()
+        options = message.options
+        details = _disclosure(session) if options.disclose_me else {}
+        publication = self.deliver(message.topic, payload, details, self._eligibility(session, message))
+        if options.acknowledge:
+            session.send(Published(message.request, publication))
+
+    def deliver(
+        self, topic: str, payload: Payload, details: dict[str, object], is_eligible: IsEligible | None = None
+    ) -> int:
+        """Queue an accepted publication for everybody who gets it. Returns its id."""
+        realm = self._realm
+        publication = new_id()
+        subscriptions = realm.broker.matching(topic)
+        if subscriptions:
+            about = About(topic, realm.object_of_topic("subscribe", topic))
+            for subscription in subscriptions:
+                event_details = details if subscription.match == "exact" else {**details, "topic": topic}
+                event = Event(subscription.id, publication, event_details)
+                members = subscription.open_members(about, realm.gate)
+                fan_out(realm.pulse, members, event, payload, about, is_eligible=is_eligible)
+        return publication
+
+    def _eligibility(self, session: "Session", message: Publish) -> IsEligible | None:
+        options = message.options
+        if options.exclude_me and not session.memberships:
+            options.exclude_me = False
+        return eligibility(options, session)
+
+    # --- SUBSCRIBE ----------------------------------------------------------------------------
+
+    def question_subscribe(self, session: "Session", message: Subscribe) -> Question:
+        """Raises InvalidUri, OptionNotAllowed, LimitExceeded."""
+        match = message.options.match
+        if match == "wildcard":
+            raise OptionNotAllowed("match=wildcard is not supported; use exact or prefix")
+        check_uri(message.topic, match, self._realm.limits.uri_length)
+        if len(session.memberships) >= self._realm.limits.subscriptions_per_session:
+            raise LimitExceeded(
+                f"the session has {len(session.memberships)} subscriptions already (subscriptions_per_session)"
+            )
+        object_id = self._realm.object_of_topic("subscribe", message.topic) if match == "exact" else None
+        return Question("subscribe", message.topic, match, object_id)
+
+    def subscribe(self, session: "Session", message: Subscribe) -> None:
+        """SUBSCRIBED is queued in the turn in which the session becomes a member, so it comes before the first EVENT (R1)."""
+        realm = self._realm
+        topic, options = message.topic, message.options
+        object_id = None
+        if options.match == "exact":
+            source = realm.broker.source_of(topic)
+            if source is not None:
+                source.check(topic)
+            object_id = realm.object_of_topic("subscribe", topic)
+        membership, is_new = realm.broker.subscribe(session, topic, options, object_id)
+        session.ended_subscriptions.discard(membership.subscription.id)
+        session.send(Subscribed(message.request, membership.subscription.id))
+        if is_new:
+            realm.gate.admit(membership, is_pattern=options.match != "exact")
+            if isinstance(membership, TopicReader):
+                membership.start()
+
+    # --- UNSUBSCRIBE --------------------------------------------------------------------------
+
+    def unsubscribe(self, session: "Session", message: Unsubscribe) -> None:
+        """Nothing queued for the subscription follows UNSUBSCRIBED (R1). One that the router ended is answered once."""
+        realm = self._realm
+        if message.subscription in session.ended_subscriptions:
+            session.ended_subscriptions.discard(message.subscription)
+        else:
+            realm.drop_membership(realm.broker.unsubscribe(session, message.subscription))
+        session.send(Unsubscribed(message.request))
+
+
+def _disclosure(session: "Session") -> dict[str, object]:
+    """Who published (spec: Advanced Profile, Publisher Identification)."""
+    return {
+        "publisher": session.id,
+        "publisher_authid": session.principal.authid,
+        "publisher_authrole": session.principal.authrole,
+    }

@@ -1,0 +1,213 @@
+"""The Realm: one routing and permission domain, with its sessions, broker, dealer and gate.
+
+It ties the parts together and owns what concerns several of them: joining and leaving, delivery from
+in-process services, and the ends that the gate brings about. The requests of the sessions are in
+requests.py, pubsub.py and rpc.py.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import msgspec
+
+from fairlead_router.auth import AnonymousAuthenticator, Authenticator
+from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
+from fairlead_router.broker import Broker
+from fairlead_router.dealer import Dealer
+from fairlead_router.fan_out import fan_out
+from fairlead_router.gate import Gate
+from fairlead_router.host import Host
+from fairlead_router.limits import Limits
+from fairlead_router.member import Member
+from fairlead_router.messages import Event, Goodbye
+from fairlead_router.outbox import About, Pulse
+from fairlead_router.payload import Payload
+from fairlead_router.pubsub import PubSub
+from fairlead_router.requests import Requests
+from fairlead_router.revocation import RevocationSignal, signal_revocation
+from fairlead_router.rpc import Rpc
+from fairlead_router.session import Features, Session, Transport
+from fairlead_router.subscription import Membership
+from fairlead_router.topic_source import TopicReader
+
+KILLED = "wamp.close.killed"
+SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
+
+
+class RealmObserver(Protocol):
+    """Who wants to know of sessions: metrics, meta events, audit."""
+
+    def joined(self, session_id: int, principal: Principal) -> None:
+        """A session has opened."""
+
+    def left(self, session_id: int, principal: Principal, reason: str) -> None:
+        """A session has ended; `reason` is a close URI, or `wamp.close.transport_lost`."""
+
+
+class Counters(msgspec.Struct):
+    """What has happened in a realm since its start."""
+
+    sessions_opened: int = 0
+    sessions_too_slow: int = 0
+    subscriptions_revoked: int = 0
+    refused_publications: int = 0
+
+
+class Realm:
+    """One realm of a router."""
+
+    def __init__(
+        self,
+        name: str,
+        host: Host,
+        limits: Limits,
+        authenticator: Authenticator | None = None,
+        authorizer: Authorizer | None = None,
+        revocation_signal: RevocationSignal = RevocationSignal.AUTO,
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.limits = limits
+        self.authenticator: Authenticator = authenticator or AnonymousAuthenticator()
+        self.authorizer: Authorizer = authorizer or AllowAll()
+        self.revocation_signal = revocation_signal
+        self.pulse = Pulse(host)
+        self.gate = Gate(host)
+        self.broker = Broker()
+        self.dealer = Dealer()
+        self.counters = Counters()
+        self.pubsub = PubSub(self)
+        self.rpc = Rpc(self)
+        self.requests = Requests(self)
+        self._sessions: dict[int, Session] = {}
+        self._observers: list[RealmObserver] = []
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def join(self, principal: Principal) -> Member:
+        """An in-process member. With authrole `service` nothing is forbidden to it."""
+        return Member(self, principal)
+
+    def open_session(self, principal: Principal, transport: Transport, features: Features) -> Session:
+        """A peer that has been authenticated joins."""
+        session = Session(self, principal, transport, features)
+        self._sessions[session.id] = session
+        self.counters.sessions_opened += 1
+        for observer in self._observers:
+            observer.joined(session.id, principal)
+        return session
+
+    def close_session(self, session: Session, reason: str) -> None:
+        """The session has ended, for whatever reason: nothing of it stays in any table."""
+        if not session.is_open:
+            return
+        session.is_open = False
+        del self._sessions[session.id]
+        session.waiting.clear()
+        for membership in list(session.memberships.values()):
+            self.broker.remove(membership)
+            self.drop_membership(membership)
+        self.rpc.session_left(session)
+        for observer in self._observers:
+            observer.left(session.id, session.principal, reason)
+
+    def end_session(self, session: Session, reason: str, text: str, is_purged: bool = False) -> None:
+        """The realm ends a session: GOODBYE after what is queued, or instead of it (`is_purged`)."""
+        if not session.is_open:
+            return
+        self.close_session(session, reason)
+        if is_purged:
+            session.outbox.purge_all_owned()
+        session.send(Goodbye({"message": text}, reason))
+        session.on_ended(reason, text)
+
+    def kill(
+        self, reason: str = KILLED, text: str = "", *, session_id: int | None = None, authid: str | None = None
+    ) -> int:
+        """End the session with this id, or all of this authid; what is queued for them is not sent. Returns how many."""
+        doomed = [
+            session
+            for session in self._sessions.values()
+            if session.id == session_id or session.principal.authid == authid
+        ]
+        for session in doomed:
+            self.end_session(session, reason, text or "the session was ended by an administrator", is_purged=True)
+        return len(doomed)
+
+    def sessions(self) -> Iterable[tuple[int, Principal]]:
+        """The open sessions."""
+        return [(session.id, session.principal) for session in self._sessions.values()]
+
+    def session(self, session_id: int) -> Session | None:
+        """An open session."""
+        return self._sessions.get(session_id)
+
+    def observe(self, observer: RealmObserver) -> None:
+        """Tell this observer of sessions from now on."""
+        self._observers.append(observer)
+
+    def shut_down(self) -> None:
+        """GOODBYE to everybody."""
+        for session in list(self._sessions.values()):
+            self.end_session(session, SYSTEM_SHUTDOWN, "the router is shutting down")
+
+    # --- memberships --------------------------------------------------------------------------
+
+    def drop_membership(self, membership: Membership) -> None:
+        """The membership is in no table any more: nothing queued for it is sent, and its source is told."""
+        self.gate.release(membership)
+        membership.outbox.purge(membership.subscription)
+        if isinstance(membership, TopicReader):
+            membership.leave()
+
+    def end_membership(self, membership: Membership, reason: str) -> None:
+        """The gate has closed on a membership."""
+        self.broker.remove(membership)
+        self.drop_membership(membership)
+        self.counters.subscriptions_revoked += 1
+        membership.session.ended_subscriptions.add(membership.subscription.id)
+        signal_revocation(self, membership, reason)
+
+    def rebind_topic(self, topic: str) -> None:
+        """The topic's object has changed: every member rests on the new one from now on."""
+        subscription = self.broker.exact(topic)
+        if subscription is None:
+            return
+        object_id = self.object_of_topic("subscribe", topic)
+        for membership in [*subscription.live.values(), *subscription.readers.values()]:
+            self.gate.release(membership)
+            membership.object_id = object_id
+            membership.rest_on(self.gate.object_cell(object_id))
+            self.gate.admit(membership)
+        if object_id is not None:
+            self.gate.revoke(objects=[object_id])
+
+    def object_of_topic(self, action: Action, topic: str) -> str | None:
+        """The object that gates a concrete topic: its source knows best, else the authorizer's rules say."""
+        source = self.broker.source_of(topic)
+        if source is not None:
+            object_id = source.object_of(topic)
+            if object_id is not None:
+                return object_id
+        return self.authorizer.object_of(action, topic)
+
+    # --- what services inside the router send -------------------------------------------------
+
+    def publish_from_source(self, topic: str, payload: Payload, publication: int, position: int) -> int:
+        """An event of a topic with a source, under a publication id of the source."""
+        subscriptions = self.broker.matching(topic)
+        if not subscriptions:
+            return 0
+        about = About(topic, self.object_of_topic("subscribe", topic))
+        count = 0
+        for subscription in subscriptions:
+            is_exact = subscription.match == "exact"
+            event = Event(subscription.id, publication, {} if is_exact else {"topic": topic})
+            members = subscription.open_members(about, self.gate)
+            count += fan_out(self.pulse, members, event, payload, about, position if is_exact else None)
+        return count
+
+    def publish_meta(self, topic: str, *args: Any) -> None:
+        """A meta event (spec: Advanced Profile, Meta API)."""
+        if self.broker.has_members(topic):
+            self.pubsub.deliver(topic, Payload.of(*args), {})

@@ -1,0 +1,153 @@
+"""The way of a request: validate, authorize, perform; in order, also when the authorizer takes its time.
+
+While one request of a session waits for an asynchronous authorizer, its later PUBLISH, CALL, SUBSCRIBE,
+UNSUBSCRIBE, REGISTER and UNREGISTER wait behind it, so that their order is kept (R1). YIELD, an
+invocation's ERROR and CANCEL pass: a session that *is* the authorizer would otherwise wait for itself.
+
+If a cell moved while the authorizer was thinking, its answer may be stale and it is asked again (G6).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fairlead_router.errors import AuthorizationFailed, LimitExceeded, NotAuthorized, ProtocolViolation, RequestError
+from fairlead_router.messages import (
+    CallMessage,
+    Cancel,
+    Publish,
+    ReceivedError,
+    Register,
+    Subscribe,
+    Unregister,
+    Unsubscribe,
+    Yield,
+)
+from fairlead_router.questions import Question
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
+    from fairlead_router.session import Session
+
+
+class Request(NamedTuple):
+    """How one type of message is handled. Without a question nothing is authorized."""
+
+    type_number: int
+    perform: Callable[["Session", Any], None]
+    question: Callable[["Session", Any], Question] | None = None
+
+
+class Requests:
+    """The requests of one realm's sessions."""
+
+    def __init__(self, realm: "Realm") -> None:
+        pubsub, rpc = realm.pubsub, realm.rpc
+        self._realm = realm
+        self._ordered: dict[type, Request] = {
+            Publish: Request(16, pubsub.publish, pubsub.question_publish),
+            Subscribe: Request(32, pubsub.subscribe, pubsub.question_subscribe),
+            Unsubscribe: Request(34, pubsub.unsubscribe),
+            CallMessage: Request(48, rpc.call, rpc.question_call),
+            Register: Request(64, rpc.register, rpc.question_register),
+            Unregister: Request(66, rpc.unregister),
+        }
+        self._passing: dict[type, Callable[[Session, Any], None]] = {
+            Cancel: self._cancel,
+            Yield: rpc.yield_,
+            ReceivedError: rpc.error,
+        }
+
+    def handle(self, session: "Session", message: Any) -> None:
+        """One message of an open session. Raises ProtocolViolation for a message that may not come now."""
+        request = self._ordered.get(type(message))
+        if request is None:
+            handler = self._passing.get(type(message))
+            if handler is None:
+                raise ProtocolViolation(f"{type(message).__name__} is not allowed in an open session")
+            handler(session, message)
+        elif session.waiting:
+            self._wait_behind(session, message)
+        else:
+            self._start(session, message, request)
+
+    def _wait_behind(self, session: "Session", message: Any) -> None:
+        limit = self._realm.limits.waiting_requests
+        if len(session.waiting) >= limit:
+            request = self._ordered[type(message)]
+            error = LimitExceeded(f"{limit} requests wait for the authorizer already (waiting_requests)")
+            self._refuse(session, message, request, error)
+            return
+        session.waiting.append(message)
+
+    def _start(self, session: "Session", message: Any, request: Request) -> None:
+        try:
+            if request.question is not None and not self._is_authorized(session, message, request):
+                return
+            request.perform(session, message)
+        except RequestError as error:
+            self._refuse(session, message, request, error)
+
+    def _is_authorized(self, session: "Session", message: Any, request: Request) -> bool:
+        """True: go on. False: the answer comes later. Raises NotAuthorized."""
+        assert request.question is not None
+        if session.is_service:
+            request.question(session, message)
+            return True
+        question = request.question(session, message)
+        realm = self._realm
+        verdict = realm.authorizer.authorize(session.principal, *question)
+        if verdict is True:
+            return True
+        if verdict is False:
+            raise _not_authorized(session, question)
+        session.waiting.appendleft(message)
+        moves = realm.gate.moves
+        realm.host.wait_for(verdict, partial(self._answered, session, message, request, question, moves))
+        return False
+
+    def _answered(
+        self, session: "Session", message: Any, request: Request, question: Question, moves: int, verdict: Any
+    ) -> None:
+        if not session.is_open:
+            return
+        session.waiting.popleft()
+        if verdict is True and moves != self._realm.gate.moves:
+            self._start(session, message, request)
+        elif verdict is True:
+            self._perform(session, message, request)
+        elif verdict is False:
+            self._refuse(session, message, request, _not_authorized(session, question))
+        else:
+            error = AuthorizationFailed(f"the authorizer failed for {question.action} of {question.uri!r}")
+            self._refuse(session, message, request, error)
+        self._go_on(session)
+
+    def _perform(self, session: "Session", message: Any, request: Request) -> None:
+        try:
+            request.perform(session, message)
+        except RequestError as error:
+            self._refuse(session, message, request, error)
+
+    def _go_on(self, session: "Session") -> None:
+        """Take up what waited, until the head waits for its own answer."""
+        waiting, session.waiting = session.waiting, type(session.waiting)()
+        while waiting and not session.waiting and session.is_open:
+            message = waiting.popleft()
+            self._start(session, message, self._ordered[type(message)])
+        session.waiting.extend(waiting)
+
+    def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
+        """The one place where a failed request becomes ERROR. An unacknowledged PUBLISH has no answer in WAMP."""
+        if isinstance(message, Publish) and not message.options.acknowledge:
+            self._realm.counters.refused_publications += 1
+            return
+        session.send_error(request.type_number, message.request, error)
+
+    def _cancel(self, session: "Session", message: Cancel) -> None:
+        """A call that still waits for the authorizer is taken out of the queue; the head's answer will find it gone."""
+        self._realm.rpc.cancel(session, message)
+
+
+def _not_authorized(session: "Session", question: Question) -> NotAuthorized:
+    return NotAuthorized(f"{session.principal.authid!r} may not {question.action} {question.uri!r}")

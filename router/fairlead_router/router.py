@@ -1,0 +1,92 @@
+"""The Router: realms, listeners, and the loop that they live on.
+
+    router = Router()
+    router.add_realm("realm1")
+    listener = await router.listen("tcp://127.0.0.1:8080")
+    ...
+    await router.close()
+
+Create it while its loop runs: asyncio, uvloop (faster), or Twisted's asyncio reactor.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from fairlead_router.auth import Authenticator
+from fairlead_router.authorization import Authorizer
+from fairlead_router.limits import Limits
+from fairlead_router.loop_host import LoopHost
+from fairlead_router.realm import Realm
+from fairlead_router.revocation import RevocationSignal
+from fairlead_router.transports.http_guard import HttpGuard
+from fairlead_router.transports.listener import HttpFactory, Listener, parse_endpoint
+
+_POLL_S = 0.01
+"""How often `close` looks whether the sessions have left."""
+
+
+class Router:
+    """A WAMP router inside this process. Several can live side by side."""
+
+    def __init__(self, limits: Limits | None = None, agent: str = "fairlead") -> None:
+        self.host = LoopHost(asyncio.get_running_loop())
+        self.limits = limits or Limits()
+        self.agent = agent
+        self._realms: dict[str, Realm] = {}
+        self._listeners: list[Listener] = []
+
+    def add_realm(
+        self,
+        name: str,
+        authenticator: Authenticator | None = None,
+        authorizer: Authorizer | None = None,
+        revocation_signal: RevocationSignal = RevocationSignal.AUTO,
+    ) -> Realm:
+        """A new realm; without arguments everybody is anonymous and may do everything. Raises ValueError if it exists."""
+        if name in self._realms:
+            raise ValueError(f"realm {name!r} exists already")
+        realm = Realm(name, self.host, self.limits, authenticator, authorizer, revocation_signal)
+        self._realms[name] = realm
+        return realm
+
+    def realm(self, name: str) -> Realm | None:
+        """A realm by its name."""
+        return self._realms.get(name)
+
+    async def listen(
+        self,
+        endpoint: str,
+        *,
+        path: str = "/ws",
+        http: HttpFactory | None = None,
+        hosts: Iterable[str] = (),
+        origins: Iterable[str] = (),
+    ) -> Listener:
+        """Take connections at `tcp://HOST:PORT`; port 0 lets the system choose.
+
+        `http` makes an asyncio protocol for requests that are no WebSocket handshake on `path`. `hosts` and
+        `origins` are allowed beside this server's own (http_guard.py). Raises ValueError for a bad endpoint
+        and OSError if it cannot be bound.
+        """
+        host, port = parse_endpoint(endpoint)
+        listener = Listener(self, HttpGuard(hosts, origins), path, http)
+        await listener.start(host, port)
+        self._listeners.append(listener)
+        return listener
+
+    async def close(self) -> None:
+        """GOODBYE to every session, a while for them to answer, then everything is reset. Leaves no task behind."""
+        for listener in self._listeners:
+            listener.stop_accepting()
+        for realm in self._realms.values():
+            realm.shut_down()
+        await self._wait_for_peers()
+        for listener in self._listeners:
+            await listener.close()
+        await self.host.close()
+
+    async def _wait_for_peers(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.limits.close_timeout_s
+        while any(listener.connections for listener in self._listeners) and loop.time() < deadline:
+            await asyncio.sleep(_POLL_S)

@@ -1,0 +1,126 @@
+"""A Session: one peer's membership in a realm, with everything that ends when it ends.
+
+It holds tables and decides nothing: the realm acts on them. `Connection` (a wire peer) and `Member`
+(an in-process one) each own a session and are told through `on_ended` when the realm ends it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fairlead_router.authorization import Principal
+from fairlead_router.dealer import PendingCall, Registration
+from fairlead_router.errors import RequestError
+from fairlead_router.messages import Error, Message, RoleFeatures, Roles
+from fairlead_router.outbox import Outbox, Wire
+from fairlead_router.payload import NO_PAYLOAD, Payload
+from fairlead_router.subscription import Membership, Subscription
+from fairlead_router.topic_source import TopicReader
+from fairlead_router.uris import new_id
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
+
+SERVICE_ROLE = "service"
+"""The authrole of in-process services; no authenticator may give it to a wire peer."""
+
+
+class Features:
+    """What the client announced that changes what the router sends it."""
+
+    __slots__ = ("is_autobahn_python", "takes_interrupt", "takes_revoked_registration", "takes_revoked_subscription")
+
+    def __init__(self, roles: Roles) -> None:
+        def of(role: Any) -> RoleFeatures:
+            return RoleFeatures() if role is None else role.features
+
+        publisher, subscriber, callee = map(of, (roles.publisher, roles.subscriber, roles.callee))
+        self.takes_interrupt = callee.call_canceling
+        self.takes_revoked_registration = callee.registration_revocation
+        self.takes_revoked_subscription = subscriber.subscription_revocation
+        self.is_autobahn_python = publisher.x_acknowledged_event_delivery or subscriber.payload_encryption_cryptobox
+
+
+class Transport(Protocol):
+    """What a session needs of the connection below it."""
+
+    @property
+    def wire(self) -> Wire:
+        """How messages are framed for it."""
+
+    def write(self, frames: list[Any]) -> None:
+        """Hand frames to the network, or to in-process handlers."""
+
+    def session_ended(self, reason: str, text: str) -> None:
+        """The realm has ended the session and queued GOODBYE: close once that is written."""
+
+
+class Session:
+    """One peer in a realm."""
+
+    __slots__ = (
+        "_last_request_id",
+        "calls",
+        "ended_subscriptions",
+        "features",
+        "id",
+        "invocations",
+        "is_open",
+        "is_service",
+        "memberships",
+        "on_ended",
+        "outbox",
+        "principal",
+        "principal_cell",
+        "realm",
+        "registrations",
+        "waiting",
+    )
+
+    def __init__(self, realm: "Realm", principal: Principal, transport: Transport, features: Features) -> None:
+        self.id = new_id()
+        self.realm = realm
+        self.principal = principal
+        self.principal_cell = realm.gate.principal_cell(principal.authid)
+        self.is_service = principal.authrole == SERVICE_ROLE
+        self.features = features
+        self.outbox = Outbox(transport.wire, transport.write, self, realm.pulse, realm.limits)
+        self.on_ended: Callable[[str, str], None] = transport.session_ended
+        self.is_open = True
+        self.memberships: dict[int, Membership] = {}
+        self.ended_subscriptions: set[int] = set()
+        self.registrations: dict[int, Registration] = {}
+        self.calls: dict[int, PendingCall] = {}
+        self.invocations: dict[int, PendingCall] = {}
+        self.waiting: deque[Any] = deque()
+        self._last_request_id = 0
+
+    def next_request_id(self) -> int:
+        """The id of the next invocation: session scope, counted from 1 (spec: Basic Profile, IDs)."""
+        self._last_request_id += 1
+        return self._last_request_id
+
+    def send(self, message: Message, payload: Payload = NO_PAYLOAD) -> None:
+        """Queue a message that no purge takes back."""
+        self.outbox.send(message, payload)
+
+    def send_error(self, request_type: int, request_id: int, error: RequestError) -> None:
+        """Queue ERROR for a request: the text as args, the details as kwargs."""
+        payload = Payload.from_values([error.text], error.details or None)
+        self.send(Error(request_type, request_id, {}, error.uri), payload)
+
+    def fell_behind(self) -> None:
+        """Too much of streams is queued: live members of topics with a source go back to reading."""
+        for owner in self.outbox.queued_stream_owners():
+            if isinstance(owner, Subscription):
+                membership = self.memberships.get(owner.id)
+                if isinstance(membership, TopicReader):
+                    membership.demote()
+
+    def is_too_slow(self) -> None:
+        """The outbox is full: the realm ends the session, so that nothing is dropped in silence (R2)."""
+        self.realm.end_session(self, TOO_SLOW, "the session did not read what it was sent", is_purged=True)
+
+
+TOO_SLOW = "fairlead.close.too_slow"
+"""GOODBYE reason for a consumer that cannot keep up."""

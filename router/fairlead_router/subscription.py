@@ -1,0 +1,162 @@
+"""Subscriptions and their memberships: who gets the events of a topic or pattern, and on which right.
+
+A subscription is shared by all sessions that asked for the same topic and match policy, as the spec
+wants. Each session's part in it is a membership: a hold of the gate (gate.py). An exact membership
+rests on its topic's object. A pattern membership is judged once as a whole, and again for each
+object that an event is about (G9).
+"""
+
+from collections.abc import Awaitable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fairlead_router.gate import Cell, Gate, Hold
+from fairlead_router.outbox import About
+from fairlead_router.uris import Match, new_id
+
+if TYPE_CHECKING:
+    from fairlead_router.session import Session
+    from fairlead_router.topic_source import TopicSource
+
+MAX_PERMITTED = 10_000
+"""Objects per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""
+
+
+class Membership(Hold):
+    """One session's part in a subscription."""
+
+    __slots__ = ("object_id", "session", "subscription")
+
+    def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
+        super().__init__(session.principal_cell, session.realm.gate.object_cell(object_id), session.outbox)
+        self.session = session
+        self.subscription = subscription
+        self.object_id = object_id
+
+    def judge(self) -> bool | Awaitable[bool]:
+        """Ask as at SUBSCRIBE."""
+        subscription = self.subscription
+        return self.session.realm.authorizer.authorize(
+            self.session.principal, "subscribe", subscription.topic, subscription.match, self.object_id
+        )
+
+    def revoke(self, reason: str) -> None:
+        """The realm ends the subscription for this session and tells it."""
+        self.session.realm.end_membership(self, reason)
+
+
+class PatternMembership(Membership):
+    """One session's part in a pattern subscription: remembers which objects' events it may see, and as of when."""
+
+    __slots__ = ("_verdicts",)
+
+    def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
+        super().__init__(session, subscription, object_id)
+        self._verdicts: dict[str, tuple[int, bool]] = {}
+
+    def may_see(self, topic: str, object_id: str | None, object_cell: Cell) -> bool:
+        """Whether an event on this concrete topic may be delivered now. Until an asynchronous answer the outbox is blocked."""
+        key = object_id if object_id is not None else topic
+        revision = self.principal_cell.revision + object_cell.revision
+        known = self._verdicts.get(key)
+        if known is not None and known[0] == revision:
+            return known[1]
+        verdict = self._judge_event(topic, object_id)
+        if isinstance(verdict, bool):
+            self._remember(key, revision, verdict)
+            return verdict
+        self.outbox.block()
+        about = About(topic, object_id)
+        self.session.realm.host.wait_for(verdict, partial(self._settle_event, key, revision, about))
+        return True
+
+    def purge_lost(self, object_id: str | None) -> None:
+        """Take back queued events about this object, or about any, that may no longer be seen."""
+        for about in self.outbox.queued_topics(self.subscription):
+            if object_id in (None, about.object_id) and self._judge_event(about.topic, about.object_id) is not True:
+                self.outbox.purge(self.subscription, about)
+
+    def _judge_event(self, topic: str, object_id: str | None) -> bool | Awaitable[bool]:
+        return self.session.realm.authorizer.authorize(self.session.principal, "subscribe", topic, "exact", object_id)
+
+    def _remember(self, key: str, revision: int, verdict: bool) -> None:
+        if len(self._verdicts) >= MAX_PERMITTED:
+            self._verdicts.clear()
+        self._verdicts[key] = (revision, verdict)
+
+    def _settle_event(self, key: str, revision: int, about: About, verdict: Any) -> None:
+        self._remember(key, revision, verdict is True)
+        if verdict is not True:
+            self.outbox.purge(self.subscription, about)
+            self.subscription.forget_permitted()
+        self.outbox.unblock()
+
+
+class Subscription:
+    """A topic or pattern that at least one session has subscribed to.
+
+    `live` members get events as they are published; on a topic with a source (topic_source.py) there are
+    `readers` too, whom the source feeds until they have caught up.
+    """
+
+    __slots__ = ("_checked_at", "_permitted", "id", "live", "match", "readers", "source", "topic")
+
+    def __init__(self, topic: str, match: Match, source: "TopicSource | None") -> None:
+        self.id = new_id()
+        self.topic = topic
+        self.match: Match = match
+        self.source = source
+        self.live: dict[Session, Membership] = {}
+        self.readers: dict[Session, Membership] = {}
+        self._checked_at = 0
+        self._permitted: dict[str, tuple[int, Cell, list[PatternMembership]]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether its last member has gone."""
+        return not self.live and not self.readers
+
+    def add_live(self, membership: Membership) -> None:
+        """The membership gets events from now on."""
+        self.live[membership.session] = membership
+        self.forget_permitted()
+
+    def remove(self, session: "Session") -> None:
+        """The session's membership has ended."""
+        self.live.pop(session, None)
+        self.readers.pop(session, None)
+        self.forget_permitted()
+
+    def open_members(self, about: About, gate: Gate) -> Iterable[Membership]:
+        """The live members to whom an event may be delivered now."""
+        if self._checked_at != gate.moves:
+            for membership in list(self.live.values()):
+                gate.is_open(membership)
+            self._checked_at = gate.moves
+        if self.match == "exact":
+            return self.live.values()
+        return self._members_who_may_see(about, gate)
+
+    def forget_permitted(self) -> None:
+        """The members changed, so what is remembered of them is void."""
+        self._permitted.clear()
+
+    def _members_who_may_see(self, about: About, gate: Gate) -> list[PatternMembership]:
+        """Pattern members are judged for each object; the list stands until a cell moves or a member comes or goes.
+
+        The object's cell is kept with it: a cell that nobody keeps would be dropped, and judged anew each time.
+        """
+        key = about.object_id if about.object_id is not None else about.topic
+        known = self._permitted.get(key)
+        if known is not None and known[0] == gate.moves:
+            return known[2]
+        cell = gate.object_cell(key) if known is None else known[1]
+        members = [
+            member
+            for member in self.live.values()
+            if isinstance(member, PatternMembership) and member.may_see(about.topic, about.object_id, cell)
+        ]
+        if len(self._permitted) >= MAX_PERMITTED:
+            self._permitted.clear()
+        self._permitted[key] = (gate.moves, cell, members)
+        return members

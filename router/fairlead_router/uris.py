@@ -1,0 +1,50 @@
+"""URIs: their grammar and how patterns match, by the loose rules of the spec (Basic Profile, URIs).
+
+Components are separated by dots and hold no white space, no `#` and no further dots. The end
+of a prefix pattern may be empty (`com.app.`); a wildcard pattern may have empty components.
+"""
+
+import random
+import re
+from typing import Literal
+
+from fairlead_router.errors import InvalidUri
+
+Match = Literal["exact", "prefix", "wildcard"]
+
+_GRAMMAR = {
+    "exact": re.compile(r"(?:[^\s.#]+\.)*[^\s.#]+"),
+    "prefix": re.compile(r"(?:[^\s.#]+\.)*[^\s.#]*"),
+    "wildcard": re.compile(r"(?:[^\s.#]*\.)*[^\s.#]*"),
+}
+_RULES = {
+    "exact": "components separated by single dots, without white space or '#'",
+    "prefix": "components separated by single dots, without white space or '#', a dot at the end allowed",
+    "wildcard": "components separated by dots, each possibly empty, without white space or '#'",
+}
+_SHOWN_CHARACTERS = 200
+"""An error text shows so much of a bad URI: enough to find it, too little to flood a log."""
+
+RESERVED_PREFIXES = ("wamp.", "fairlead.")
+"""PUBLISH and REGISTER under these are for services joined in-process only: nobody else can speak in their name."""
+
+MAX_ID = 1 << 53
+"""Ids are integers from 1 to 2^53, what a double holds exactly (spec: Basic Profile, IDs)."""
+
+
+def check_uri(uri: str, match: Match, limit: int) -> None:
+    """Raise InvalidUri unless `uri` follows the grammar for this match policy and has at most `limit` characters."""
+    if len(uri) > limit:
+        raise InvalidUri(f"URI {uri[:_SHOWN_CHARACTERS]!r}... has {len(uri)} characters; at most {limit} are allowed")
+    if _GRAMMAR[match].fullmatch(uri) is None or not uri:
+        raise InvalidUri(f"URI {uri[:_SHOWN_CHARACTERS]!r} is not valid for match={match}: {_RULES[match]}")
+
+
+def is_reserved(uri: str) -> bool:
+    """Whether only in-process services may publish to or register this URI."""
+    return uri.startswith(RESERVED_PREFIXES)
+
+
+def new_id() -> int:
+    """A random id of the global scope: sessions and publications (spec: Basic Profile, IDs)."""
+    return random.getrandbits(53) + 1
