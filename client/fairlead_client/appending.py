@@ -1,0 +1,238 @@
+"""The state machine behind a LogWriter: what to call next, and what the answers mean.
+
+    new session -> create -> append, append, ... -> seal -> done
+                     ^______________|   an error that passes: after a pause, from what is acknowledged on
+
+No I/O but reading the spool, no clock and no framework: sessions and answers are told to it, `due` says which calls to
+make. After each (re)connection `create` says how far the service has come, so what was under way when a session was
+lost is sent again exactly, or not at all. Appends are pipelined: the service takes a caller's calls in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from fairlead_client.backoff import Backoff
+from fairlead_client.errors import FINAL_FOR_WRITERS, GAP, SEALED, CallFailed
+from fairlead_client.requests import APPEND, CREATE, SEAL, Request, Result, given
+from fairlead_client.spool import Batch, Position, Spool
+
+# Enough to keep the service's commits busy while the answers travel; each holds up to 64 KiB of memory.
+APPENDS_IN_FLIGHT = 4
+
+
+@dataclass
+class _Sent:
+    request: Request
+    after: Position
+    is_done: bool = False
+
+
+class Appender:
+    """Sends what is in a spool, each record once, and seals the stream where the spool says so."""
+
+    def __init__(self, spool: Spool, in_flight: int = APPENDS_IN_FLIGHT) -> None:
+        self.spool = spool
+        self.failure: CallFailed | None = None
+        self.is_sealed = False
+        self.acknowledged = spool.oldest  # what is before it needs no sending
+        self._in_flight = in_flight
+        self._position = self.acknowledged  # what is before it was sent in this session
+        self._sent: deque[_Sent] = deque()
+        self._create: Request | None = None
+        self._seal: Request | None = None
+        self._may_be_sealed = False
+        self._end: Batch | None = None
+        self._is_connected = False
+        self._is_open = False
+        self._epoch: int | None = None
+        self._lost = 0
+        self._backoff = Backoff()
+        self._pause_s: float | None = None
+        self._not_before_s = 0.0
+
+    # ------------------------------------------------------------ state
+
+    @property
+    def is_open(self) -> bool:
+        """In this session the service has accepted us as the stream's producer."""
+        return self._is_open
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing more will be called: sealed, or refused for good (`failure`)."""
+        return self.is_sealed or self.failure is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Everything in the spool is acknowledged."""
+        return self.unsent == 0 and (self.is_sealed or not self.spool.has_end)
+
+    @property
+    def unsent(self) -> int:
+        """How many records are not acknowledged."""
+        return self.spool.next_seq - self.acknowledged.seq
+
+    # ------------------------------------------------------------ what happens
+
+    def connected(self) -> None:
+        """There is a session: begin with `create`."""
+        self._restart()
+        self._is_connected = True
+
+    def disconnected(self) -> None:
+        """The session is gone; what comes for its requests is ignored from now on."""
+        self._restart()
+        self._is_connected = False
+
+    def due(self, now_s: float) -> list[Request]:
+        """The calls to make now; ask again after each answer, each append to the spool, and after `wait_s`."""
+        if self._pause_s is not None:
+            self._not_before_s, self._pause_s = now_s + self._pause_s, None
+        if not self._is_connected or self.is_finished or now_s < self._not_before_s:
+            return []
+        if not self._is_open:
+            if self._create is None:
+                self._create = self._create_request()
+                return [self._create]
+            return []
+        return self._appends() or self._seals()
+
+    def wait_s(self, now_s: float) -> float | None:
+        """When `due` may have more to say without anything happening, in seconds from now."""
+        return self._not_before_s - now_s if self._not_before_s > now_s else None
+
+    def succeeded(self, request: Request, result: Result) -> None:
+        """A call was answered."""
+        if request is self._create:
+            self._created(result)
+        elif request is self._seal:
+            self.is_sealed = True
+        else:
+            self._appended(request)
+
+    def failed(self, request: Request, error: CallFailed) -> None:
+        """A call was answered by an error."""
+        if request is self._create or request is self._seal:
+            self._refused(error)
+            return
+        if not any(sent.request is request for sent in self._sent):
+            return
+        expected = error.details.get("expected")
+        if error.uri == GAP and isinstance(expected, int):
+            self._rewind(expected)
+        else:
+            self._refused(error)
+
+    # ------------------------------------------------------------ create
+
+    def _create_request(self) -> Request:
+        meta = self.spool.meta
+        return Request(
+            CREATE,
+            (meta.stream,),
+            given(object=meta.object, project=meta.project, producer=meta.producer, attempt=meta.attempt),
+        )
+
+    def _created(self, result: Result) -> None:
+        self._is_open = True
+        self._create = None
+        meta = self.spool.meta
+        term, seq, epoch = result["producer_term"], result["producer_seq"], result["epoch"]
+        if meta.term is None or meta.base is None:
+            meta.term = term + 1 if meta.takes_over else term
+            meta.base = seq
+            self.spool.save_meta()
+        was_replaced = self._epoch not in {None, epoch}
+        self._epoch = epoch
+        self._go_to(seq - meta.base, may_go_back=was_replaced)
+
+    def _go_to(self, seq: int, *, may_go_back: bool) -> None:
+        """Goes on at number `seq` of the spool, the first that the service does not have.
+
+        In a store that was replaced that is 0 again: we send all that the spool still has. Else the service cannot
+        have less than it acknowledged; should it, `append` will say so.
+        """
+        if seq >= self.acknowledged.seq or may_go_back:
+            self.acknowledged = self.spool.seek(max(seq, self.spool.oldest.seq))
+            self.spool.acknowledge(self.acknowledged)
+        self._position = self.acknowledged
+        self._lost = 0
+
+    # ------------------------------------------------------------ append
+
+    def _appends(self) -> list[Request]:
+        requests = []
+        while len(self._sent) < self._in_flight and self._end is None:
+            batch = self.spool.read(self._position)
+            if batch is None:
+                break
+            self._position = batch.after
+            if batch.records or batch.lost:
+                request = self._append_request(batch)
+                self._sent.append(_Sent(request, batch.after))
+                requests.append(request)
+            if batch.end is not None:
+                self._end = batch
+        return requests
+
+    def _append_request(self, batch: Batch) -> Request:
+        meta = self.spool.meta
+        assert meta.base is not None, "records are sent after create"
+        lost, self._lost = batch.lost + self._lost, 0
+        return Request(
+            APPEND,
+            (meta.stream, batch.records),
+            given(producer=meta.producer, term=meta.term, seq=meta.base + batch.first, lost=lost or None),
+        )
+
+    def _appended(self, request: Request) -> None:
+        for sent in self._sent:
+            if sent.request is request:
+                sent.is_done = True
+        while self._sent and self._sent[0].is_done:
+            self.acknowledged = self._sent.popleft().after
+            self._backoff.reset()
+        self.spool.acknowledge(self.acknowledged)
+
+    def _rewind(self, expected: int) -> None:
+        """The service expects another number: from there, or with a marker for what the spool no longer has."""
+        assert self.spool.meta.base is not None, "records are sent after create"
+        wanted = expected - self.spool.meta.base
+        self._drop_requests()
+        self._position = self.spool.seek(max(wanted, self.spool.oldest.seq))
+        self._lost = max(0, self._position.seq - wanted)
+        self._pause_s = self._backoff.next_s()
+
+    # ------------------------------------------------------------ seal
+
+    def _seals(self) -> list[Request]:
+        if self._end is None or self._sent or self._seal is not None:
+            return []
+        end = self._end.end or {}
+        self._seal = Request(SEAL, (self.spool.meta.stream,), given(**end))
+        self._may_be_sealed = True
+        return [self._seal]
+
+    # ------------------------------------------------------------ errors
+
+    def _refused(self, error: CallFailed) -> None:
+        if error.uri == SEALED and self._may_be_sealed:
+            self.is_sealed = True  # by us: only the answer was lost
+        elif error.uri in FINAL_FOR_WRITERS:
+            self.failure = error
+        else:
+            self._restart()
+            self._pause_s = self._backoff.next_s()
+
+    def _restart(self) -> None:
+        self._drop_requests()
+        self._is_open = False
+        self._create = None
+        self._position = self.acknowledged
+
+    def _drop_requests(self) -> None:
+        self._sent.clear()
+        self._seal = None
+        self._end = None

@@ -1,0 +1,286 @@
+"""Write and follow logs from an asyncio program, over Autobahn sessions.
+
+    async with Connection("ws://127.0.0.1:8080/ws", token=token) as connection:
+        writer = LogWriter(connection, "my-stream")
+        writer.write("stdout", "hello")
+        await writer.close()
+
+        async for item in follow(connection, "my-stream"):
+            print(item)     # Record, Lagged, Reset or Head; the last one is Sealed or Revoked
+
+A `Connection` opens its session when it is first needed, and again whenever it is lost. A program whose own Autobahn
+component joins hands its sessions over through `given_sessions()`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, Unpack
+from urllib.parse import urlsplit
+
+from autobahn.asyncio.wamp import ApplicationSession
+from autobahn.asyncio.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
+
+from fairlead_client import connection, writer
+from fairlead_client.autobahn_session import (
+    OPEN_TIMEOUT_S,
+    PROTOCOL_OPTIONS,
+    REALM,
+    Attempt,
+    AutobahnSession,
+    JoiningMixin,
+    checked_url,
+    serializers,
+)
+from fairlead_client.errors import Unreachable
+from fairlead_client.follow import items_of, records_of
+from fairlead_client.following import Cursor, Follower, Item, Start
+from fairlead_client.records import Record
+from fairlead_client.runtime import Sessions
+from fairlead_client.spool import Spool
+from fairlead_client.writer import About, new_spool
+
+__all__ = ["AsyncioRuntime", "Connection", "LogWriter", "connect", "follow", "follow_items", "given_sessions"]
+
+# How long the router's GOODBYE may take before the connection is closed without it.
+CLOSE_TIMEOUT_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+async def connect(
+    url: str, *, realm: str = REALM, token: str | None = None, timeout_s: float = OPEN_TIMEOUT_S
+) -> AutobahnSession:
+    """Opens one session. Raises Unreachable, Refused (a bad token, no such realm) or, for a bad URL, ClientError."""
+    parts = urlsplit(checked_url(url))
+    host = parts.hostname or ""
+    loop = asyncio.get_running_loop()
+    opening: asyncio.Future[AutobahnSession] = loop.create_future()
+    attempt = Attempt(realm, token, partial(_resolve, opening), partial(_reject, opening))
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    context = ssl.create_default_context() if parts.scheme == "wss" else None
+    protocol: _Protocol | None = None
+    try:
+        async with asyncio.timeout(timeout_s):
+            factory = _factory(parts.geturl(), attempt)
+            _, protocol = await loop.create_connection(factory, host, port, ssl=context)
+            return await opening
+    except TimeoutError:
+        raise Unreachable(f"cannot reach {url}: no answer within {timeout_s:g} s") from None
+    except OSError as error:
+        raise Unreachable(f"cannot reach {url}: {_reason(error)}") from None
+    except Unreachable as error:
+        raise Unreachable(f"cannot reach {url}: {error}") from None
+    finally:
+        attempt.is_over = True
+        is_open = opening.done() and not opening.cancelled() and opening.exception() is None
+        if protocol is not None and protocol.transport is not None and not is_open:
+            protocol.transport.abort()
+
+
+class Connection(connection.Connection):
+    """A session that is opened again whenever it is lost; `on_change` hears why, and None when there is one again."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        realm: str = REALM,
+        token: str | None = None,
+        on_change: connection.OnChange | None = None,
+    ) -> None:
+        super().__init__(AsyncioRuntime(), partial(connect, checked_url(url), realm=realm, token=token), on_change)
+
+    async def close(self) -> None:
+        """Leaves the realm and waits, shortly, until the connection is closed."""
+        session, self._session = self._session, None
+        if isinstance(session, AutobahnSession):
+            await _end(session)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def given_sessions() -> connection.GivenSessions:
+    """Sessions of a program's own: call `.joined(AutobahnSession(session))` whenever its component has joined."""
+    return connection.GivenSessions(AsyncioRuntime())
+
+
+class LogWriter(writer.LogWriter):
+    """Writes one stream; what it is about are the keywords of `About`, or a spool that was left behind.
+
+    Begins to send at once. `await close()` in the end: it says what could not be sent.
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        stream: str | Spool,
+        on_room: Callable[[], None] | None = None,
+        **about: Unpack[About],
+    ) -> None:
+        spool = stream if isinstance(stream, Spool) else new_spool(stream, **about)
+        super().__init__(AsyncioRuntime(), sessions, spool, on_room)
+        self.start()
+
+
+def follow(
+    sessions: Sessions,
+    stream: str,
+    cursor: Cursor | None = None,
+    *,
+    tail: int | None = None,
+    since_us: int | None = None,
+) -> AsyncGenerator[Record | Item, None]:
+    """The records of a stream from a cursor, the last `tail`, a time or its beginning on, until it is sealed.
+
+    Goes on by itself after lost sessions, without a hole or a repeat. Among the records are Lagged (some were not kept
+    that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked. Raises
+    CallFailed or Refused when there is no right to read in the first place.
+    """
+    return records_of(follow_items(sessions, Follower(stream, Start(cursor, tail, since_us))))
+
+
+def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
+    """The same by batches, for a follower of one's own, whose `cursor` can be kept."""
+    return items_of(AsyncioRuntime(), sessions, follower)
+
+
+# ---------------------------------------------------------------- the framework
+
+
+class AsyncioRuntime:
+    """asyncio as `runtime.Runtime`; to be made where a loop runs."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+
+    def time_s(self) -> float:
+        """The loop's clock."""
+        return self._loop.time()
+
+    def wakeup(self) -> _Wakeup:
+        """A new bell."""
+        return _Wakeup(self._loop)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task; if it fails, the loop's exception handler hears of it."""
+        task = self._loop.create_task(coroutine)
+        task.add_done_callback(_report)
+        return task
+
+    def in_thread(self, job: Callable[[], None]) -> None:
+        """In the loop's default executor."""
+        self._loop.run_in_executor(None, job).add_done_callback(_report)
+
+
+class _Wakeup:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._is_set = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, timeout_s: float | None = None) -> None:
+        if self._is_set:
+            await asyncio.sleep(0)  # a bell that is rung in every turn must not stop the loop
+        else:
+            await self._ring(timeout_s)
+        self._is_set = False
+
+    async def _ring(self, timeout_s: float | None) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        timer = None if timeout_s is None else self._loop.call_later(timeout_s, _finish, waiter)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+
+def _finish(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _report(done: asyncio.Future[None]) -> None:
+    if not done.cancelled() and done.exception() is not None:
+        error = done.exception()
+        done.get_loop().call_exception_handler({"message": "in fairlead_client", "exception": error, "future": done})
+
+
+# ---------------------------------------------------------------- Autobahn
+
+
+class _Session(JoiningMixin, ApplicationSession):
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__()
+        self.attempt = attempt
+
+
+class _Protocol(WampWebSocketClientProtocol):
+    factory: Any
+
+    def onClose(self, wasClean: bool, code: int, reason: str | None) -> None:  # noqa: N802, N803
+        super().onClose(wasClean, code, reason)
+        self.factory.attempt.failed(Unreachable(reason or "the connection was closed"))
+
+
+_WampWebSocketClientFactory: Any = WampWebSocketClientFactory  # it declares no types
+
+
+def _factory(url: str, attempt: Attempt) -> Any:
+    loop = asyncio.get_running_loop()
+    factory = _WampWebSocketClientFactory(partial(_Session, attempt), url, serializers=serializers(), loop=loop)
+    factory.setProtocolOptions(**PROTOCOL_OPTIONS)
+    factory.protocol = _Protocol
+    factory.attempt = attempt
+    return factory
+
+
+async def _end(session: AutobahnSession) -> None:
+    """Says GOODBYE and waits for the connection's end; closes it when that takes too long."""
+    transport = session.transport
+    if transport is None or transport.is_closing():
+        return
+    closed = asyncio.get_running_loop().create_future()
+    session.session.on("disconnect", lambda *_, **__: _finish(closed))
+    session.end()
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await closed
+    except TimeoutError:
+        transport.abort()
+
+
+def _resolve(opening: asyncio.Future[AutobahnSession], session: AutobahnSession) -> None:
+    if not opening.done():
+        opening.set_result(session)
+
+
+def _reject(opening: asyncio.Future[AutobahnSession], error: Exception) -> None:
+    if not opening.done():
+        opening.set_exception(error)
+
+
+def _reason(error: OSError) -> str:
+    """What the system says, in few words; asyncio wraps it, and joins the reasons of several addresses."""
+    if error.errno is None:
+        return str(error)
+    return os.strerror(error.errno).lower()

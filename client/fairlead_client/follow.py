@@ -1,0 +1,113 @@
+"""The loop behind `follow`: sessions and answers for the state machine of `following`, items for whoever iterates."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+
+from fairlead_client.backoff import Backoff
+from fairlead_client.errors import CallFailed, Refused
+from fairlead_client.following import Batch, Follower, Item
+from fairlead_client.records import Record
+from fairlead_client.requests import Request
+from fairlead_client.runtime import Answer, Runtime, Session, Sessions
+
+# Answers that wait for whoever iterates before we stop reading: 4 MiB at most, as each is under 256 KiB.
+WAITING_ANSWERS = 16
+
+
+async def items_of(runtime: Runtime, sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
+    """The items of a stream, over as many sessions as it takes; ends behind Sealed or Revoked.
+
+    Raises CallFailed or Refused when the router will not have us from the start, Incontiguous when what it says cannot
+    be right. Whoever iterates slowly slows the router's sending to us, and nothing else.
+    """
+    backoff = Backoff()
+    while not follower.is_finished:
+        try:
+            session = await sessions.session()
+        except Refused as error:
+            for item in follower.refused(error):
+                yield item
+            continue
+        call = _Call(runtime, session, follower.request())
+        has_moved = False
+        try:
+            while not call.is_over:
+                for item in _items(follower, await call.answers()):
+                    has_moved = True
+                    yield item
+        finally:
+            call.cancel()
+        if has_moved:
+            backoff.reset()
+        elif session.is_open:  # refused, for now
+            await runtime.wakeup().wait(backoff.next_s())
+
+
+async def records_of(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Record | Item, None]:
+    """The same, with the records one by one."""
+    async with aclosing(items):
+        async for item in items:
+            if isinstance(item, Batch):
+                for record in item.each():
+                    yield record
+            else:
+                yield item
+
+
+def _items(follower: Follower, answers: Iterable[Answer]) -> Iterator[Item]:
+    for answer in answers:
+        if isinstance(answer.error, CallFailed):
+            yield from follower.failed(answer.request, answer.error)
+        elif answer.error is not None:
+            return  # the session is gone: the next one goes on at the cursor
+        elif answer.is_final:
+            yield from follower.succeeded(answer.request, answer.result)
+        else:
+            yield from follower.progressed(answer.result)
+
+
+class _Call:
+    """One call under way, and the answers that wait to be looked at."""
+
+    def __init__(self, runtime: Runtime, session: Session, request: Request) -> None:
+        self.is_over = False
+        self._session = session
+        self._bell = runtime.wakeup()
+        self._answers: deque[Answer] = deque()
+        self._is_paused = False
+        self._is_answered = False
+        self._cancel = session.call(request, self._on_answer)
+
+    async def answers(self) -> list[Answer]:
+        """What has come since the last time, at least one."""
+        if self._is_paused:
+            self._is_paused = False
+            self._session.resume()
+        while not self._answers:
+            await self._bell.wait()
+        answers = [*self._answers]
+        self._answers.clear()
+        self.is_over = answers[-1].is_final
+        return answers
+
+    def cancel(self) -> None:
+        """Wants no more answers."""
+        if self._is_paused:
+            self._session.resume()
+        if not self._is_answered:
+            self._is_answered = True
+            self._cancel()
+        self._answers.clear()
+
+    def _on_answer(self, answer: Answer) -> None:
+        if self._is_answered:
+            return
+        self._is_answered = answer.is_final
+        self._answers.append(answer)
+        self._bell.set()
+        if len(self._answers) >= WAITING_ANSWERS and not self._is_paused and not answer.is_final:
+            self._is_paused = True
+            self._session.pause()

@@ -1,0 +1,243 @@
+"""The state machine behind `follow`: where we are in the stream, what to call next, what the answers mean.
+
+It begins with one `read`, which names the epoch and the place; from there `fairlead.log.follow` with progressive
+results, or `read` that waits at the head where router or service has none. Every answer moves the cursor, and the
+cursor is all that is needed to go on after a lost session. Nothing is taken on trust: a batch must begin where the last
+one ended, or an announced `lagged` or `reset` must say why it does not.
+
+No I/O, no clock, no framework.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from fairlead_client.errors import CORRUPT, PASSING, REVOKING, CallFailed, Incontiguous, Refused
+from fairlead_client.records import Record
+from fairlead_client.requests import FOLLOW, READ, Request, Result, given
+
+# How long a waiting `read` may wait at the head: shorter than what proxies allow an idle request.
+WAIT_S = 20.0
+# The most that one `read` may bring; the service cuts by bytes first.
+READ_LIMIT = 10_000
+
+
+class Cursor(NamedTuple):
+    """A place in a stream: `next` is the number of the next record, within the store's incarnation `epoch`."""
+
+    epoch: int
+    next: int
+
+
+class Batch(NamedTuple):
+    """Records in the order of the stream; those with numbers not in `seqs` were left out by a filter of the service."""
+
+    seqs: range | list[int]
+    records: list[list[Any]]
+
+    def each(self) -> list[Record]:
+        """The records one by one."""
+        return [Record(seq, *fields) for seq, fields in zip(self.seqs, self.records, strict=True)]
+
+
+class Lagged(NamedTuple):
+    """The records from `start` up to, without, `stop` were there once and are not kept any more."""
+
+    start: int
+    stop: int
+
+
+class Corrupt(NamedTuple):
+    """The records from `start` up to, without, `stop` are damaged in the store and cannot be shown."""
+
+    start: int
+    stop: int
+
+
+class Reset(NamedTuple):
+    """The store was replaced: it goes on at number `next` of another epoch, and may hold other records."""
+
+    epoch: int
+    oldest: int
+    next: int
+
+
+class Head(NamedTuple):
+    """Nothing new: the stream's next record will have the number `next`, and we have all before it."""
+
+    next: int
+
+
+class Sealed(NamedTuple):
+    """The end: nothing follows, ever."""
+
+    exit_code: int | None
+    reason: str | None
+    next: int
+
+
+class Revoked(NamedTuple):
+    """The right to read is gone."""
+
+    reason: str
+
+
+Item: TypeAlias = Batch | Lagged | Corrupt | Reset | Head | Sealed | Revoked
+
+
+@dataclass
+class Start:
+    """Where to begin: at a cursor, with the last `tail` records, at a time, or (nothing given) at the oldest record."""
+
+    cursor: Cursor | None = None
+    tail: int | None = None
+    since_us: int | None = None
+
+
+@dataclass
+class Follower:
+    """Follows one stream; `to_the_end` False: only up to the head as it was at the beginning."""
+
+    stream: str
+    start: Start = field(default_factory=Start)
+    to_the_end: bool = True
+    progressive: bool = True
+    cursor: Cursor | None = field(default=None, init=False)
+    is_finished: bool = field(default=False, init=False)
+    _head: int | None = field(default=None, init=False)
+    _has_read: bool = field(default=False, init=False)
+    _after_reset: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.cursor = self.start.cursor
+
+    def request(self) -> Request:
+        """The call to make in a new session, or after an answer to the last one."""
+        if self._has_read and self.to_the_end and self.progressive:
+            return Request(FOLLOW, (self.stream,), self._from_cursor(), wants_progress=True)
+        wait_s = WAIT_S if self._has_read and self.to_the_end else None
+        if self.cursor is not None:
+            return Request(READ, (self.stream,), {**self._from_cursor(), **given(limit=READ_LIMIT, wait_s=wait_s)})
+        return Request(
+            READ,
+            (self.stream,),
+            given(tail=self.start.tail, since=self.start.since_us, limit=READ_LIMIT, wait_s=wait_s),
+        )
+
+    def progressed(self, result: Result) -> list[Item]:
+        """A progressive result of `follow` has come."""
+        return self._items(result)
+
+    def succeeded(self, request: Request, result: Result) -> list[Item]:
+        """The (final) result has come."""
+        before = self.cursor
+        items = self._items(result)
+        if request.procedure == READ:
+            self._has_read = True
+            self._note_head(int(result.get("head", 0)), has_moved=bool(items) or self.cursor != before)
+            if not items and self.cursor is not None:
+                items.append(Head(self.cursor.next))
+        return items
+
+    def failed(self, request: Request, error: CallFailed) -> list[Item]:
+        """The call was answered by an error; raises it unless it passes or means the end of the right to read."""
+        if error.uri in REVOKING and self._has_read:
+            self.is_finished = True
+            return [Revoked(error.text or error.uri)]
+        if error.uri in PASSING and self._has_read:
+            return []
+        if error.uri == CORRUPT and self.cursor is not None:
+            return self._corrupt(self.cursor, error)
+        if request.procedure == FOLLOW and error.uri not in REVOKING:
+            self.progressive = False  # another router, or another service: the portable way
+            return []
+        raise error
+
+    def refused(self, error: Refused) -> list[Item]:
+        """The router would not let us join; raises it unless that means the end of a right to read that we had."""
+        if error.uri in REVOKING and self._has_read:
+            self.is_finished = True
+            return [Revoked(error.text or error.uri)]
+        raise error
+
+    # ------------------------------------------------------------ what a dict says
+
+    def _items(self, result: Result) -> list[Item]:
+        items: list[Item] = []
+        if "reset" in result:
+            items.append(self._reset(result["reset"]))
+        if "lagged" in result:
+            items.append(self._lagged(result["lagged"]))
+        if "records" in result:
+            items += self._batch(result)
+        elif "head" in result:
+            items.append(Head(result["head"]))
+        if result.get("sealed") is not None:
+            items += self._sealed(result["sealed"], is_last_word="records" not in result)
+        if "revoked" in result:
+            self.is_finished = True
+            items.append(Revoked(str(result["revoked"].get("reason", ""))))
+        return items
+
+    def _batch(self, result: Result) -> list[Item]:
+        first, after, epoch, records = result["first"], result["next"], result["epoch"], result["records"]
+        seqs: range | list[int] = result.get("seqs") or range(first, first + len(records))
+        self._expect(first, epoch)
+        is_filtered = "seqs" in result
+        if (not is_filtered and after != first + len(records)) or len(seqs) != len(records):
+            raise Incontiguous(f"{self.stream}: {len(records)} records from {first} do not reach to {after}")
+        self.cursor = Cursor(epoch, after)
+        self._after_reset = None
+        return [Batch(seqs, records)] if records else []
+
+    def _expect(self, first: int, epoch: int) -> None:
+        if self.cursor is None or first == self._after_reset:
+            return
+        if epoch != self.cursor.epoch:
+            raise Incontiguous(f"{self.stream}: records of epoch {epoch} after those of epoch {self.cursor.epoch}")
+        if first != self.cursor.next:
+            kind = "hole" if first > self.cursor.next else "repeat"
+            raise Incontiguous(f"{self.stream}: a {kind}: records from {first} where {self.cursor.next} is next")
+
+    def _lagged(self, lagged: Result) -> Item:
+        start, stop = lagged["from"], lagged["to"]
+        if self.cursor is not None:
+            self._expect(start, self.cursor.epoch)
+            self.cursor = Cursor(self.cursor.epoch, stop)
+        return Lagged(start, stop)
+
+    def _corrupt(self, cursor: Cursor, error: CallFailed) -> list[Item]:
+        start, stop = error.details.get("from"), error.details.get("to")
+        if not isinstance(start, int) or not isinstance(stop, int) or stop <= cursor.next:
+            raise error
+        self.cursor = Cursor(cursor.epoch, stop)
+        return [Corrupt(start, stop)]
+
+    def _reset(self, reset: Result) -> Item:
+        epoch, oldest, after = reset["epoch"], reset["oldest"], reset["next"]
+        self.cursor = Cursor(epoch, oldest)
+        self._after_reset = after  # the same call may go on there, a new one begins at the oldest
+        return Reset(epoch, oldest, after)
+
+    def _sealed(self, sealed: Result, *, is_last_word: bool) -> list[Item]:
+        after = sealed["next"]
+        if self.is_finished or (self.cursor is not None and self.cursor.next != after):
+            if is_last_word and not self.is_finished:
+                raise Incontiguous(f"{self.stream}: sealed at {after}, but we have come to {self.cursor}")
+            return []
+        self.is_finished = True
+        return [Sealed(sealed.get("exit_code"), sealed.get("reason"), after)]
+
+    def _note_head(self, head: int, *, has_moved: bool) -> None:
+        if self.is_finished or self.cursor is None:
+            return
+        if not has_moved and self.cursor.next < head:
+            raise Incontiguous(f"{self.stream}: the service has records up to {head}, but none from {self.cursor.next}")
+        if not self.to_the_end:
+            self._head = head if self._head is None else self._head
+            self.is_finished = self.cursor.next >= self._head
+
+    def _from_cursor(self) -> dict[str, Any]:
+        assert self.cursor is not None, "the first answer sets the cursor"
+        return {"start": self.cursor.next, "epoch": self.cursor.epoch}

@@ -1,0 +1,238 @@
+"""The LogWriter: output goes in at once, and to the log service whenever that can be reached.
+
+`write` puts records into a spool on disk and returns; a loop of its own sends them (`appending`), over as many sessions
+as it takes. This is the part that both frameworks share; make one through `fairlead_client.asyncio` or `.twisted`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import gettempdir
+from typing import NamedTuple, TypedDict, Unpack
+
+from fairlead_client.appending import Appender
+from fairlead_client.errors import CallFailed, ClientError, Refused
+from fairlead_client.records import Text, WireRecord, records_of
+from fairlead_client.runtime import Answer, Runtime, Sessions, Task
+from fairlead_client.spool import LIMIT_BYTES, Spool, SpoolMeta
+
+# What a power loss may take of the output that was not sent yet.
+SYNC_S = 1.0
+# `has_room` is false below this: what a reader of pipes may hand over before it looks again.
+ROOM_BYTES = 512 * 1024
+LINGER_S = 60.0
+
+
+class Unsent(NamedTuple):
+    """What `close` leaves behind: so many records (none: only the seal is missing), in this spool, and why."""
+
+    records: int
+    spool: Path
+    reason: str
+
+
+class About(TypedDict, total=False):
+    """What can be said of a new stream, and of the spool; see `fairlead.log.create`.
+
+    `producer` names a writer that goes on under that name with a new spool, taking over from whoever had it.
+    """
+
+    object: str | None
+    project: str | None
+    producer: str | None
+    attempt: int | None
+    spool: Path | None
+    limit_bytes: int
+
+
+class LogWriter:
+    """Writes one stream. Not thread-safe: all calls from the thread of the framework.
+
+    `on_room` is called when there is room again after `has_room` was false.
+    """
+
+    def __init__(
+        self, runtime: Runtime, sessions: Sessions, spool: Spool, on_room: Callable[[], None] | None = None
+    ) -> None:
+        self.spool = spool
+        self._runtime = runtime
+        self._sessions = sessions
+        self._appender = Appender(spool)
+        self._on_room = on_room
+        self._had_room = True
+        self._news = runtime.wakeup()
+        self._written = runtime.wakeup()
+        self._watchers: list[Callable[[], None]] = []
+        self._was_open = False
+        self._tasks: list[Task] = []
+
+    def start(self) -> None:
+        """Begins to send."""
+        self._tasks = [self._runtime.spawn(self._send()), self._runtime.spawn(self._keep_synced())]
+
+    # ------------------------------------------------------------ what callers see
+
+    @property
+    def stream(self) -> str:
+        """The stream's id."""
+        return self.spool.meta.stream
+
+    @property
+    def unsent(self) -> int:
+        """How many records the service has not acknowledged."""
+        return self._appender.unsent
+
+    @property
+    def failure(self) -> CallFailed | None:
+        """The refusal that ended the sending for good; what is written from then on stays in the spool."""
+        return self._appender.failure
+
+    @property
+    def has_room(self) -> bool:
+        """Something may be written without being dropped; after False, `on_room` says when."""
+        self._had_room = self.spool.room_bytes >= ROOM_BYTES
+        return self._had_room
+
+    def write(self, source: str, text: Text, time_us: int | None = None, flags: int = 0) -> bool:
+        """Writes one line, or several. Never waits for the service; the spool's file is all that it touches.
+
+        False: there was no room, and a marker in the stream will say how many lines are missing.
+        """
+        return self.write_records(records_of(source, text, now_us() if time_us is None else time_us, flags))
+
+    def write_records(self, records: Sequence[WireRecord]) -> bool:
+        """Writes records that are already in the form of the wire."""
+        is_stored = self.spool.append(records)
+        self._news.set()
+        self._written.set()
+        return is_stored
+
+    def seal(self, exit_code: int | None = None, reason: str | None = None) -> None:
+        """Ends the stream behind what was written; nothing may be written after it."""
+        self.spool.append_end(exit_code, reason)
+        self._news.set()
+
+    async def opened(self, timeout_s: float) -> bool:
+        """Whether the service has accepted us within that time; False also when it refused (see `failure`)."""
+        await self._wait_until(lambda: self._was_open or self._appender.is_finished, timeout_s)
+        return self._was_open
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Waits until the service has everything; False when it did not within that time, or never will."""
+        await self._wait_until(lambda: self._appender.is_idle or self._appender.is_finished, timeout_s)
+        return self._appender.is_idle
+
+    async def close(self, linger_s: float = LINGER_S) -> Unsent | None:
+        """Waits for the rest to be sent, deletes the spool if that succeeds, else says what is left in it."""
+        is_done = await self.drain(linger_s)
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+        if is_done:
+            self.spool.remove()
+            return None
+        job = self.spool.unsynced()
+        if job is not None:
+            job()
+        self.spool.close()
+        failure = self.failure
+        reason = str(failure) if failure is not None else "the server did not take it in time"
+        return Unsent(self.unsent, self.spool.path, reason)
+
+    # ------------------------------------------------------------ the loops
+
+    async def _send(self) -> None:
+        try:
+            await self._send_all()
+        except Exception as error:
+            self._appender.failure = CallFailed("fairlead.error.client", f"the writer failed: {error!r}")
+            self._tell_watchers()
+            raise
+
+    async def _send_all(self) -> None:
+        appender = self._appender
+        while not appender.is_finished:
+            try:
+                session = await self._sessions.session()
+            except Refused as error:
+                appender.failure = CallFailed(error.uri, error.text)
+                break
+            session.on_end(self._news.set)
+            appender.connected()
+            while session.is_open and not appender.is_finished:
+                for request in appender.due(self._runtime.time_s()):
+                    session.call(request, self._on_answer)
+                await self._news.wait(appender.wait_s(self._runtime.time_s()))
+            appender.disconnected()
+        self._tell_watchers()
+
+    def _on_answer(self, answer: Answer) -> None:
+        if answer.error is None:
+            self._appender.succeeded(answer.request, answer.result)
+        elif isinstance(answer.error, CallFailed):
+            self._appender.failed(answer.request, answer.error)
+        self._was_open = self._was_open or self._appender.is_open
+        self._news.set()
+        self._tell_watchers()
+        if not self._had_room and self.has_room and self._on_room is not None:
+            self._on_room()
+
+    async def _keep_synced(self) -> None:
+        while True:
+            await self._written.wait()
+            await self._runtime.wakeup().wait(SYNC_S)
+            job = self.spool.unsynced() if self.unsent else None
+            if job is not None:
+                self._runtime.in_thread(job)
+
+    async def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        bell = self._runtime.wakeup()
+        deadline_s = self._runtime.time_s() + timeout_s
+        self._watchers.append(bell.set)
+        try:
+            while not condition() and self._runtime.time_s() < deadline_s:
+                await bell.wait(deadline_s - self._runtime.time_s())
+        finally:
+            self._watchers.remove(bell.set)
+
+    def _tell_watchers(self) -> None:
+        for tell in self._watchers:
+            tell()
+
+
+def now_us() -> int:
+    """The wall clock, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def new_spool(stream: str, **about: Unpack[About]) -> Spool:
+    """A spool for a stream; without a `producer` it gets a name of its own, so that nobody takes over by mistake."""
+    producer = about.get("producer")
+    meta = SpoolMeta(
+        stream,
+        producer or f"writer-{secrets.token_hex(8)}",
+        object=about.get("object"),
+        project=about.get("project"),
+        attempt=about.get("attempt"),
+        takes_over=producer is not None,
+    )
+    path = about.get("spool") or spool_directory() / f"{stream}-{secrets.token_hex(4)}"
+    return Spool.create(path, meta, about.get("limit_bytes", LIMIT_BYTES))
+
+
+def spool_directory() -> Path:
+    """Where spools are kept unless told otherwise: the user's state directory, else a temporary one of their own."""
+    state = os.environ.get("XDG_STATE_HOME")
+    home = Path(state) if state else Path.home() / ".local" / "state"
+    for candidate in (home / "fairlead" / "spool", Path(gettempdir()) / f"fairlead-{os.getuid()}" / "spool"):
+        try:
+            candidate.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(candidate, os.W_OK) and candidate.stat().st_uid == os.getuid():
+            return candidate
+    raise ClientError(f"no directory for spools: neither {str(home)!r} nor {gettempdir()!r} can be written to")

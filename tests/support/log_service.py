@@ -1,0 +1,101 @@
+"""A log service in memory, as small as its rules: what the client's state machines are tested against.
+
+Only what `fairlead_client` calls; the rules are those of DESIGN section 5 and of `fairlead_logstream.stream`. The
+integration tests run the same client against the real one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairlead_client.errors import CallFailed
+from fairlead_client.requests import APPEND, CREATE, READ, SEAL, Request
+
+
+class LogService:
+    """One stream."""
+
+    def __init__(self, epoch: int = 1) -> None:
+        self.epoch = epoch
+        self.records: list[Any] = []
+        self.oldest = 0
+        self.producers: dict[str, tuple[int, int]] = {}
+        self.sealed: dict[str, Any] | None = None
+        self.creates: list[dict[str, Any]] = []
+        self.largest_append = 0
+
+    def answer(self, request: Request) -> dict[str, Any]:
+        """The result; raises CallFailed."""
+        methods = {CREATE: self.create, APPEND: self.append, SEAL: self.seal, READ: self.read}
+        return methods[request.procedure](*request.args[1:], **request.kwargs)
+
+    def replace(self) -> None:
+        """Loses everything, as a store that was restored empty."""
+        self.__init__(self.epoch + 1)  # type: ignore[misc]
+
+    def create(self, **about: Any) -> dict[str, Any]:
+        self.creates.append(about)
+        term, seq = self.producers.get(about["producer"], (0, 0))
+        return {"epoch": self.epoch, "next": len(self.records), "producer_term": term, "producer_seq": seq}
+
+    def append(self, records: list[Any], producer: str, term: int, seq: int, lost: int = 0) -> dict[str, Any]:
+        self.largest_append = max(self.largest_append, sum(len(record[2]) for record in records))
+        known = self.producers.get(producer)
+        if known is not None and term < known[0]:
+            raise CallFailed("fairlead.error.fenced", "taken over", {"expected": known[1], "term": known[0]})
+        expected = seq if known is None else known[1]
+        missing = seq if known is None else seq - expected
+        if known is not None and missing > lost:
+            raise CallFailed("fairlead.error.gap", "a gap", {"expected": expected, "term": term})
+        new = records[max(0, expected - seq) :]
+        if new and self.sealed is not None:
+            raise CallFailed("fairlead.error.sealed", "the log is sealed")
+        first = len(self.records)
+        if missing > 0:
+            self.records.append([0, "fairlead", f'{{"lost":{missing}}}', 2])
+        self.records += new
+        self.producers[producer] = (term, max(expected, seq + len(records)))
+        return {"first": first, "next": len(self.records), "epoch": self.epoch}
+
+    def seal(self, exit_code: int | None = None, reason: str | None = None) -> dict[str, Any]:
+        wanted = {"exit_code": exit_code, "reason": reason, "next": len(self.records)}
+        if self.sealed is not None and self.sealed != wanted:
+            raise CallFailed("fairlead.error.sealed", "sealed otherwise")
+        self.sealed = wanted
+        return {"next": len(self.records)}
+
+    def read(
+        self,
+        start: int | None = None,
+        epoch: int | None = None,
+        tail: int | None = None,
+        since: int | None = None,
+        limit: int = 1000,
+        wait_s: float | None = None,
+    ) -> dict[str, Any]:
+        head = len(self.records)
+        result: dict[str, Any] = {}
+        if start is not None and epoch != self.epoch:
+            result["reset"] = {"epoch": self.epoch, "oldest": self.oldest, "next": self.oldest}
+            start = self.oldest
+        elif start is not None and start > head:
+            raise CallFailed("fairlead.error.ahead", "ahead", {"head": head})
+        elif start is not None and start < self.oldest:
+            result["lagged"] = {"from": start, "to": self.oldest}
+            start = self.oldest
+        elif tail is not None:
+            start = max(self.oldest, head - tail)
+        elif since is not None:
+            start = next((seq for seq, record in enumerate(self.records) if record[0] >= since), head)
+        first = self.oldest if start is None else start
+        records = self.records[first : first + limit]
+        return {
+            **result,
+            "first": first,
+            "records": records,
+            "next": first + len(records),
+            "head": head,
+            "oldest": self.oldest,
+            "epoch": self.epoch,
+            "sealed": self.sealed,
+        }
