@@ -6,6 +6,7 @@ integration tests run the same client against the real one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fairlead_client.errors import CallFailed
@@ -26,7 +27,12 @@ class LogService:
 
     def answer(self, request: Request) -> dict[str, Any]:
         """The result; raises CallFailed."""
-        methods = {CREATE: self.create, APPEND: self.append, SEAL: self.seal, READ: self.read}
+        methods: dict[str, Callable[..., dict[str, Any]]] = {
+            CREATE: self.create,
+            APPEND: self.append,
+            SEAL: self.seal,
+            READ: self.read,
+        }
         return methods[request.procedure](*request.args[1:], **request.kwargs)
 
     def replace(self) -> None:

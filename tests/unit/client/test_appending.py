@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairlead_client.appending import APPENDS_IN_FLIGHT, Appender
 from fairlead_client.backoff import LARGEST_S

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead_client.records import HAS_RETURN, LONGEST_TEXT_BYTES, PARTIAL, WireRecord, bytes_of
 from fairlead_client.splitting import LineSplitter
