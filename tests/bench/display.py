@@ -27,7 +27,9 @@ class Display:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._progress = Progress(
+            *columns, console=console, transient=True, speed_estimate_period=600, disable=not console.is_terminal
+        )
         self._task = self._progress.add_task("", total=total)
 
     def __enter__(self) -> Display:
