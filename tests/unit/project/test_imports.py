@@ -21,6 +21,22 @@ HEAVY = {
     "fairlead_server.main": ["twisted", "autobahn", "txaio", "sqlalchemy", "aiohttp", "picows"],
 }
 
+# The router's modules that know a loop, a socket or a framework; all others are its protocol core.
+ROUTER_EDGE = {
+    "fairlead_router",
+    "fairlead_router.loop_host",
+    "fairlead_router.member",
+    "fairlead_router.router",
+    "fairlead_router.transports",
+    "fairlead_router.twisted",
+}
+
+
+def test_every_module_of_the_router_is_core_or_edge() -> None:
+    contract = next(each for each in CONTRACTS if "protocol core" in each["name"])
+    everything = {module for module in modules("fairlead_router") if ".transports." not in module}
+    assert sorted(everything - ROUTER_EDGE) == sorted(contract["source_modules"])
+
 
 def test_contracts_know_every_package() -> None:
     assert sorted(PYPROJECT["tool"]["importlinter"]["root_packages"]) == sorted(PACKAGES)
