@@ -42,11 +42,22 @@ from fairlead_client.errors import Unreachable
 from fairlead_client.follow import items_of, records_of
 from fairlead_client.following import Cursor, Follower, Item, Start
 from fairlead_client.records import Record
-from fairlead_client.runtime import Sessions
+from fairlead_client.requests import Request, Result
+from fairlead_client.runtime import Answer, Sessions
 from fairlead_client.spool import Spool
 from fairlead_client.writer import About, new_spool
 
-__all__ = ["AsyncioRuntime", "Connection", "LogWriter", "connect", "follow", "follow_items", "given_sessions"]
+__all__ = [
+    "AsyncioRuntime",
+    "Connection",
+    "LogWriter",
+    "call",
+    "connect",
+    "disconnect",
+    "follow",
+    "follow_items",
+    "given_sessions",
+]
 
 # How long the router's GOODBYE may take before the connection is closed without it.
 CLOSE_TIMEOUT_S = 1.0
@@ -84,6 +95,35 @@ async def connect(
             protocol.transport.abort()
 
 
+async def call(session: AutobahnSession, procedure: str, *args: Any, **kwargs: Any) -> Result:
+    """Calls a procedure whose result is one dict. Raises CallFailed, or Unreachable when the session is lost."""
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    cancel = session.call(Request(procedure, args, kwargs), partial(_answer, answered))
+    try:
+        answer = await answered
+    except asyncio.CancelledError:
+        cancel()
+        raise
+    if answer.error is not None:
+        raise answer.error
+    return answer.result
+
+
+async def disconnect(session: AutobahnSession) -> None:
+    """Leaves the realm and waits for the connection's end; closes it when the router takes too long."""
+    transport = session.transport
+    if transport is None or transport.is_closing():
+        return
+    closed = asyncio.get_running_loop().create_future()
+    session.session.on("disconnect", lambda *_, **__: _finish(closed))
+    session.end()
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await closed
+    except TimeoutError:
+        transport.abort()
+
+
 class Connection(connection.Connection):
     """A session that is opened again whenever it is lost; `on_change` hears why, and None when there is one again."""
 
@@ -101,7 +141,7 @@ class Connection(connection.Connection):
         """Leaves the realm and waits, shortly, until the connection is closed."""
         session, self._session = self._session, None
         if isinstance(session, AutobahnSession):
-            await _end(session)
+            await disconnect(session)
 
     async def __aenter__(self) -> Self:
         return self
@@ -254,19 +294,9 @@ def _factory(url: str, attempt: Attempt) -> Any:
     return factory
 
 
-async def _end(session: AutobahnSession) -> None:
-    """Says GOODBYE and waits for the connection's end; closes it when that takes too long."""
-    transport = session.transport
-    if transport is None or transport.is_closing():
-        return
-    closed = asyncio.get_running_loop().create_future()
-    session.session.on("disconnect", lambda *_, **__: _finish(closed))
-    session.end()
-    try:
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await closed
-    except TimeoutError:
-        transport.abort()
+def _answer(answered: asyncio.Future[Answer], answer: Answer) -> None:
+    if answer.is_final and not answered.done():
+        answered.set_result(answer)
 
 
 def _resolve(opening: asyncio.Future[AutobahnSession], session: AutobahnSession) -> None:
