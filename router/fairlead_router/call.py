@@ -73,7 +73,7 @@ class Call:
         self.payload = payload
         self.caller = Caller(pending.caller)
         self.on_end: Callable[[str], None] | None = None
-        """Called once with a reason URI when the call ends otherwise than by us: canceled, revoked, or the caller has left."""
+        """Called once with a reason URI when the call ends otherwise than by us: canceled, revoked, caller gone."""
 
     @property
     def procedure(self) -> str:
@@ -135,7 +135,7 @@ class Call:
             raise NotAuthorized(f"{principal.authid!r} may not {level} {object_id!r}")
 
     def hold(self, level: Level, object_id: str) -> None:
-        """Require the right for as long as the call lasts: when it goes, queued results are purged and the call ends."""
+        """Require the right for as long as the call lasts; its loss purges queued results and ends the call."""
         self.require(level, object_id)
         if not self._pending.caller.is_service:
             self._pending.tie_to(level, object_id)
@@ -143,7 +143,7 @@ class Call:
     # --- results ------------------------------------------------------------------------------
 
     def send(self, result: Value, position: int = 0) -> bool:
-        """A progressive result. Returns False when there is no room: it was not queued; `on_writable` is called when there is.
+        """A progressive result. False: there is no room and it was not queued; `on_writable` is called when there is.
 
         `position` is any number that `purge` gives back.
         """
@@ -159,7 +159,7 @@ class Call:
         self._pending.on_writable = callback
 
     def purge(self) -> int | None:
-        """Take back what is queued of this call. Returns the position of the first result taken back, None if none was."""
+        """Take back what is queued of this call. Returns the position of the first result taken back, or None."""
         return self._pending.outbox.purge(self._pending)
 
     def finish(self, result: Value) -> None:

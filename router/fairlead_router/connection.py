@@ -187,7 +187,7 @@ class Connection:
         self._state = State.ENDING
         self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
 
-    # --- the state machine --------------------------------------------------------------------
+    # --- the state machine; the `on_` methods are its transitions, in the table below ---------------------
 
     def _advance(self, message: Any) -> None:
         if self._state is State.ENDING:
@@ -200,7 +200,7 @@ class Connection:
             raise ProtocolViolation(f"{name} is not allowed while the session is {self._state.name.lower()}")
         handler(self, message)
 
-    def _on_hello(self, message: Hello) -> None:
+    def on_hello(self, message: Hello) -> None:
         realm = self._router.realm(message.realm)
         if realm is None:
             raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
@@ -218,7 +218,7 @@ class Connection:
             self._state = State.AUTHENTICATING
             self._write_now(Challenge(answer.authmethod, answer.extra))
 
-    def _on_authenticate(self, message: Authenticate) -> None:
+    def on_authenticate(self, message: Authenticate) -> None:
         assert self._challenge is not None
         answer = self._challenge.verify(message.signature)
         if isinstance(answer, Principal):
@@ -265,7 +265,7 @@ class Connection:
             },
         }
 
-    def _on_goodbye(self, message: ReceivedGoodbye) -> None:
+    def on_goodbye(self, message: ReceivedGoodbye) -> None:
         """The peer leaves; the transport stays open for another HELLO for as long as one may take."""
         assert self._session is not None
         self._session.realm.close_session(self._session, message.reason)
@@ -274,7 +274,7 @@ class Connection:
         self._state = State.OPENING
         self._restart_timer(self._router.limits.hello_timeout_s, self._close_soon)
 
-    def _on_abort(self, message: ReceivedAbort) -> None:
+    def on_abort(self, message: ReceivedAbort) -> None:
         self._close_soon()
 
     # --- closing ------------------------------------------------------------------------------
@@ -313,10 +313,10 @@ class HelloTimeout(SessionError):
 
 
 _TRANSITIONS: dict[tuple[State, type], Callable[[Connection, Any], None]] = {
-    (State.OPENING, Hello): Connection._on_hello,
-    (State.OPENING, ReceivedAbort): Connection._on_abort,
-    (State.AUTHENTICATING, Authenticate): Connection._on_authenticate,
-    (State.AUTHENTICATING, ReceivedAbort): Connection._on_abort,
-    (State.JUDGING, ReceivedAbort): Connection._on_abort,
-    (State.OPEN, ReceivedGoodbye): Connection._on_goodbye,
+    (State.OPENING, Hello): Connection.on_hello,
+    (State.OPENING, ReceivedAbort): Connection.on_abort,
+    (State.AUTHENTICATING, Authenticate): Connection.on_authenticate,
+    (State.AUTHENTICATING, ReceivedAbort): Connection.on_abort,
+    (State.JUDGING, ReceivedAbort): Connection.on_abort,
+    (State.OPEN, ReceivedGoodbye): Connection.on_goodbye,
 }

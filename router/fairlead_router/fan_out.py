@@ -11,7 +11,7 @@ from fairlead_router.subscription import Membership
 IsEligible = Callable[[Session], bool]
 
 
-def fan_out(
+def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments
     pulse: Pulse,
     members: Iterable[Membership],
     event: Event,
@@ -43,7 +43,10 @@ def fan_out(
 
 
 def eligibility(options: PublishOptions, publisher: Session) -> IsEligible | None:
-    """Who may get a publication by its options, None when everybody (spec: Advanced Profile, Subscriber Black- and Whitelisting)."""
+    """Who may get a publication by its options, None when everybody.
+
+    Spec: Advanced Profile, Subscriber Black- and Whitelisting; Publisher Exclusion.
+    """
     tests: list[IsEligible] = []
     if options.exclude_me:
         tests.append(lambda session: session is not publisher)

@@ -62,7 +62,7 @@ class Hold:
         raise NotImplementedError
 
     def purge_lost(self, object_id: str | None) -> None:
-        """The hold itself stands; take back queued items about objects that may no longer be seen. Only patterns have any."""
+        """The hold stands; take back queued items about objects that may no longer be seen. Only patterns have any."""
 
     def revoke(self, reason: str) -> None:
         """The right has gone: take back what is queued, end, and tell the peer once. The gate has released the hold."""
@@ -121,7 +121,7 @@ class Gate:
         self._patterns.pop(hold, None)
 
     def is_open(self, hold: Hold) -> bool:
-        """Whether something may be delivered on this hold now; judges again, and ends the hold, where a cell has moved."""
+        """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
         if hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
             self._judge(hold, REVOKED)
         return not hold.is_ended

@@ -16,13 +16,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a transport may buffer before it pauses us; the second part of the residue of G3."""
 
     unsent_bytes: int = 16 << 10
-    """TCP_NOTSENT_LOWAT: the kernel takes no more while this much is unsent. Without it 3.8 MB sat in a stalled reader's socket."""
+    """TCP_NOTSENT_LOWAT: without it the kernel held 3.8 MB of a stalled reader, with it about 0.1 MB."""
 
     catch_up_bytes: int = 256 << 10
-    """Queued for one session by topic sources and progressive calls together; control messages wait behind at most this."""
+    """Queued for one session by topic sources and progressive calls; control messages wait behind at most this."""
 
     outbox_bytes: int = 4 << 20
-    """Queued for one session in all, judged after an attempt to write. Four of the largest messages; beyond it the consumer is too slow (R2)."""
+    """Queued for one session in all, judged after an attempt to write: four of the largest messages (R2)."""
 
     close_timeout_s: float = 5.0
     """How long a GOODBYE may wait to be written and answered before the connection is reset."""
@@ -34,7 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A silent WebSocket peer is pinged this often: below the 60 s after which common proxies drop idle connections."""
 
     ping_timeout_s: float = 120.0
-    """A peer that has been silent for so long after a ping has gone. A reader that merely stops for a minute is kept."""
+    """A peer that is silent for so long after a ping has gone. A reader that merely stops for a minute is kept."""
 
     http_head_bytes: int = 16 << 10
     """The head of an HTTP request before it is known where it goes; what picows and most servers allow."""

@@ -38,6 +38,6 @@ class LoopHost:
 async def _deliver(awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
     try:
         result = await awaitable
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - handed to the callback, which fails closed
         result = error
     callback(result)

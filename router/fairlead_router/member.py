@@ -229,21 +229,21 @@ class Member:
             else:
                 future.set_result(value)
 
-    def _on_subscribed(self, message: Subscribed, payload: Payload) -> None:
+    def on_subscribed(self, message: Subscribed, payload: Payload) -> None:
         self._handlers[message.subscription] = self._starting[message.request]
         self._answer(message.request, message.subscription)
 
-    def _on_registered(self, message: Registered, payload: Payload) -> None:
+    def on_registered(self, message: Registered, payload: Payload) -> None:
         self._endpoints[message.registration] = self._starting[message.request]
         self._answer(message.request, message.registration)
 
-    def _on_done(self, message: Unsubscribed | Unregistered | Published, payload: Payload) -> None:
+    def on_done(self, message: Unsubscribed | Unregistered | Published, payload: Payload) -> None:
         self._answer(message.request, None)
 
-    def _on_error(self, message: Error, payload: Payload) -> None:
+    def on_error(self, message: Error, payload: Payload) -> None:
         self._answer(message.request, CallError(message.error, payload.args, payload.kwargs))
 
-    def _on_result(self, message: Result, payload: Payload) -> None:
+    def on_result(self, message: Result, payload: Payload) -> None:
         if "progress" not in message.details:
             self._answer(message.request, CallResult(payload.args, payload.kwargs))
         elif message.request in self._progress:
@@ -251,7 +251,7 @@ class Member:
 
     # --- events and invocations ---------------------------------------------------------------
 
-    def _on_event(self, message: Event, payload: Payload) -> None:
+    def on_event(self, message: Event, payload: Payload) -> None:
         topic, handler = self._handlers.get(message.subscription, (None, None))
         if topic is None or handler is None:
             return
@@ -261,7 +261,7 @@ class Member:
         except Exception:
             log.exception("the handler of topic %s failed", concrete)
 
-    def _on_invocation(self, message: Invocation, payload: Payload) -> None:
+    def on_invocation(self, message: Invocation, payload: Payload) -> None:
         pending = self._session.invocations.get(message.request)
         if pending is None:
             return
@@ -269,7 +269,7 @@ class Member:
         self._calls[message.request] = call
         try:
             value = self._endpoints[message.registration](call)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an endpoint's mistake must not stop the member; it is logged whole
             self._fail(call, error)
             self._forget(message.request)
             return
@@ -287,7 +287,7 @@ class Member:
             if result is PENDING:
                 return
             self._finish(call, result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._fail(call, error)
         self._forget(invocation_id)
 
@@ -308,7 +308,7 @@ class Member:
     def _forget(self, invocation_id: int) -> None:
         self._calls.pop(invocation_id, None)
 
-    def _on_interrupt(self, message: Interrupt, payload: Payload) -> None:
+    def on_interrupt(self, message: Interrupt, payload: Payload) -> None:
         """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""
         call = self._calls.pop(message.request, None)
         if call is None:
@@ -334,16 +334,16 @@ def _ignore(member: Member, message: Any, payload: Payload) -> None:
 
 
 _HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
-    Subscribed: Member._on_subscribed,
-    Registered: Member._on_registered,
-    Published: Member._on_done,
-    Unsubscribed: Member._on_done,
-    Unregistered: Member._on_done,
-    Error: Member._on_error,
-    Result: Member._on_result,
-    Event: Member._on_event,
-    Invocation: Member._on_invocation,
-    Interrupt: Member._on_interrupt,
+    Subscribed: Member.on_subscribed,
+    Registered: Member.on_registered,
+    Published: Member.on_done,
+    Unsubscribed: Member.on_done,
+    Unregistered: Member.on_done,
+    Error: Member.on_error,
+    Result: Member.on_result,
+    Event: Member.on_event,
+    Invocation: Member.on_invocation,
+    Interrupt: Member.on_interrupt,
     Goodbye: _ignore,
     RevokedSubscription: _ignore,
     RevokedRegistration: _ignore,

@@ -127,7 +127,7 @@ class ReceivedError(Message, tag=8):
 
 
 class PublishOptions(Struct):
-    """Options of PUBLISH (spec: Advanced Profile, Publish and Subscribe). Lists are None when absent: an empty one excludes all."""
+    """Options of PUBLISH. A list that is absent is None: an empty `eligible` lets nobody have the event."""
 
     acknowledge: bool = False
     exclude_me: bool = True
@@ -150,14 +150,10 @@ class Publish(Message, tag=16):
     kwargs: Raw = ABSENT
 
 
-class SubscribeOptions(
-    Struct,
-    rename={
-        "fairlead_start": "_fairlead_start",
-        "fairlead_epoch": "_fairlead_epoch",
-        "fairlead_tail": "_fairlead_tail",
-    },
-):
+_OWN_OPTIONS = {name: f"_{name}" for name in ("fairlead_start", "fairlead_epoch", "fairlead_tail")}
+
+
+class SubscribeOptions(Struct, rename=_OWN_OPTIONS):
     """Options of SUBSCRIBE; the `_fairlead_` ones place the start on a topic with a source."""
 
     match: Match = "exact"

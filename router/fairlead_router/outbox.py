@@ -104,7 +104,7 @@ class Pulse:
 
 
 class Outbox:
-    """The queue of one session. `items` and `is_dirty` are public for the broker's fan-out, the hot loop of the router."""
+    """The queue of one session. `items` and `is_dirty` are public for the fan-out, the hot loop of the router."""
 
     __slots__ = (
         "_blocks",
@@ -155,7 +155,7 @@ class Outbox:
             self._pulse.mark(self)
 
     def offer(self, item: Item, sink: Sink) -> bool:
-        """Queue one item of a stream if there is room. If not it is *not* queued, and the sink is woken when there is."""
+        """Queue one item of a stream if there is room. If not, it is *not* queued and the sink is woken later."""
         if self._stream_size + self._offered_size >= self._limits.catch_up_bytes:
             self.wait(sink)
             return False
@@ -176,7 +176,7 @@ class Outbox:
             self._waiting.remove(sink)
 
     def purge(self, owner: object, about: About | None = None) -> int | None:
-        """Remove what is queued for this owner (and topic). Returns the position of the first item removed, if it had one."""
+        """Remove what is queued for this owner (and topic). Returns the position of the first item removed, or None."""
         removed = [item for item in self.items if _belongs(item, owner, about)]
         if not removed:
             return None
@@ -282,7 +282,7 @@ class Outbox:
             self._owner.is_too_slow()
 
     def _wake_waiting(self) -> None:
-        """Wake as many sinks as there is room for a write each. Who finds the room taken waits again, behind the others."""
+        """Wake as many sinks as there is room for a write each. Who finds no room waits again, behind the others."""
         room = self._limits.catch_up_bytes - self._stream_size - self._offered_size
         for _ in range(min(len(self._waiting), room // self._limits.write_bytes)):
             self._waiting.popleft().wake()

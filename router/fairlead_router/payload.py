@@ -33,7 +33,7 @@ class Payload:
 
     @classmethod
     def of(cls, *args: Any, **kwargs: Any) -> "Payload":
-        """From Python values: str, bytes, int, float, bool, None, lists and dicts of them. Raises InvalidArgument for others."""
+        """From str, bytes, int, float, bool, None, and lists and dicts of them. Raises InvalidArgument for others."""
         return cls.from_values(list(args), kwargs)
 
     @classmethod

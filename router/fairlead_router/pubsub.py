@@ -85,7 +85,7 @@ class PubSub:
         return Question("subscribe", message.topic, match, object_id)
 
     def subscribe(self, session: "Session", message: Subscribe) -> None:
-        """SUBSCRIBED is queued in the turn in which the session becomes a member, so it comes before the first EVENT (R1)."""
+        """SUBSCRIBED is queued in the turn in which the session becomes a member: before the first EVENT (R1)."""
         realm = self._realm
         topic, options = message.topic, message.options
         object_id = None

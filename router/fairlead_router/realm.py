@@ -124,7 +124,7 @@ class Realm:
     def kill(
         self, reason: str = KILLED, text: str = "", *, session_id: int | None = None, authid: str | None = None
     ) -> int:
-        """End the session with this id, or all of this authid; what is queued for them is not sent. Returns how many."""
+        """End the session of this id, or all of this authid; what is queued for them is not sent. Returns how many."""
         doomed = [
             session
             for session in self._sessions.values()

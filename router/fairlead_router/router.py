@@ -42,7 +42,7 @@ class Router:
         authorizer: Authorizer | None = None,
         revocation_signal: RevocationSignal = RevocationSignal.AUTO,
     ) -> Realm:
-        """A new realm; without arguments everybody is anonymous and may do everything. Raises ValueError if it exists."""
+        """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
         if name in self._realms:
             raise ValueError(f"realm {name!r} exists already")
         realm = Realm(name, self.host, self.limits, authenticator, authorizer, revocation_signal)
@@ -88,5 +88,7 @@ class Router:
     async def _wait_for_peers(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.limits.close_timeout_s
-        while any(listener.connections for listener in self._listeners) and loop.time() < deadline:
+        while any(listener.connections for listener in self._listeners):  # noqa: ASYNC110 - at shutdown only
+            if loop.time() >= deadline:
+                return
             await asyncio.sleep(_POLL_S)

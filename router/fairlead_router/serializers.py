@@ -85,7 +85,7 @@ class MessagePackSerializer:
 
 
 class CborSerializer:
-    """`wamp.2.cbor`. cbor2 has no lazy value, so the message is read item by item and the payload cut out by position."""
+    """`wamp.2.cbor`. cbor2 has no lazy value: the message is read item by item, the payload cut out by position."""
 
     codec: Codec = "cbor"
     subprotocol = "wamp.2.cbor"

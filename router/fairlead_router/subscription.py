@@ -55,7 +55,7 @@ class PatternMembership(Membership):
         self._verdicts: dict[str, tuple[int, bool]] = {}
 
     def may_see(self, topic: str, object_id: str | None, object_cell: Cell) -> bool:
-        """Whether an event on this concrete topic may be delivered now. Until an asynchronous answer the outbox is blocked."""
+        """Whether an event on this concrete topic may be delivered now. Until an answer comes the outbox is blocked."""
         key = object_id if object_id is not None else topic
         revision = self.principal_cell.revision + object_cell.revision
         known = self._verdicts.get(key)

@@ -26,7 +26,7 @@ class TopicSource(Protocol):
     """What a service implements to be the source of all topics under a prefix."""
 
     def object_of(self, topic: str) -> str | None:
-        """The object that gates the topic; None where the service does not know the topic, then the URI rules decide."""
+        """The object that gates the topic; None for a topic that the service does not know: the URI rules decide."""
 
     def check(self, topic: str) -> None:
         """Raise a RequestError to refuse a SUBSCRIBE that has been authorized."""
@@ -127,7 +127,7 @@ class SourceTopics:
         self._realm = realm
 
     def publish(self, topic: str, payload: Payload, publication: int, position: int) -> int:
-        """Send an event to the topic's live members and to the patterns that match. Returns how many sessions it was queued for."""
+        """Send an event to the topic's live members and to matching patterns. Returns for how many it was queued."""
         return self._realm.publish_from_source(topic, payload, publication, position)
 
     def has_members(self, topic: str) -> bool:

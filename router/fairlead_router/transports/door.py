@@ -132,7 +132,7 @@ class Door(asyncio.Protocol):
 
 
 def _parse_head(head: bytes) -> tuple[str | None, dict[str, str]]:
-    """The request target (None if this is no HTTP request) and the headers by lower-case name. The real parser comes later."""
+    """The request target, None if this is no HTTP request, and the headers by lower-case name."""
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):

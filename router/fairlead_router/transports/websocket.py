@@ -43,7 +43,7 @@ _MEDIUM = 1 << 16
 
 
 class WebSocketWire:
-    """Messages of one serializer as WebSocket frames. One instance for all connections, so that frames can be shared."""
+    """Messages of one serializer as WebSocket frames. One instance for all connections: frames are shared."""
 
     def __init__(self, serializer: Serializer) -> None:
         self.codec: Codec = serializer.codec
