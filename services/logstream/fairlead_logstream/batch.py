@@ -6,14 +6,24 @@ catch up. Its payload is made once; the router makes each serializer's bytes of 
 
 from __future__ import annotations
 
-from fairlead_logstream.records import decode_records, joined, part
+from fairlead_logstream.records import decode_records, joined, split
 from fairlead_router.payload import Payload
 
 
 class Batch:
     """Records `first` to `next` (half open) under one publication id; `records` is the canonical array."""
 
-    __slots__ = ("_payload", "count", "epoch", "first", "max_time_us", "min_time_us", "publication", "records")
+    __slots__ = (
+        "_payload",
+        "_result",
+        "count",
+        "epoch",
+        "first",
+        "max_time_us",
+        "min_time_us",
+        "publication",
+        "records",
+    )
 
     def __init__(
         self, first: int, count: int, times_us: tuple[int, int], epoch: int, publication: int, records: bytes
@@ -25,6 +35,7 @@ class Batch:
         self.publication = publication
         self.records = records
         self._payload: Payload | None = None
+        self._result: Payload | None = None
 
     def __repr__(self) -> str:
         return f"<Batch {self.first}..{self.next} of epoch {self.epoch}, {len(self.records)} bytes>"
@@ -36,22 +47,41 @@ class Batch:
 
     @property
     def payload(self) -> Payload:
-        """The batch dict `{first, records, next, epoch}` as the only argument."""
+        """The batch dict `{first, records, next, epoch}` as the only argument of an event."""
         if self._payload is None:
-            head = b'[{"first":%d,"records":' % self.first
-            self._payload = Payload.from_json(
-                b'%b%b,"next":%d,"epoch":%d}]' % (head, self.records, self.next, self.epoch)
-            )
+            self._payload = Payload.from_json(self._arguments())
         return self._payload
+
+    @property
+    def result(self) -> Payload:
+        """The same for a RESULT, which needs empty kwargs: Autobahn with `details=True` loses its session without."""
+        if self._result is None:
+            self._result = Payload.from_json(self._arguments(), b"{}")
+        return self._result
+
+    def _arguments(self) -> bytes:
+        return b'[{"first":%d,"records":%b,"next":%d,"epoch":%d}]' % (self.first, self.records, self.next, self.epoch)
 
     def between(self, start: int, end: int) -> Batch:
         """The part of this batch in `[start, end)`, which must meet it; itself when it lies inside."""
         first, last = max(start, self.first), min(end, self.next)
         if first == self.first and last == self.next:
             return self
-        records = part(self.records, first - self.first, last - self.first)
+        records = b"[" + b",".join(split(self.records)[first - self.first : last - self.first]) + b"]"
         times_us = (self.min_time_us, self.max_time_us)
         return Batch(first, last - first, times_us, self.epoch, self.publication, records)
+
+    def within(self, limit_count: int, limit_bytes: int) -> Batch:
+        """The first records of this batch, so many in count and in bytes, but at least one."""
+        if self.count <= limit_count and len(self.records) <= limit_bytes:
+            return self
+        count, size = 0, 2
+        for raw in split(self.records)[:limit_count]:
+            size += len(raw) + 1
+            if size > limit_bytes and count:
+                break
+            count += 1
+        return self.between(self.first, self.first + max(1, count))
 
     def first_at(self, time_us: int) -> int | None:
         """The number of the first record here that is of this time or later."""

@@ -10,7 +10,6 @@
 | `fairlead.error.ahead` | head, epoch | the cursor is of another copy of the log: begin anew |
 | `fairlead.error.busy` | limit_bytes | wait for acknowledgements, then send again from the oldest without one |
 | `fairlead.error.store_failed` | | nothing was stored; send the same again after a pause |
-| `fairlead.error.corrupt` | from, to | these records are damaged; read on at `to` |
 | `fairlead.error.no_progress` | | call with `receive_progress`, or use `read` with `wait_s` |
 | `wamp.error.invalid_argument` | | the text names the value and the rule: don't repeat it |
 | `wamp.error.not_authorized` | | the right is missing, or there is no such stream |
@@ -69,12 +68,6 @@ class StoreFailed(RequestError):
     """The store could not keep the records; nothing has changed."""
 
     uri = "fairlead.error.store_failed"
-
-
-class CorruptBatch(RequestError):
-    """Stored records do not match their checksum."""
-
-    uri = "fairlead.error.corrupt"
 
 
 class NoProgress(RequestError):

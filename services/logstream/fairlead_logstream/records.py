@@ -107,9 +107,9 @@ def pieces(records: list[Record]) -> list[Piece]:
     return _cut(records, data)
 
 
-def part(data: bytes, first: int, last: int) -> bytes:
-    """The records `first` to `last` (half open, from 0) of a canonical array."""
-    return b"[" + b",".join(bytes(raw) for raw in _decode_raw(data)[first:last]) + b"]"
+def split(data: bytes) -> list[bytes]:
+    """The records of a canonical array, each as it stands there."""
+    return [bytes(raw) for raw in _decode_raw(data)]
 
 
 def joined(arrays: list[bytes]) -> bytes:
@@ -132,6 +132,8 @@ def _needs_a_look(records: list[Record], data: bytes) -> bool:
 
 def _settle(index: int, record: Record) -> None:
     """Bring one record into canonical form, or refuse it."""
+    if "\0" in record.source:
+        raise InvalidArgument(f"records[{index}] has the source {record.source!r}: U+0000 is not allowed")
     text = record.text
     content = _binary(index, text) if text.startswith("\0") else text.encode()
     if len(content) > TEXT_LIMIT_BYTES:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,7 @@ import sqlalchemy as sa
 
 from fairlead_logstream import queries
 from fairlead_logstream.batch import Batch
-from fairlead_logstream.errors import CorruptBatch
+from fairlead_logstream.store import CorruptBatch
 from fairlead_logstream.stream import Change, Producer, Sealed, StreamKey, StreamRow
 from fairlead_logstream.tables import CODEC_PLAIN, SCHEMA_VERSION, metadata
 from fairlead_store import Database, StoreError
@@ -163,16 +162,19 @@ def _producers(stream_id: int, connection: sa.Connection) -> dict[str, Producer]
 def _read(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection: sa.Connection) -> list[Batch]:
     values = {"stream_id": key.id, "start": between[0], "end": between[1]}
     rows = connection.execution_options(stream_results=True).execute(queries.CHUNKS, values)
-    return list(_up_to(limit_bytes, (_batch(key, row) for row in rows)))
-
-
-def _up_to(limit_bytes: int, batches: Iterator[Batch]) -> Iterator[Batch]:
+    found: list[Batch] = []
     size = 0
-    for batch in batches:
-        size += len(batch.records)
-        if size > limit_bytes and size > len(batch.records):
-            return
-        yield batch
+    for row in rows:
+        size += len(row.data)
+        if found and size > limit_bytes:
+            break
+        try:
+            found.append(_batch(key, row))
+        except CorruptBatch:
+            if not found:
+                raise
+            break
+    return found
 
 
 def _tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:
@@ -215,9 +217,7 @@ def _chunk(stream_id: int, batch: Batch) -> dict[str, Any]:
 def _batch(key: StreamKey, row: sa.Row[Any]) -> Batch:
     first, count, min_time_us, max_time_us, publication, codec, crc, data = tuple(row)
     if codec != CODEC_PLAIN or zlib.crc32(data) != crc:
-        raise CorruptBatch(
-            f"the records {first} to {first + count} are damaged in the store", **{"from": first, "to": first + count}
-        )
+        raise CorruptBatch(first, first + count)
     return Batch(first, count, (min_time_us, max_time_us), key.epoch, publication, data)
 
 

@@ -20,8 +20,17 @@ from fairlead_logstream.batch import Batch
 from fairlead_logstream.stream import Change, Producer, StreamKey, StreamRow
 
 
+class CorruptBatch(Exception):
+    """The stored records `first` to `next` do not match their checksum: they are lost, the rest is not."""
+
+    def __init__(self, first: int, following: int) -> None:
+        super().__init__(f"the records {first} to {following} are damaged in the store")
+        self.first = first
+        self.next = following
+
+
 class StreamStore(Protocol):
-    """The streams of one realm. Errors are `fairlead_store.StoreError`, damage is CorruptBatch."""
+    """The streams of one realm. Errors are `fairlead_store.StoreError`."""
 
     async def streams(self) -> list[StreamRow]:
         """All streams, for the directory: once, at the start."""
@@ -40,7 +49,10 @@ class StreamStore(Protocol):
         ...
 
     async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
-        """The batches that meet `[start, end)`, up to `limit_bytes` of records but at least one."""
+        """The batches that meet `[start, end)`, up to `limit_bytes` of records but at least one.
+
+        Raises CorruptBatch when the first of them is damaged, and ends before a later one that is.
+        """
         ...
 
     async def tail_start(self, key: StreamKey, end: int, limit_count: int, limit_bytes: int) -> int:
