@@ -60,7 +60,7 @@ class Caller:
 
     def can(self, level: Level, object_id: str) -> bool:
         """Whether the caller has this level on the object now. Services inside the router may everything."""
-        return self._session.is_service or self._session.realm.authorizer.can(self.principal, level, object_id)
+        return self._session.can(level, object_id)
 
 
 class Call:
@@ -137,8 +137,7 @@ class Call:
     def hold(self, level: Level, object_id: str) -> None:
         """Require the right for as long as the call lasts; its loss purges queued results and ends the call."""
         self.require(level, object_id)
-        if not self._pending.caller.is_service:
-            self._pending.tie_to(level, object_id)
+        self._pending.tie_to(level, object_id)
 
     # --- results ------------------------------------------------------------------------------
 

@@ -32,9 +32,8 @@ class Registration(Hold):
 
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at REGISTER."""
-        authorizer = self.callee.realm.authorizer
-        object_id = authorizer.object_of("register", self.procedure)
-        return authorizer.authorize(self.callee.principal, "register", self.procedure, "exact", object_id)
+        object_id = self.callee.realm.authorizer.object_of("register", self.procedure)
+        return self.callee.may("register", self.procedure, "exact", object_id)
 
     def revoke(self, reason: str) -> None:
         """The realm takes the registration away."""
@@ -80,11 +79,10 @@ class PendingCall(Hold):
 
     def judge(self) -> bool | Awaitable[bool]:
         """What the callee tied the call to, else the right to call."""
-        realm = self.caller.realm
         if self.level is not None and self.object_id is not None:
-            return realm.authorizer.can(self.caller.principal, self.level, self.object_id)
-        object_id = realm.authorizer.object_of("call", self.procedure)
-        return realm.authorizer.authorize(self.caller.principal, "call", self.procedure, "exact", object_id)
+            return self.caller.can(self.level, self.object_id)
+        object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
+        return self.caller.may("call", self.procedure, "exact", object_id)
 
     def revoke(self, reason: str) -> None:
         """The realm ends the call with ERROR not_authorized."""

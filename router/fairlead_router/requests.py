@@ -91,12 +91,9 @@ class Requests:
     def _is_authorized(self, session: "Session", message: Any, request: Request) -> bool:
         """True: go on. False: the answer comes later. Raises NotAuthorized."""
         assert request.question is not None
-        if session.is_service:
-            request.question(session, message)
-            return True
         question = request.question(session, message)
         realm = self._realm
-        verdict = realm.authorizer.authorize(session.principal, *question)
+        verdict = session.may(*question)
         if verdict is True:
             return True
         if verdict is False:

@@ -88,7 +88,7 @@ class Router:
     async def _wait_for_peers(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.limits.close_timeout_s
-        while any(listener.connections for listener in self._listeners):  # noqa: ASYNC110 - at shutdown only
+        while any(listener.connections for listener in self._listeners):
             if loop.time() >= deadline:
                 return
             await asyncio.sleep(_POLL_S)

@@ -5,10 +5,10 @@ It holds tables and decides nothing: the realm acts on them. `Connection` (a wir
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fairlead_router.authorization import Principal
+from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.dealer import PendingCall, Registration
 from fairlead_router.errors import RequestError
 from fairlead_router.messages import Error, Message, RoleFeatures, Roles
@@ -16,7 +16,7 @@ from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import new_id
+from fairlead_router.uris import Match, new_id
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -94,6 +94,16 @@ class Session:
         self.invocations: dict[int, PendingCall] = {}
         self.waiting: deque[Any] = deque()
         self._last_request_id = 0
+
+    def may(self, action: Action, uri: str, match: Match, object_id: str | None) -> bool | Awaitable[bool]:
+        """Ask the authorizer; services inside the router may everything."""
+        if self.is_service:
+            return True
+        return self.realm.authorizer.authorize(self.principal, action, uri, match, object_id)
+
+    def can(self, level: Level, object_id: str) -> bool:
+        """Whether the session's principal has this level on the object now."""
+        return self.is_service or self.realm.authorizer.can(self.principal, level, object_id)
 
     def next_request_id(self) -> int:
         """The id of the next invocation: session scope, counted from 1 (spec: Basic Profile, IDs)."""

@@ -36,9 +36,7 @@ class Membership(Hold):
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at SUBSCRIBE."""
         subscription = self.subscription
-        return self.session.realm.authorizer.authorize(
-            self.session.principal, "subscribe", subscription.topic, subscription.match, self.object_id
-        )
+        return self.session.may("subscribe", subscription.topic, subscription.match, self.object_id)
 
     def revoke(self, reason: str) -> None:
         """The realm ends the subscription for this session and tells it."""
@@ -77,7 +75,7 @@ class PatternMembership(Membership):
                 self.outbox.purge(self.subscription, about)
 
     def _judge_event(self, topic: str, object_id: str | None) -> bool | Awaitable[bool]:
-        return self.session.realm.authorizer.authorize(self.session.principal, "subscribe", topic, "exact", object_id)
+        return self.session.may("subscribe", topic, "exact", object_id)
 
     def _remember(self, key: str, revision: int, verdict: bool) -> None:
         if len(self._verdicts) >= MAX_PERMITTED:
