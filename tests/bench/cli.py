@@ -82,7 +82,7 @@ class Run:
         plan = self._plan(peers)
         with Display(self._console, plan.count) as display:
             outcomes = rounds.run(plan, display.about_to, display.finished)
-            start_up = None if self._options.no_startup else self._start_up(display)
+            start_up = None if self._options.no_startup else startup_times.measure(display.about_to)
         written = self._write(plan, outcomes, start_up)
         return NOTHING_MEASURED if any(outcome.failure for outcome in written.outcomes) else 0
 
@@ -91,7 +91,7 @@ class Run:
             self._versions[peer.name] = peer.prepare(Environment(self._console))
         except Unavailable as reason:
             self._console.print(f"Without {peer.name}: {escape(str(reason))}")
-            self._unavailable[peer.name] = str(reason)
+            self._unavailable[peer.name] = _in_short(reason)
         return peer.name in self._versions
 
     def _plan(self, peers: list[Peer]) -> Plan:
@@ -103,14 +103,6 @@ class Run:
             warmup_s=QUICK_WARMUP_S if quick else WARMUP_S,
             measured_s=self._options.seconds or (QUICK_S if quick else MEASURED_S),
         )
-
-    def _start_up(self, display: Display) -> StartUp | None:
-        try:
-            return startup_times.measure(display.about_to)
-        except Unavailable as reason:
-            self._console.print(f"Without start-up times: {escape(str(reason))}")
-            self._unavailable["start-up"] = str(reason)
-        return None
 
     def _write(self, plan: Plan, outcomes: list[Outcome], start_up: StartUp | None) -> Report:
         reference = plan.peers[0].name
@@ -136,6 +128,11 @@ class Run:
         is_whole = not options.quick and options.peers == list(PEERS) and options.workloads == list(WORKLOADS)
         directory: Path = options.output or (PUBLISHED if is_whole else TRIAL)
         return directory
+
+
+def _in_short(reason: Unavailable) -> str:
+    """For the report: without the output of commands, which names this machine's package sources and paths."""
+    return str(reason).partition("\n")[0].rstrip(":")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

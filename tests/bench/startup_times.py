@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
+from msgspec.structs import replace
 
 from bench.environment import Unavailable
 from bench.processes import end, free_port, start
@@ -42,6 +43,7 @@ class StartUp(msgspec.Struct, frozen=True, kw_only=True):
     import_underneath_s: float
     serve_ready_s: float | None = None
     logs_s: float | None = None
+    missing: str = ""
 
     def rows(self) -> list[list[str]]:
         """For the report's table: what, measured, aim."""
@@ -59,26 +61,27 @@ class StartUp(msgspec.Struct, frozen=True, kw_only=True):
                     f"under {LOGS_AIM_S:g} s",
                 ]
             )
+        if self.missing:
+            rows.append(["not measured", self.missing.splitlines()[0], ""])
         return rows
 
 
 def measure(about_to: Callable[[str], None] = lambda text: None) -> StartUp:
-    """Measures all of it. Raises Unavailable when the server does not start."""
+    """Measures all of it. Where the command cannot be measured, `missing` says why and its times are None."""
     about_to(f"start-up: importing {OURS}")
-    ours, underneath = zip(
-        *((import_s(f"import {OURS}"), import_s(f"import {UNDERNEATH}")) for _ in range(IMPORTS)), strict=True
+    pairs = [(import_s(f"import {OURS}"), import_s(f"import {UNDERNEATH}")) for _ in range(IMPORTS)]
+    times = StartUp(
+        import_ratio=median(ours / underneath for ours, underneath in pairs),
+        import_s=median(ours for ours, _ in pairs),
+        import_underneath_s=median(underneath for _, underneath in pairs),
     )
-    ratio = median(one / other for one, other in zip(ours, underneath, strict=True))
-    about_to("start-up: fairlead serve")
-    ready_s = [serve_ready_s() for _ in range(STARTS)]
-    about_to("start-up: fairlead logs")
-    return StartUp(
-        import_ratio=ratio,
-        import_s=median(ours),
-        import_underneath_s=median(underneath),
-        serve_ready_s=median(ready_s),
-        logs_s=logs_s(),
-    )
+    try:
+        about_to("start-up: fairlead serve")
+        times = replace(times, serve_ready_s=median(serve_ready_s() for _ in range(STARTS)))
+        about_to("start-up: fairlead logs")
+        return replace(times, logs_s=logs_s())
+    except Unavailable as reason:
+        return replace(times, missing=str(reason))
 
 
 def import_s(statement: str) -> float:
