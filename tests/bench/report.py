@@ -144,8 +144,8 @@ def complaint(row: Summary) -> str:
         facts.append(f"{row.closed} connections closed")
     if row.failure:
         facts.append("failed in a round")
-    if not facts and not row.is_complete and row.rounds:
-        facts.append("events repeated")
+    if not facts and row.rounds and not row.is_complete:
+        facts.append("events repeated" if row.per_s else "nothing arrived in the measured part")
     return f"**{', '.join(facts)}**" if facts else ""
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bench import procfs
 from bench.cli import parser
+from bench.environment import Environment
 from bench.load.dialects.base import OnReply
 from bench.load.dialects.wamp_json import check_marker
 from bench.load.group import Group
@@ -17,7 +20,7 @@ from bench.load.tally import Tally
 from bench.peers import PEERS
 from bench.report import complaint, table
 from bench.results import Measurement, Outcome
-from bench.rounds import Plan
+from bench.rounds import Plan, measure
 from bench.summary import summarize
 from bench.workloads import WORKLOADS
 
@@ -144,6 +147,32 @@ def test_every_second_round_goes_backwards() -> None:
     peers = [PEERS["crossbar"], PEERS["nexus"]]
     plan = Plan(peers=peers, workloads=[WORKLOADS["calls-1"]], rounds=2, warmup_s=0, measured_s=0)
     assert [peer for _, _, peer in plan.steps()] == peers + peers[::-1]
+
+
+@pytest.mark.parametrize("workload", ["fan-out-10-window-1", "one-to-one-100", "calls-10"])
+def test_everything_arrives_over_our_own_router(workload: str) -> None:
+    plan = Plan(peers=[], workloads=[], rounds=1, warmup_s=0.05, measured_s=0.2)
+    outcome = measure(plan, 1, WORKLOADS[workload], PEERS["fairlead-embedded"])
+    assert outcome.measurement is not None, outcome.failure
+    assert outcome.measurement.is_complete
+    assert outcome.measurement.latency_samples > 0
+    assert outcome.measurement.router_cpu_s > 0
+
+
+def test_router_that_does_not_start_is_reported_with_what_it_printed() -> None:
+    class Broken:
+        name, dialect, path = "broken", "wamp-json", "/"
+
+        def prepare(self, environment: Environment) -> str:
+            return "0"
+
+        def command(self, port: int, directory: Path) -> list[str]:
+            return [sys.executable, "-c", "raise SystemExit('no such realm')"]
+
+    plan = Plan(peers=[], workloads=[], rounds=1, warmup_s=0, measured_s=0)
+    outcome = measure(plan, 1, WORKLOADS["calls-1"], Broken())
+    assert "ended with 1" in outcome.failure
+    assert "no such realm" in outcome.failure
 
 
 def test_table_lines_up_in_markdown() -> None:
