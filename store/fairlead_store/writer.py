@@ -119,6 +119,9 @@ class Writer:
             failure = self._named(error)
             for entry in group:
                 entry.error = entry.error or failure
+            if self._dialect.in_transaction(self._connection):
+                # SQLAlchemy takes a transaction whose COMMIT failed for ended; SQLite goes on in it.
+                self._dialect.execute_bare(self._connection, "ROLLBACK")
 
     def _run_job(self, entry: _Entry) -> None:
         connection, execute = self._connection, self._dialect.execute_bare
