@@ -1,1 +1,15 @@
-"""Durable, ordered streams of records: one sequence each, followed live from any point."""
+"""Durable, ordered streams of records: one sequence each, followed live from any point.
+
+    logs = await LogService.open("sqlite:///data/logs.sqlite", "realm1", new_object)
+    logs.bind(realm)            # registers fairlead.log.*, feeds the topics fairlead.stream.*
+    await logs.close()
+
+Rights come from the realm's authorizer; this package knows no users.
+"""
+
+from fairlead_logstream.memory_store import MemoryStreamStore
+from fairlead_logstream.service import LogService, NewObject
+from fairlead_logstream.sql_store import SqlStreamStore
+from fairlead_logstream.store import StreamStore
+
+__all__ = ["LogService", "MemoryStreamStore", "NewObject", "SqlStreamStore", "StreamStore"]

@@ -18,8 +18,7 @@ from typing import Any, Protocol
 from fairlead_logstream.errors import Busy, StoreFailed
 from fairlead_logstream.store import StreamStore
 from fairlead_logstream.stream import Append, Change, Draft, Producer, Stream
-from fairlead_router.errors import RequestError
-from fairlead_router.uris import new_id
+from fairlead_router import RequestError, new_id
 from fairlead_store import StoreError
 
 WAITING_LIMIT_BYTES = 8 << 20

@@ -10,8 +10,7 @@ from msgspec import Meta
 
 from fairlead_logstream.history import Begin
 from fairlead_logstream.records import MAX_NUMBER
-from fairlead_router.call import Call
-from fairlead_router.errors import InvalidArgument
+from fairlead_router import Call, InvalidArgument
 
 READ_RECORDS = 1_000
 READ_RECORDS_LIMIT = 10_000

@@ -7,7 +7,7 @@ catch up. Its payload is made once; the router makes each serializer's bytes of 
 from __future__ import annotations
 
 from fairlead_logstream.records import decode_records, joined, split
-from fairlead_router.payload import Payload
+from fairlead_router import Payload
 
 
 class Batch:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fairlead_logstream.live import LiveStream, Surroundings
 from fairlead_logstream.stream import StreamRow
-from fairlead_router.uris import new_id
+from fairlead_router import new_id
 
 
 class Directory:

@@ -19,7 +19,7 @@ Each is raised where the fact is known; the router turns it into ERROR.
 
 from __future__ import annotations
 
-from fairlead_router.errors import RequestError
+from fairlead_router import RequestError
 
 
 class NoSuchStream(RequestError):

@@ -24,8 +24,7 @@ from fairlead_logstream.history import History, Place
 from fairlead_logstream.live import LiveStream
 from fairlead_logstream.store import CorruptBatch
 from fairlead_logstream.stream import Sealed
-from fairlead_router.errors import RequestError
-from fairlead_router.payload import Payload
+from fairlead_router import Payload, RequestError
 from fairlead_store import StoreError
 
 READ_BYTES = 64 << 10
@@ -167,7 +166,7 @@ class Follower:
         first = batches[0].first if batches else self._live.stream.head
         if first > self._cursor:
             _log.error("stream %r has no records %d to %d", self._live.stream.name, self._cursor, first)
-            self._skip_to(first)
+            self._skip_to(first, is_damaged=True)
         else:
             self._unsent = [merged(batches)] if self._sink.merges else batches
 
@@ -181,9 +180,10 @@ class Follower:
             self._cursor = batch.next
         self._unsent = []
 
-    def _skip_to(self, position: int) -> None:
+    def _skip_to(self, position: int, *, is_damaged: bool = False) -> None:
         """What was there is gone: say so."""
-        if self._sink.send_notice(notices.lagged(self._cursor, position), self._cursor):
+        notice = notices.lagged(self._cursor, position, is_damaged=is_damaged)
+        if self._sink.send_notice(notice, self._cursor):
             self._cursor = position
         else:
             self._wait()
@@ -221,7 +221,7 @@ class Follower:
         except CorruptBatch as damage:
             _log.error("stream %r: %s", self._live.stream.name, damage)
             self._fetched()
-            self._skip_to(damage.next)
+            self._skip_to(damage.next, is_damaged=True)
         except StoreError as error:
             self._task, self._state = None, _State.WAITING
             self._sink.fail(self, StoreFailed(str(error)))

@@ -9,7 +9,7 @@ from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live import LiveStream
 from fairlead_logstream.store import StreamStore
 from fairlead_logstream.tasks import Tasks
-from fairlead_router.errors import InvalidArgument
+from fairlead_router import InvalidArgument
 
 
 class Begin(msgspec.Struct, frozen=True):

@@ -10,8 +10,7 @@ from fairlead_logstream import notices
 from fairlead_logstream.arguments import ANSWER_LIMIT_BYTES, ListArguments
 from fairlead_logstream.directory import Directory
 from fairlead_logstream.live import LiveStream
-from fairlead_router.call import Call
-from fairlead_router.payload import Payload
+from fairlead_router import Call, Payload
 
 SCANNED_PER_TURN = 500
 """Streams judged before other work gets its turn: about a millisecond."""

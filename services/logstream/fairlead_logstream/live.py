@@ -20,7 +20,7 @@ from fairlead_logstream.batch import Batch
 from fairlead_logstream.recent import Recent, Window
 from fairlead_logstream.store import StreamStore
 from fairlead_logstream.stream import Change, Stream, StreamRow
-from fairlead_router.payload import Payload
+from fairlead_router import Payload
 
 
 class Audience(Protocol):

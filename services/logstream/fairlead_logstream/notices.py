@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead_logstream.stream import Sealed, Stream
-from fairlead_router.payload import Payload
+from fairlead_router import Payload
 
 
-def lagged(first: int, following: int) -> Payload:
-    """The records `first` to `following` are not there any more; it goes on behind them."""
-    return _payload({"lagged": {"from": first, "to": following}})
+def lagged(first: int, following: int, *, is_damaged: bool = False) -> Payload:
+    """The records `first` to `following` are not there any more, or are damaged; it goes on behind them."""
+    return _payload({"lagged": lagged_of(first, following, is_damaged=is_damaged)})
 
 
 def reset(stream: Stream) -> Payload:
@@ -26,6 +26,12 @@ def head(stream: Stream) -> Payload:
 def sealed(end: Sealed) -> Payload:
     """The log has ended."""
     return _payload({"sealed": sealed_of(end)})
+
+
+def lagged_of(first: int, following: int, *, is_damaged: bool = False) -> dict[str, Any]:
+    """The value of `lagged`; `damaged` is there only where the store lost what it should have."""
+    value: dict[str, Any] = {"from": first, "to": following}
+    return {**value, "damaged": True} if is_damaged else value
 
 
 def reset_of(stream: Stream) -> dict[str, int]:

@@ -13,8 +13,7 @@ from fairlead_logstream.batch import Batch, merged
 from fairlead_logstream.history import History, Place
 from fairlead_logstream.live import LiveStream
 from fairlead_logstream.store import CorruptBatch
-from fairlead_router.call import Call
-from fairlead_router.payload import Payload
+from fairlead_router import Call, Payload
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,9 +31,9 @@ class Reading:
         page = _Page(place.position)
         if place.is_reset:
             page.also["reset"] = notices.reset_of(live.stream)
-        else:
-            await self._fill(page, live, min(arguments.max_bytes, ANSWER_LIMIT_BYTES))
-        return page.payload(live, arguments.limit, min(arguments.max_bytes, ANSWER_LIMIT_BYTES))
+        limit_bytes = min(arguments.max_bytes, ANSWER_LIMIT_BYTES)
+        await self._fill(page, live, limit_bytes)
+        return page.payload(live, arguments.limit, limit_bytes)
 
     async def _fill(self, page: _Page, live: LiveStream, limit_bytes: int) -> None:
         stream = live.stream
@@ -45,9 +44,9 @@ class Reading:
                 if found is None:
                     found = await self._history.stored(live, page.first, limit_bytes)
             except CorruptBatch as damage:
-                page.skip_to(damage.next)
+                page.skip_to(damage.next, is_damaged=True)
                 continue
-            page.skip_to(found[0].first if found else stream.head)
+            page.skip_to(found[0].first if found else stream.head, is_damaged=True)
             page.batches = found
 
 
@@ -59,11 +58,12 @@ class _Page:
         self.batches: list[Batch] = []
         self.also: dict[str, Any] = {}
 
-    def skip_to(self, position: int) -> None:
+    def skip_to(self, position: int, *, is_damaged: bool = False) -> None:
         """What was before is gone: say so."""
         if position > self.first:
-            begin = self.also.get("lagged", {"from": self.first})["from"]
-            self.also["lagged"] = {"from": begin, "to": position}
+            before = self.also.get("lagged", {"from": self.first})
+            is_damaged = is_damaged or "damaged" in before
+            self.also["lagged"] = notices.lagged_of(before["from"], position, is_damaged=is_damaged)
             self.first = position
 
     def payload(self, live: LiveStream, limit_count: int, limit_bytes: int) -> Payload:

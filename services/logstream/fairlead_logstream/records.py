@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from fairlead_router.errors import InvalidArgument
+from fairlead_router import InvalidArgument
 
 PARTIAL = 1
 """The line goes on in the next record of that source."""

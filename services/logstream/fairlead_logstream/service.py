@@ -40,12 +40,18 @@ from fairlead_logstream.store import StreamStore
 from fairlead_logstream.stream import Append, Draft
 from fairlead_logstream.tasks import Tasks
 from fairlead_logstream.topics import TOPIC_PREFIX, StreamTopics, Topics
-from fairlead_router.authorization import Level, Principal
-from fairlead_router.call import PENDING, Call
-from fairlead_router.errors import InvalidArgument, NotAuthorized, RequestError
-from fairlead_router.member import Member
-from fairlead_router.payload import Payload
-from fairlead_router.realm import Realm
+from fairlead_router import (
+    PENDING,
+    Call,
+    InvalidArgument,
+    Level,
+    Member,
+    NotAuthorized,
+    Payload,
+    Principal,
+    Realm,
+    RequestError,
+)
 from fairlead_store import StoreError
 
 PRINCIPAL = Principal("fairlead.logstream", "service", "internal", "internal")

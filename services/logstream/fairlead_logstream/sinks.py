@@ -10,11 +10,7 @@ from fairlead_logstream.batch import Batch
 from fairlead_logstream.follower import Follower
 from fairlead_logstream.live import LiveStream
 from fairlead_logstream.stream import Sealed
-from fairlead_router.call import Call
-from fairlead_router.errors import RequestError
-from fairlead_router.payload import Payload
-from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import new_id
+from fairlead_router import Call, Payload, RequestError, TopicReader, new_id
 
 RETRY_S = 1.0
 """A topic has no way to answer with an error: its reader tries the store again after this."""

@@ -16,10 +16,7 @@ from fairlead_logstream.history import Begin, History, Place
 from fairlead_logstream.live import LiveStream
 from fairlead_logstream.sinks import TopicSink
 from fairlead_logstream.stream import Stream
-from fairlead_router.errors import RequestError
-from fairlead_router.payload import Payload
-from fairlead_router.topic_source import SourceTopics, TopicReader
-from fairlead_router.uris import new_id
+from fairlead_router import Payload, RequestError, SourceTopics, TopicReader, new_id
 from fairlead_store import StoreError
 
 TOPIC_PREFIX = "fairlead.stream."
