@@ -42,7 +42,6 @@ class Appender:
         self._sent: deque[_Sent] = deque()
         self._create: Request | None = None
         self._seal: Request | None = None
-        self._may_be_sealed = False
         self._end: Batch | None = None
         self._is_connected = False
         self._is_open = False
@@ -146,6 +145,12 @@ class Appender:
             self.spool.save_meta()
         was_replaced = self._epoch not in {None, epoch}
         self._epoch = epoch
+        sealed = result.get("sealed")
+        if sealed is not None and not (self.spool.has_end and seq - meta.base >= self.spool.next_seq):
+            # Not by us: we seal only when everything has arrived, and then have nothing to add.
+            details = {**sealed, "attempt": result.get("attempt", 1)}
+            self.failure = CallFailed(SEALED, f"the log {meta.stream} has ended, it was sealed", details)
+            return
         self._go_to(seq - meta.base, may_go_back=was_replaced)
 
     def _go_to(self, seq: int, *, may_go_back: bool) -> None:
@@ -212,15 +217,12 @@ class Appender:
             return []
         end = self._end.end or {}
         self._seal = Request(SEAL, (self.spool.meta.stream,), given(**end))
-        self._may_be_sealed = True
         return [self._seal]
 
     # ------------------------------------------------------------ errors
 
     def _refused(self, error: CallFailed) -> None:
-        if error.uri == SEALED and self._may_be_sealed:
-            self.is_sealed = True  # by us: only the answer was lost
-        elif error.uri in FINAL_FOR_WRITERS:
+        if error.uri in FINAL_FOR_WRITERS:
             self.failure = error
         else:
             self._restart()

@@ -93,8 +93,11 @@ class LogWriter:
 
     @property
     def has_room(self) -> bool:
-        """Something may be written without being dropped; after False, `on_room` says when."""
-        self._had_room = self.spool.room_bytes >= ROOM_BYTES
+        """Something may be written without being dropped; after False, `on_room` says when.
+
+        Also when the service has refused us for good: waiting would never end, and dropping is what is left.
+        """
+        self._had_room = self.spool.room_bytes >= ROOM_BYTES or self._appender.failure is not None
         return self._had_room
 
     def write(self, source: str, text: Text, time_us: int | None = None, flags: int = 0) -> bool:
@@ -160,7 +163,8 @@ class LogWriter:
                 session = await self._sessions.session()
             except Refused as error:
                 appender.failure = CallFailed(error.uri, error.text)
-                break
+                self._tell_watchers()
+                return
             session.on_end(self._news.set)
             appender.connected()
             while session.is_open and not appender.is_finished:
@@ -168,18 +172,15 @@ class LogWriter:
                     session.call(request, self._on_answer)
                 await self._news.wait(appender.wait_s(self._runtime.time_s()))
             appender.disconnected()
-        self._tell_watchers()
 
     def _on_answer(self, answer: Answer) -> None:
         if answer.error is None:
             self._appender.succeeded(answer.request, answer.result)
         elif isinstance(answer.error, CallFailed):
             self._appender.failed(answer.request, answer.error)
-        self._was_open = self._was_open or self._appender.is_open
+        self._was_open = self._was_open or (self._appender.is_open and self.failure is None)
         self._news.set()
         self._tell_watchers()
-        if not self._had_room and self.has_room and self._on_room is not None:
-            self._on_room()
 
     async def _keep_synced(self) -> None:
         while True:
@@ -202,6 +203,8 @@ class LogWriter:
     def _tell_watchers(self) -> None:
         for tell in self._watchers:
             tell()
+        if not self._had_room and self.has_room and self._on_room is not None:
+            self._on_room()
 
 
 def now_us() -> int:

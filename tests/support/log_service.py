@@ -22,6 +22,7 @@ class LogService:
         self.oldest = 0
         self.producers: dict[str, tuple[int, int]] = {}
         self.sealed: dict[str, Any] | None = None
+        self.attempt = 1
         self.creates: list[dict[str, Any]] = []
         self.largest_append = 0
 
@@ -42,7 +43,17 @@ class LogService:
     def create(self, **about: Any) -> dict[str, Any]:
         self.creates.append(about)
         term, seq = self.producers.get(about["producer"], (0, 0))
-        return {"epoch": self.epoch, "next": len(self.records), "producer_term": term, "producer_seq": seq}
+        attempt = about.get("attempt")
+        if attempt is not None and attempt > self.attempt:
+            self.attempt, self.sealed = attempt, None
+        return {
+            "epoch": self.epoch,
+            "next": len(self.records),
+            "producer_term": term,
+            "producer_seq": seq,
+            "attempt": self.attempt,
+            "sealed": self.sealed,
+        }
 
     def append(self, records: list[Any], producer: str, term: int, seq: int, lost: int = 0) -> dict[str, Any]:
         self.largest_append = max(self.largest_append, sum(len(record[2]) for record in records))

@@ -271,6 +271,41 @@ def test_a_seal_whose_answer_was_lost_counts(bench: Bench) -> None:
     assert bench.appender.is_sealed
 
 
+def test_a_sealed_stream_is_refused_before_anything_is_sent(make: Callable[..., Bench]) -> None:
+    old = make()
+    old.spool.append_end(3, None)
+    old.run()
+    new = make(old.service, SpoolMeta("log", "another"))
+    new.run()
+    assert new.called == [CREATE]
+    assert new.appender.failure is not None
+    assert new.appender.failure.uri == "fairlead.error.sealed"
+    assert new.appender.failure.details == {"exit_code": 3, "reason": None, "next": 0, "attempt": 1}
+
+
+def test_the_next_attempt_goes_on_with_a_sealed_stream(make: Callable[..., Bench]) -> None:
+    old = make()
+    old.spool.append_end(3, None)
+    old.run()
+    new = make(old.service, SpoolMeta("log", "another", attempt=2))
+    new.spool.append(lines(0, 10))
+    new.spool.append_end(0, None)
+    new.run()
+    assert seen(new.service) == [*range(10)]
+    assert new.appender.is_sealed
+
+
+def test_a_spool_that_was_sent_and_sealed_is_done_again_without_harm(make: Callable[..., Bench]) -> None:
+    bench = make()
+    bench.spool.append(lines(0, 10))
+    bench.spool.append_end(3, None)
+    bench.run()
+    again = Bench(bench.spool, bench.service)
+    again.run()
+    assert again.appender.is_idle
+    assert seen(bench.service) == [*range(10)]
+
+
 def test_a_spool_that_was_left_is_sent_on_from_where_the_service_is(make: Callable[..., Bench]) -> None:
     bench = make()
     bench.spool.append(lines(0, 500))

@@ -1,0 +1,213 @@
+"""`fairlead run`: runs a command, its output is a live log.
+
+The server is asked first, for a second at most, so that a mistake (a bad token, no permission, a log that has ended) is
+an error before anything runs. A server that is away is none: the command starts, its output is kept in a spool and sent
+when the server is back. Whatever becomes of the log, the exit status is the command's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from fairlead_client import CallFailed, ClientError
+from fairlead_client.asyncio import Connection, LogWriter
+from fairlead_client.errors import SEALED
+from fairlead_client.spool import Spool
+from fairlead_client.writer import LINGER_S, Unsent, new_spool
+from fairlead_server.commands._attend import Attendant
+from fairlead_server.commands._child import not_started
+from fairlead_server.commands._notes import note, plural
+from fairlead_server.connect import DEFAULT_URL, Server, TokenFileOption, hush_autobahn, server_of
+from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
+
+# How long the command may have to wait for the server's first word.
+FIRST_CONTACT_S = 1.0
+# When waiting for the server gets long enough to be explained.
+EXPLAIN_S = 1.0
+
+
+class Plan(NamedTuple):
+    """What is to be run, and how."""
+
+    command: list[str]
+    is_quiet: bool
+    linger_s: float
+
+
+def run(  # noqa: PLR0913 (one parameter an option)
+    command: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="The command to run.")] = None,
+    object_id: Annotated[
+        str | None, typer.Option("--object", metavar="ID", help="The log's id; a new one if not given.")
+    ] = None,
+    project: Annotated[str | None, typer.Option("--project", metavar="P", help="The project of a new log.")] = None,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", metavar="N", min=1, help="The N-th run into the log of this ID.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not repeat the command's output.")] = False,
+    linger: Annotated[
+        float, typer.Option("--linger", metavar="S", min=0, help="Seconds to wait for the server after the end.")
+    ] = LINGER_S,
+    send: Annotated[
+        Path | None, typer.Option("--send", metavar="SPOOL", help="Run nothing: send what another run has left.")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The server's WebSocket.")] = None,
+    token_file: TokenFileOption = None,
+) -> None:
+    """Run COMMAND; its output is a live log, and repeated here.
+
+    The exit status is the command's, 128+n when signal n ended it, 127 when it was not found. 125 is an error of ours.
+    """
+    hush_autobahn()
+    if send is not None and command:
+        raise CommandError("--send sends what another run has left: it takes no COMMAND")
+    if send is not None:
+        raise typer.Exit(_finish(_send(send, url, token_file, linger)))
+    if not command:
+        raise CommandError("there is no COMMAND to run: fairlead run [OPTIONS] -- COMMAND...")
+    if shutil.which(command[0]) is None and not Path(command[0]).exists():
+        raise not_started(command[0], FileNotFoundError())
+    server = server_of(url or DEFAULT_URL, token_file)
+    try:
+        spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=attempt)
+    except ClientError as error:
+        raise CommandError(str(error)) from None
+    spool.meta.url = server.url
+    spool.save_meta()
+    raise typer.Exit(_finish(_run(server, spool, Plan(command, quiet, linger))))
+
+
+def _new_id() -> str:
+    """An id that nobody else has, and that says when."""
+    return f"run-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _finish(main: Coroutine[Any, Any, int]) -> int:
+    try:
+        return asyncio.run(main)
+    except KeyboardInterrupt:  # before the command was started
+        return EXIT_INTERRUPTED
+
+
+# ---------------------------------------------------------------- run
+
+
+async def _run(server: Server, spool: Spool, plan: Plan) -> int:
+    away = asyncio.Event()
+    connection = _connection(server, away)
+    attendant = Attendant(plan.linger_s)
+    writer = LogWriter(connection, spool, on_room=attendant.on_room)
+    try:
+        await _first_word(writer, away)
+        if writer.failure is not None:
+            raise _refused(writer.stream, writer.failure)
+        note(f"the log is {writer.stream}")
+        with attendant.signals():
+            status = await _attend(attendant, writer, plan)
+            await _deliver(writer, plan.linger_s, attendant)
+        return status
+    finally:
+        unsent = await writer.close(linger_s=0)
+        await connection.close()
+        if unsent is not None:
+            note(_what_is_left(unsent))
+
+
+async def _attend(attendant: Attendant, writer: LogWriter, plan: Plan) -> int:
+    try:
+        status = await attendant.run(plan.command, writer, is_quiet=plan.is_quiet)
+    except CommandError as error:  # it could not be started
+        writer.seal(error.status, str(error))
+        raise
+    writer.seal(status)
+    return status
+
+
+async def _first_word(writer: LogWriter, away: asyncio.Event) -> None:
+    """Waits until the server has accepted or refused the log, or is known to be away."""
+    opened = asyncio.create_task(writer.opened(FIRST_CONTACT_S))
+    waiting = asyncio.create_task(away.wait())
+    await asyncio.wait({opened, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (opened, waiting):
+        task.cancel()
+    await asyncio.wait({opened, waiting})
+
+
+async def _deliver(writer: LogWriter, linger_s: float, attendant: Attendant) -> None:
+    """Waits for the server to take the rest, and for a slow terminal, unless a signal says that nobody wants to."""
+    delivered = asyncio.create_task(_delivered(writer, linger_s, attendant))
+    interrupted = asyncio.create_task(attendant.is_interrupted.wait())
+    await asyncio.wait({delivered, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (delivered, interrupted):
+        task.cancel()
+    await asyncio.wait({delivered, interrupted})
+
+
+async def _delivered(writer: LogWriter, linger_s: float, attendant: Attendant) -> bool:
+    text = f"the server has not taken all of the log yet: waiting up to {linger_s:g} s (Ctrl-C ends that)"
+    explanation = asyncio.get_running_loop().call_later(EXPLAIN_S, note, text)
+    try:
+        await writer.drain(linger_s)
+    finally:
+        explanation.cancel()
+    return await attendant.is_echo_finished.wait()
+
+
+# ---------------------------------------------------------------- send
+
+
+async def _send(path: Path, url: str | None, token_file: Path | None, linger_s: float) -> int:
+    """Sends what a run has left, and ends its log if the run could not."""
+    try:
+        spool = Spool.open(path)
+    except ClientError as error:
+        raise CommandError(str(error)) from None
+    server = server_of(url or spool.meta.url or DEFAULT_URL, token_file)
+    if spool.damage:
+        note(f"the spool is damaged: {spool.damage}; the rest is sent")
+    if not spool.has_end:
+        spool.append_end(None, "the run was cut short")
+    connection = _connection(server, asyncio.Event())
+    writer = LogWriter(connection, spool)
+    try:
+        await writer.drain(linger_s)
+    finally:
+        unsent = await writer.close(linger_s=0)
+        await connection.close()
+    if unsent is not None:
+        raise CommandError(_what_is_left(unsent))
+    note(f"the log {spool.meta.stream} is complete; the spool is deleted")
+    return 0
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _connection(server: Server, away: asyncio.Event) -> Connection:
+    def changed(reason: str | None) -> None:
+        if reason is None:
+            note("connected again")
+        else:
+            away.set()
+            note(f"{reason}; the log is kept here and sent later")
+
+    return Connection(server.url, realm=server.realm, token=server.token, on_change=changed)
+
+
+def _refused(stream: str, error: CallFailed) -> CommandError:
+    if error.uri == SEALED:
+        attempt = error.details.get("attempt", 1) + 1
+        return CommandError(f"the log {stream} has ended; --attempt {attempt} would run into it once more", EXIT_ERROR)
+    return CommandError(f"the server does not take the log {stream}: {error}")
+
+
+def _what_is_left(unsent: Unsent) -> str:
+    what = plural(unsent.records, "line") if unsent.records else "the end"
+    return f"{what} of the log not sent: {unsent.reason}. To send it: fairlead run --send {unsent.spool}"
