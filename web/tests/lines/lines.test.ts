@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { CHUNK_LINES, LogBook } from "../../src/lines/book.ts";
+import { markerText } from "../../src/lines/marker.ts";
+import { TerminalLine } from "../../src/lines/terminal.ts";
+import { FLAG_MARKER, FLAG_PARTIAL } from "../../src/sdk/wire.ts";
+import { record } from "../support.ts";
+
+function shown(...parts: (string | Uint8Array)[]): string {
+  const line = new TerminalLine();
+  for (const part of parts) line.write(part);
+  line.finish();
+  return line.text;
+}
+
+function texts(book: LogBook): string[] {
+  return book.chunks.flatMap((chunk) => chunk.lines.map((line) => line.text));
+}
+
+test("a progress bar shows its latest state, and keeps the others", () => {
+  const book = new LogBook();
+  book.append([record(0, " 10%\r 55%\r100% done")]);
+  const line = book.chunks[0]?.lines[0];
+  assert.equal(line?.text, "100% done");
+  assert.equal(line?.rewrites, 2);
+  assert.equal(line?.unfolded(), " 10%\n 55%\n100% done");
+});
+
+test("a shorter state leaves the rest of a longer one, unless it erases it", () => {
+  assert.equal(shown("downloading\rdone"), "doneloading");
+  assert.equal(shown("downloading\r\x1b[Kdone"), "done");
+  assert.equal(shown("downloading\r\x1b[2Kdone"), "done");
+  assert.equal(shown("ab\b\bxy"), "xy");
+});
+
+test("a carriage return at the end of a line hides nothing", () => {
+  const line = new TerminalLine();
+  line.write("from Windows\r");
+  assert.equal(line.text, "from Windows");
+  assert.equal(line.rewrites, 0);
+});
+
+test("colours are left out, control characters are shown by their pictures", () => {
+  assert.equal(shown("\x1b[1;31mred\x1b[0m and \x1b]0;title\x07plain"), "red and plain");
+  assert.equal(shown("bell\x07 nul\x00 tab\t."), "bell\u2407 nul\u2400 tab\t.");
+  assert.equal(shown("\x7f"), "\u2421");
+});
+
+test("an escape sequence cut between two parts is put together", () => {
+  assert.equal(shown("a\x1b[3", "1mb"), "ab");
+});
+
+test("bytes that are not UTF-8 become replacement characters, NUL a picture", () => {
+  assert.equal(shown(new Uint8Array([0x61, 0xff, 0x62, 0x00])), "a\ufffdb\u2400");
+});
+
+test("a character cut between two parts is put together", () => {
+  assert.equal(shown(new Uint8Array([0x61, 0xc3]), new Uint8Array([0xbc, 0x62])), "aüb");
+  assert.equal(shown(new Uint8Array([0xc3]), "text"), "\ufffdtext");
+});
+
+test("partial records become one line, though another source prints between them", () => {
+  const book = new LogBook();
+  book.append([
+    record(0, "one ", "stdout", FLAG_PARTIAL),
+    record(1, "warning", "stderr"),
+    record(2, "line", "stdout"),
+    record(3, "next", "stdout"),
+  ]);
+  assert.deepEqual(texts(book), ["one line", "warning", "next"]);
+});
+
+test("earlier records come in front, and a line cut there is joined", () => {
+  const book = new LogBook();
+  book.append([record(10, "err", "stderr"), record(11, "rest"), record(12, "after")]);
+  book.prepend([record(8, "before"), record(9, "begin ", "stdout", FLAG_PARTIAL)]);
+  assert.deepEqual(texts(book), ["before", "begin rest", "err", "after"]);
+  assert.equal(book.firstSeq, 8);
+  assert.equal(book.lineCount, 4);
+});
+
+test("a line that goes on from the earlier records into live ones grows where it began", () => {
+  const book = new LogBook();
+  book.append([record(1, "b", "stdout", FLAG_PARTIAL)]);
+  book.prepend([record(0, "a", "stdout", FLAG_PARTIAL)]);
+  book.append([record(2, "c")]);
+  assert.deepEqual(texts(book), ["abc"]);
+});
+
+test("nothing goes on over a place where records are missing", () => {
+  const book = new LogBook();
+  book.append([record(0, "cut", "stdout", FLAG_PARTIAL)]);
+  book.interrupt("3 lines are missing");
+  book.append([record(4, "other")]);
+  assert.deepEqual(texts(book), ["cut", "3 lines are missing", "other"]);
+});
+
+test("only so many lines are held, the latest ones", () => {
+  const book = new LogBook();
+  const count = 10 * CHUNK_LINES;
+  book.append(Array.from({ length: count }, (_, seq) => record(seq, String(seq))));
+  book.trim(3 * CHUNK_LINES);
+  assert.equal(book.lineCount, 3 * CHUNK_LINES);
+  assert.equal(book.firstSeq, 7 * CHUNK_LINES);
+  book.prepend([record(7 * CHUNK_LINES - 1, "again")]);
+  assert.equal(texts(book)[0], "again");
+});
+
+test("a line let go while it went on is not joined to a later one", () => {
+  const book = new LogBook();
+  const filler = Array.from({ length: 2 * CHUNK_LINES }, (_, i) => record(i + 1, "x", "stderr"));
+  const end = 2 * CHUNK_LINES + 1;
+  book.append([
+    record(0, "old ", "stdout", FLAG_PARTIAL),
+    ...filler,
+    record(end, "end"),
+    record(end + 1, "new"),
+  ]);
+  book.trim(CHUNK_LINES);
+  const from = book.firstSeq ?? 0;
+  book.prepend([record(0, "old ", "stdout", FLAG_PARTIAL), ...filler.slice(0, from - 1)]);
+  assert.equal(texts(book)[0], "old ");
+  assert.equal(texts(book).at(-1), "new");
+});
+
+test("100 000 records are put together in well under a second", () => {
+  const book = new LogBook();
+  const began = performance.now();
+  for (let first = 0; first < 100_000; first += 1_000) {
+    book.append(
+      Array.from({ length: 1_000 }, (_, i) => record(first + i, `line ${first + i} `.repeat(5))),
+    );
+  }
+  assert.equal(book.lineCount, 100_000);
+  assert.ok(performance.now() - began < 1_000);
+});
+
+test("a marker is a sentence", () => {
+  assert.equal(markerText('{"lost": 3, "producer": "p"}'), "3 lines were lost here");
+  assert.equal(markerText('{"attempt": 2}'), "attempt 2 begins here");
+  assert.equal(markerText('{"truncated": "64 MiB"}'), "the log was cut here: 64 MiB");
+  assert.equal(markerText("not JSON"), "not JSON");
+  const book = new LogBook();
+  book.append([record(0, '{"attempt":2}', "fairlead", FLAG_MARKER)]);
+  assert.equal(book.chunks[0]?.lines[0]?.kind, "notice");
+});
