@@ -48,7 +48,7 @@ class AppendArguments(msgspec.Struct):
 
     positional: ClassVar[tuple[str, ...]] = ("stream", "records")
     stream: str | None = None
-    records: msgspec.Raw = msgspec.Raw(b"null")
+    records: msgspec.Raw = msgspec.Raw()
     producer: Name | None = None
     term: Number = 0
     seq: Number | None = None
@@ -134,9 +134,9 @@ def append_arguments(call: Call) -> AppendArguments:
 
 
 def _check_append(procedure: str, arguments: AppendArguments) -> None:
-    if arguments.stream is None or bytes(arguments.records) == b"null":
+    size = len(memoryview(arguments.records))
+    if arguments.stream is None or size == 0:
         raise InvalidArgument(f"{procedure}: stream and records are required")
-    size = len(bytes(arguments.records))
     if size > APPEND_LIMIT_BYTES:
         raise InvalidArgument(
             f"{procedure}: {size} bytes of records at once; at most {APPEND_LIMIT_BYTES}, 64 KiB is best"

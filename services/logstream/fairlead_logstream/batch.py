@@ -46,6 +46,11 @@ class Batch:
         return self.first + self.count
 
     @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return len(self.records)
+
+    @property
     def payload(self) -> Payload:
         """The batch dict `{first, records, next, epoch}` as the only argument of an event."""
         if self._payload is None:

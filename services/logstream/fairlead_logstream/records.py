@@ -68,6 +68,8 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _decode = msgspec.json.Decoder(list[Record]).decode
 _decode_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -83,7 +85,7 @@ def decode_records(data: bytes | msgspec.Raw) -> list[Record]:
         return _decode(data)
     except msgspec.ValidationError as error:
         raise InvalidArgument(_explained(str(error), data)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise InvalidArgument(f"records cannot be read: {error}") from None
 
 
@@ -120,12 +122,14 @@ def joined(arrays: list[bytes]) -> bytes:
 # ---- the looks that most batches don't need ----
 
 
+_SPECIAL = re.compile(rb"\\(?:u0000|r)")
+
+
 def _needs_a_look(records: list[Record], data: bytes) -> bool:
     r"""False for ordinary lines. JSON has one way each to write U+0000 and `\r`, so the bytes tell."""
     return (
         len(data) > TEXT_LIMIT_BYTES
-        or b"\\u0000" in data
-        or b"\\r" in data
+        or (b"\\" in data and _SPECIAL.search(data) is not None)
         or any(flags & MARKER for flags in {record.flags for record in records})
     )
 
@@ -202,7 +206,10 @@ def _explained(message: str, data: bytes | msgspec.Raw) -> str:
     match = _PLACE.match(message)
     assert match is not None
     rule, index, field = match["rule"], match["index"], match["field"]
-    value = msgspec.json.decode(data)
+    try:
+        value = msgspec.json.decode(data)
+    except _UNREADABLE as error:
+        return f"records cannot be read: {error}"
     place = "records"
     if index is not None:
         value, place = value[int(index)], f"records[{index}]"
