@@ -1,0 +1,54 @@
+"""The router's questions, answered from the graph."""
+
+from fairlead_authz.graph import Graph
+from fairlead_authz.levels import NUMBERS
+from fairlead_authz.rights import Rights
+from fairlead_authz.uri_rules import UriRules
+from fairlead_router.authorization import Action, Level, Principal
+from fairlead_router.uris import Match
+
+_OPEN_PROCEDURES = ("fairlead.log.", "fairlead.authz.")
+"""Everybody may call these, anonymous included: the service judges the object."""
+
+_OPEN_TOPICS = frozenset({"fairlead.session.revoked"})
+"""Everybody may hear of their own revocations."""
+
+
+class GraphAuthorizer:
+    """The Authorizer of a realm. In an open realm everybody may everything (the router keeps the reserved URIs)."""
+
+    def __init__(self, graph: Graph, rights: Rights, rules: UriRules, is_open: bool) -> None:
+        self._graph = graph
+        self._rights = rights
+        self._rules = rules
+        self.is_open = is_open
+
+    def is_admin(self, principal: Principal) -> bool:
+        """Whether nothing is denied to this principal now; the role it joined with may be out of date."""
+        node = self._graph.nodes.get(principal.authid)
+        return self.is_open or (node is not None and node.is_admin)
+
+    def object_of(self, action: Action, uri: str) -> str | None:
+        """The object that a concrete URI names by the rules."""
+        found = self._rules.find(uri)
+        return None if found is None else found.object_id
+
+    def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
+        """Deny by default. A pattern is allowed if it could match something; each event is judged by itself."""
+        if self.is_admin(principal):
+            return True
+        if action == "call" and uri.startswith(_OPEN_PROCEDURES):
+            return True
+        if match != "exact":
+            return action == "subscribe" and match == "prefix" and self._rules.may_match(uri, action)
+        if action == "subscribe" and uri in _OPEN_TOPICS:
+            return True
+        found = self._rules.find(uri)
+        level = None if found is None else found.rule.level(action)
+        if found is None or level is None:
+            return False
+        return self._rights.can(principal.authid, NUMBERS[level], object_id or found.object_id)
+
+    def can(self, principal: Principal, level: Level, object_id: str) -> bool:
+        """Whether the principal has this level on the object now."""
+        return self.is_admin(principal) or self._rights.can(principal.authid, NUMBERS[level], object_id)

@@ -1,0 +1,73 @@
+"""URI rules: which level on which object a topic or procedure needs. What no rule names is denied.
+
+    UriRule("fairlead.stream.{object}", subscribe="read")
+
+`{object}` stands for exactly one component of the URI, the object's id. An application adds rules for
+its own URIs.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from fairlead_router.authorization import Action, Level
+
+_PLACE = "{object}"
+
+
+class UriRule(msgspec.Struct, frozen=True):
+    """The level that each action needs on the object in this URI; None: nobody but administrators may."""
+
+    uri: str
+    subscribe: Level | None = None
+    publish: Level | None = None
+    call: Level | None = None
+    register: Level | None = None
+
+    def level(self, action: Action) -> Level | None:
+        """What this action needs."""
+        level: Level | None = getattr(self, action)
+        return level
+
+
+STREAM_RULE = UriRule("fairlead.stream.{object}", subscribe="read")
+"""The topics of the log service; the service itself says which object a stream has."""
+
+
+class Found(NamedTuple):
+    """A rule, and the object that a URI names by it."""
+
+    rule: UriRule
+    object_id: str
+
+
+class UriRules:
+    """The rules of a realm, in order: the first that fits counts."""
+
+    def __init__(self, rules: tuple[UriRule, ...] = ()) -> None:
+        self._rules = [(rule, *_split(rule.uri)) for rule in (STREAM_RULE, *rules)]
+
+    def find(self, uri: str) -> Found | None:
+        """The rule for a concrete URI."""
+        for rule, before, after in self._rules:
+            if uri.startswith(before) and uri.endswith(after):
+                object_id = uri[len(before) : len(uri) - len(after)]
+                if object_id and "." not in object_id:
+                    return Found(rule, object_id)
+        return None
+
+    def may_match(self, prefix: str, action: Action) -> bool:
+        """Whether a prefix could match URIs that a rule allows somebody: each of them is judged when it comes."""
+        return any(
+            rule.level(action) is not None and (before.startswith(prefix) or prefix.startswith(before))
+            for rule, before, _ in self._rules
+        )
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """What stands before and after `{object}`. Raises ValueError, which names the rule."""
+    parts = uri.split(".")
+    if parts.count(_PLACE) != 1 or any("{" in part and part != _PLACE for part in parts):
+        raise ValueError(f"rule {uri!r} must have {_PLACE} exactly once, as a whole component")
+    before, after = uri.split(_PLACE)
+    return before, after
