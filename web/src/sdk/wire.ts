@@ -73,6 +73,8 @@ export interface StreamInfo {
   readonly object: string;
   readonly next: number;
   readonly oldest: number;
+  /** When it was made, in microseconds since 1970; 0 where the service does not say. */
+  readonly createdUs: number;
   readonly sealed: Sealed | null;
 }
 
@@ -110,6 +112,7 @@ export function parseStreamInfo(value: unknown): StreamInfo {
     object: string(value["object"]) || stream,
     next: integer(value, "next"),
     oldest: integer(value, "oldest"),
+    createdUs: value["created_us"] === undefined ? 0 : integer(value, "created_us"),
     sealed: isDict(value["sealed"]) ? parseSealed(value["sealed"]) : null,
   };
 }

@@ -1,0 +1,150 @@
+/**
+ * The page: who is looking, which logs they may read, and one of them live.
+ *
+ * The address decides what is shown (`#log=job-17`), so that the browser's own back, reload and
+ * bookmarks work. A session lasts until signing out, other credentials, or a refusal.
+ */
+
+import { Connection, type ConnectionState } from "../sdk/index.ts";
+import { fragmentOf, parseFragment, type Address } from "./address.ts";
+import { ConnectionBar } from "./connectionbar.ts";
+import {
+  forgetCredentials,
+  keepCredentials,
+  loadCredentials,
+  type Credentials,
+} from "./credentials.ts";
+import { byId } from "./dom.ts";
+import { ListPane } from "./listpane.ts";
+import { Login } from "./login.ts";
+import { LogPane } from "./logpane.ts";
+
+const REALM = "realm1";
+
+class Page {
+  readonly #bar = new ConnectionBar();
+  readonly #login = new Login((credentials) => this.#signIn(credentials));
+  readonly #log = new LogPane(() => void this.#list.refresh());
+  readonly #list = new ListPane((streams) => streams.forEach((info) => this.#log.update(info)));
+  #connection: Connection | null = null;
+
+  start(): void {
+    byId("sign-out").addEventListener("click", () => this.#signOut(null));
+    byId("back").addEventListener("click", (event) => {
+      event.preventDefault();
+      history.pushState(null, "", addressOf(null));
+      this.#route();
+    });
+    document.querySelector(".skip")?.addEventListener("click", (event) => {
+      event.preventDefault();
+      (this.#log.stream === null ? byId("main") : byId("scroller")).focus();
+    });
+    addEventListener("hashchange", () => this.#route());
+    addEventListener("popstate", () => this.#route());
+    addEventListener("online", () => this.#connection?.retryNow());
+    this.#route();
+  }
+
+  /** Does what the address says; a token in it is taken out at once. */
+  #route(): void {
+    const address = parseFragment(location.hash);
+    if (address.token !== null) {
+      history.replaceState(null, "", addressOf(address.log));
+      if (address.user !== null) {
+        this.#close();
+        keepCredentials({ user: address.user, token: address.token });
+      }
+    }
+    const credentials = address.token !== null && address.user === null ? null : loadCredentials();
+    if (credentials === null) {
+      this.#ask(address, address.token === null ? null : "Whose token is it?");
+      return;
+    }
+    if (this.#connection === null) this.#open(credentials);
+    this.#choose(address.log);
+  }
+
+  #signIn(credentials: Credentials): void {
+    keepCredentials(credentials);
+    this.#route();
+  }
+
+  #signOut(problem: string | null): void {
+    forgetCredentials();
+    this.#ask(null, problem);
+  }
+
+  #ask(address: Address | null, problem: string | null): void {
+    this.#close();
+    byId("panes").hidden = true;
+    this.#login.show(address, problem);
+  }
+
+  #open(credentials: Credentials): void {
+    const isAnonymous = credentials === "anonymous";
+    const connection = new Connection({
+      url: socketUrl(),
+      realm: REALM,
+      credentials: isAnonymous ? null : credentials,
+    });
+    this.#connection = connection;
+    connection.onState((state) => {
+      if (connection === this.#connection) this.#entered(state, credentials);
+    });
+    this.#login.hide();
+    byId("panes").hidden = false;
+    byId("user").textContent = isAnonymous ? "" : credentials.user;
+    byId("sign-out").hidden = false;
+    byId("sign-out").textContent = isAnonymous ? "Sign in" : "Sign out";
+    this.#bar.watch(connection);
+    this.#list.open(connection);
+    connection.open();
+  }
+
+  #close(): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#log.open(null, null);
+    this.#list.open(null);
+    byId("user").textContent = "";
+    byId("sign-out").hidden = true;
+    connection?.close();
+  }
+
+  #entered(state: ConnectionState, credentials: Credentials): void {
+    if (state.kind === "live") void this.#list.refresh();
+    if (state.kind !== "refused") return;
+    const who =
+      credentials === "anonymous" ? "you without a token" : `this token of '${credentials.user}'`;
+    this.#signOut(`The server does not accept ${who}: ${state.reason}`);
+  }
+
+  #choose(stream: string | null): void {
+    if (stream !== this.#log.stream) this.#log.open(this.#connection, stream);
+    this.#list.choose(stream);
+    byId("panes").dataset["pane"] = stream === null ? "list" : "log";
+    document.title = stream === null ? "Fairlead" : `${stream} \u00b7 Fairlead`;
+    // On a narrow screen the list has gone, and the focus with it.
+    const focused = document.activeElement;
+    if (
+      focused instanceof HTMLElement &&
+      focused !== document.body &&
+      focused.offsetParent === null
+    ) {
+      byId(stream === null ? "filter" : "scroller").focus();
+    }
+  }
+}
+
+function addressOf(log: string | null): string {
+  return `${location.pathname}${location.search}${fragmentOf(log)}`;
+}
+
+/** The router listens beside the page. */
+function socketUrl(): string {
+  const url = new URL("ws", location.href.replace(/[?#].*$/, ""));
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}
+
+new Page().start();
