@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from fairlead_logstream.batch import Batch
@@ -85,9 +87,20 @@ class History:
         return None if found is None else _clipped(found, start, live.stream.head)
 
     async def stored(self, live: LiveStream, start: int, limit_bytes: int) -> list[Batch]:
-        """The same from the store, which may hold more than is visible yet. Raises CorruptBatch, StoreError."""
+        """The same from the store, which may hold more than is visible yet. Raises CorruptBatch, StoreError.
+
+        Should batches be missing there, what comes begins behind `start`, or ends early: the caller must look.
+        """
         head = live.stream.head
-        return _clipped(await self._store.read(live.stream.key, start, head, limit_bytes), start, head)
+        found = await self._store.read(live.stream.key, start, head, limit_bytes)
+        return _clipped(_contiguous([batch for batch in found if batch.next > start]), start, head)
+
+
+def _contiguous(batches: list[Batch]) -> list[Batch]:
+    for index, (batch, following) in enumerate(pairwise(batches)):
+        if batch.next != following.first:
+            return batches[: index + 1]
+    return batches
 
 
 def _clipped(batches: list[Batch], start: int, end: int) -> list[Batch]:
