@@ -1,0 +1,201 @@
+"""Who gets an event: topics, prefixes, black and white lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead_router.limits import Limits
+from support.core import Core, types_of
+
+PUBLISH_TYPE, SUBSCRIBE_TYPE, UNSUBSCRIBE_TYPE = 16, 32, 34
+
+
+def test_event_is_delivered_once_per_matching_subscription() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    exact = alice.subscribe("com.app.a")
+    prefix = alice.subscribe("com.app.", match="prefix")
+    shorter = alice.subscribe("com", match="prefix")
+    alice.subscribe("com.app.b", match="prefix")
+    assert bob.ask([16, 1, {"acknowledge": True}, "com.app.a", ["x"], {"y": 1}])[0][:2] == [17, 1]
+    events = alice.take()
+    [publication] = {event[2] for event in events}
+    assert events == [
+        [36, exact, publication, {}, ["x"], {"y": 1}],
+        [36, prefix, publication, {"topic": "com.app.a"}, ["x"], {"y": 1}],
+        [36, shorter, publication, {"topic": "com.app.a"}, ["x"], {"y": 1}],
+    ]
+
+
+def test_prefix_is_a_string_prefix_and_matches_itself() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.app", match="prefix")
+    for topic in ("com.app", "com.apples", "com.ap", "com.app.x", "org.com.app"):
+        bob.send([16, 1, {}, topic, [topic]])
+    assert alice.events() == [["com.app"], ["com.apples"], ["com.app.x"]]
+
+
+def test_exact_and_prefix_subscriptions_of_one_uri_are_different() -> None:
+    core = Core()
+    alice = core.join()
+    assert alice.subscribe("com.a") != alice.subscribe("com.a", match="prefix")
+
+
+def test_sessions_share_a_subscription_and_leave_it_one_by_one() -> None:
+    core = Core()
+    alice, bob, carol = core.join(), core.join(), core.join()
+    shared = alice.subscribe("com.x", match="prefix")
+    assert bob.subscribe("com.x", match="prefix") == shared
+    assert alice.ask([34, 2, shared]) == [[35, 2]]
+    carol.send([16, 1, {}, "com.x.y", [1]])
+    assert (alice.take(), bob.events()) == ([], [[1]])
+    assert bob.ask([34, 2, shared]) == [[35, 2]]
+    carol.send([16, 1, {}, "com.x.y", [2]])
+    assert bob.take() == []
+    assert alice.subscribe("com.x", match="prefix") != shared
+
+
+def test_second_subscribe_gets_the_same_subscription_and_no_second_event() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    assert alice.subscribe("com.x") == alice.subscribe("com.x")
+    bob.send([16, 1, {}, "com.x"])
+    assert alice.events() == [[]]
+
+
+def test_subscribed_comes_before_the_first_event() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.send([32, 1, {}, "com.x"])
+    bob.send([16, 1, {}, "com.x", [1]])
+    assert types_of(alice.take()) == [33, 36]
+
+
+def test_nothing_follows_unsubscribed() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    subscription = alice.subscribe("com.x")
+    bob.send([16, 1, {}, "com.x", [1]])
+    alice.send([34, 2, subscription])
+    bob.send([16, 2, {}, "com.x", [2]])
+    assert alice.take() == [[35, 2]]
+
+
+def test_unsubscribe_of_an_unknown_subscription_is_an_error() -> None:
+    [[*head, _, kwargs]] = [[*answer, {}] for answer in Core().join().ask([34, 7, 4711])]
+    assert head == [8, 34, 7, {}, "wamp.error.no_such_subscription"]
+    assert kwargs == {}
+
+
+def test_publisher_gets_its_own_event_only_if_it_says_so() -> None:
+    core = Core()
+    alice = core.join()
+    alice.subscribe("com.x")
+    alice.send([16, 1, {}, "com.x", ["mine"]], [16, 2, {"exclude_me": False}, "com.x", ["for me too"]])
+    assert alice.events() == [["for me too"]]
+
+
+def test_publisher_is_disclosed_only_if_it_says_so() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join("bob")
+    alice.subscribe("com.x")
+    bob.send([16, 1, {"disclose_me": True}, "com.x"], [16, 2, {}, "com.x"])
+    disclosed, silent = alice.take()
+    assert disclosed[3] == {"publisher": bob.session_id, "publisher_authid": "bob", "publisher_authrole": "user"}
+    assert silent[3] == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "receivers"),
+    [
+        ({}, "abcd"),
+        ({"exclude_authid": ["a", "x"]}, "bcd"),
+        ({"exclude_authid": []}, "abcd"),
+        ({"eligible_authid": ["a", "b"]}, "ab"),
+        ({"eligible_authid": []}, ""),
+        ({"exclude_authrole": ["admin"]}, "abc"),
+        ({"eligible_authrole": ["admin"]}, "d"),
+        ({"eligible_authid": ["a", "b"], "exclude_authid": ["b"]}, "a"),
+    ],
+)
+def test_black_and_white_lists(options: dict[str, object], receivers: str) -> None:
+    core = Core()
+    core.authenticator.roles["d"] = "admin"
+    peers = {name: core.join(name) for name in "abcd"}
+    for peer in peers.values():
+        peer.subscribe("com.x")
+    core.join("publisher").send([16, 1, options, "com.x"])
+    assert "".join(name for name, peer in peers.items() if peer.events()) == receivers
+
+
+def test_lists_of_sessions() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    for peer in (alice, bob):
+        peer.subscribe("com.x")
+    core.join().send([16, 1, {"eligible": [alice.session_id]}, "com.x", [1]])
+    core.join().send([16, 1, {"exclude": [alice.session_id]}, "com.x", [2]])
+    assert (alice.events(), bob.events()) == ([[1]], [[2]])
+
+
+def test_order_of_a_publisher_is_kept_across_topics() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.x")
+    alice.subscribe("com.", match="prefix")
+    bob.send(*([16, number, {}, f"com.{'xyz'[number % 3]}", [number]] for number in range(1, 31)))
+    numbers = [event[0] for event in alice.events()]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(1, 31))
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ([16, 5, {"acknowledge": True}, "com..x"], "wamp.error.invalid_uri"),
+        ([16, 5, {"acknowledge": True}, "fairlead.stream.x"], "wamp.error.not_authorized"),
+        ([16, 5, {"acknowledge": True}, "wamp.session.on_join"], "wamp.error.not_authorized"),
+        ([16, 5, {"acknowledge": True}, "com.x", {"not": "a list"}], "wamp.error.invalid_argument"),
+        ([16, 5, {"acknowledge": True}, "com.x", [], ["not a map"]], "wamp.error.invalid_argument"),
+        ([16, 5, {"acknowledge": True}, "com.x", ["\0no base64!"]], "wamp.error.invalid_argument"),
+        ([32, 5, {}, "com. x"], "wamp.error.invalid_uri"),
+        ([32, 5, {}, ""], "wamp.error.invalid_uri"),
+        ([32, 5, {"match": "prefix"}, ""], "wamp.error.invalid_uri"),
+        ([32, 5, {"match": "wildcard"}, "com..x"], "wamp.error.option_not_allowed"),
+        ([32, 5, {}, "x" * 1025], "wamp.error.invalid_uri"),
+    ],
+)
+def test_request_is_refused(message: list[object], error: str) -> None:
+    alice = Core().join()
+    [answer] = alice.ask(message)
+    assert answer[:5] == [8, message[0], 5, {}, error]
+    assert len(answer[5]) == 1, "one sentence"
+    assert alice.ask([16, 6, {"acknowledge": True}, "com.x"])[0][0] == 17, "the session goes on"
+
+
+def test_refused_publication_without_acknowledgement_is_counted_and_not_answered() -> None:
+    core = Core()
+    assert core.join().ask([16, 1, {}, "com..x"]) == []
+    assert core.realm1.counters.refused_publications == 1
+
+
+def test_subscriptions_of_a_session_are_limited() -> None:
+    alice = Core(Limits(subscriptions_per_session=2)).join()
+    first = alice.subscribe("com.a")
+    alice.subscribe("com.b")
+    [error] = alice.ask([32, 3, {}, "com.c"])
+    assert error[4] == "fairlead.error.limit_exceeded"
+    assert "subscriptions_per_session" in error[5][0]
+    alice.ask([34, 4, first])
+    alice.subscribe("com.c")
+
+
+def test_session_that_ends_leaves_all_subscriptions() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.x")
+    alice.subscribe("com.", match="prefix")
+    alice.vanish()
+    assert not core.realm1.broker.has_members("com.x")
+    assert bob.ask([16, 1, {"acknowledge": True}, "com.x"])[0][0] == 17

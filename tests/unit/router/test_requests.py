@@ -1,0 +1,211 @@
+"""The order of a session's requests while an asynchronous authorizer thinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fairlead_router.limits import Limits
+from support.core import Core, Rights, types_of
+
+
+def thinking() -> tuple[Core, Rights]:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    rights.is_asynchronous = True
+    return core, rights
+
+
+def answer_all(core: Core, rights: Rights) -> None:
+    core.host.run()
+    while rights.answer():
+        core.host.run()
+
+
+def test_requests_keep_their_order_behind_the_authorizer() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    requests = [
+        [64, 1, {}, "com.p"],
+        [32, 2, {}, "com.x"],
+        [16, 3, {"acknowledge": True, "exclude_me": False}, "com.x", [1]],
+        [48, 4, {}, "com.p"],
+        [16, 5, {"acknowledge": True, "exclude_me": False}, "com.x", [2]],
+        [34, 6, 4711],
+        [66, 7, 4711],
+    ]
+    assert alice.ask(*requests) == []
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [65, 33, 36, 17, 68, 36, 17, 8, 8]
+
+
+def test_only_the_head_is_asked_about() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    alice.ask([32, 1, {}, "com.x"], [32, 2, {}, "com.y"])
+    assert [question[2] for _, question in rights.asked] == ["com.x"]
+    rights.answer()
+    assert types_of(alice.take()) == [33]
+    assert [question[2] for _, question in rights.asked] == ["com.y"]
+
+
+def test_what_needs_no_authorizer_passes_after_what_waits() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    alice.ask([32, 1, {}, "com.x"], [34, 2, 4711], [16, 3, {}, "com..bad"], [32, 4, {}, "com.y"])
+    rights.answer()
+    assert types_of(alice.take()) == [33, 8]
+    rights.answer()
+    assert types_of(alice.take()) == [33]
+
+
+def test_yield_and_invocation_error_pass() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    authorizer, alice = core.join(), core.join()
+    authorizer.register("com.authorize")
+    alice.send([48, 1, {}, "com.authorize"], [48, 2, {}, "com.authorize"])
+    [first, second] = authorizer.take()
+    rights.is_asynchronous = True
+    authorizer.send([32, 9, {}, "com.x"], [70, first[1], {}, ["yes"]], [8, 68, second[1], {}, "com.no"])
+    assert alice.take() == [[50, 1, {}, ["yes"]], [8, 48, 2, {}, "com.no"]]
+    assert authorizer.take() == []
+
+
+def test_cancel_passes() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    callee, alice = core.join(), core.join()
+    callee.register("com.p")
+    alice.ask([48, 1, {}, "com.p"])
+    rights.is_asynchronous = True
+    assert alice.ask([32, 2, {}, "com.x"], [49, 1, {}])[0][:5] == [8, 48, 1, {}, "wamp.error.canceled"]
+
+
+def test_cancel_of_a_call_that_waits_takes_it_out_of_the_queue() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    callee, alice = core.join(), core.join()
+    callee.register("com.p")
+    rights.is_asynchronous = True
+    alice.ask([32, 1, {}, "com.x"], [48, 2, {}, "com.p"], [48, 3, {}, "com.p"])
+    assert alice.ask([49, 2, {}])[0][:5] == [8, 48, 2, {}, "wamp.error.canceled"]
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [33]
+    assert [message[0] for message in callee.take()] == [68]
+
+
+def test_cancel_of_the_call_that_is_being_judged_is_answered_once() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    callee, alice = core.join(), core.join()
+    callee.register("com.p")
+    rights.is_asynchronous = True
+    alice.ask([48, 2, {}, "com.p"], [32, 3, {}, "com.x"])
+    assert alice.ask([49, 2, {}])[0][:5] == [8, 48, 2, {}, "wamp.error.canceled"]
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [33]
+    assert callee.take() == []
+
+
+@pytest.mark.parametrize("mode", ["kill", "skip", "killnowait"])
+def test_cancel_of_what_is_no_call_leaves_the_queue_alone(mode: str) -> None:
+    core, rights = thinking()
+    alice = core.join()
+    assert alice.ask([32, 1, {}, "com.x"], [32, 2, {}, "com.y"], [49, 2, {"mode": mode}]) == []
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [33, 33]
+
+
+def test_denial_is_an_error_and_the_queue_goes_on() -> None:
+    core, rights = thinking()
+    alice = core.join("alice")
+    alice.ask([32, 1, {}, "obj.secret"], [32, 2, {}, "com.y"])
+    answer_all(core, rights)
+    [error, subscribed] = alice.take()
+    assert error[:5] == [8, 32, 1, {}, "wamp.error.not_authorized"]
+    assert error[5] == ["'alice' may not subscribe 'obj.secret'"]
+    assert subscribed[0] == 33
+
+
+def test_authorizer_that_fails_allows_nothing() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    alice.ask([32, 1, {}, "com.x"])
+    rights.asked.pop()[0].give(RuntimeError("database away"))
+    assert alice.take()[0][4] == "wamp.error.authorization_failed"
+
+
+def test_answer_is_asked_for_again_when_a_right_was_lost_meanwhile() -> None:
+    core, rights = thinking()
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    alice.ask([32, 1, {}, "obj.a"], [32, 2, {}, "com.x"])
+    [[answer, question]] = rights.asked
+    rights.asked.clear()
+    rights.take_away("alice", "a")
+    core.realm1.gate.revoke(principals=["alice"], objects=["a"])
+    answer.give(True)
+    assert alice.take() == []
+    assert [asked[1] for asked in rights.asked] == [question], "asked again, once"
+    answer_all(core, rights)
+    assert [message[:5] for message in alice.take()] == [
+        [8, 32, 1, {}, "wamp.error.not_authorized"],
+        [33, 2, pytest.approx(2**52, abs=2**52)],
+    ]
+
+
+def test_request_that_is_asked_about_again_is_performed_once() -> None:
+    core, rights = thinking()
+    alice, bob = core.join(), core.join()
+    alice.ask([64, 1, {}, "com.p"], [64, 2, {}, "com.q"])
+    core.realm1.gate.revoke(objects=["unrelated"])
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [65, 65]
+    assert bob.ask() == []
+
+
+def test_topic_that_gets_another_object_while_the_authorizer_thinks_is_judged_by_the_new_one() -> None:
+    core, rights = thinking()
+    source = core.serve()
+    source.objects["src.x"] = "open"
+    rights.grant("alice", "open")
+    alice = core.join("alice")
+    alice.ask([32, 1, {}, "src.x"])
+    source.objects["src.x"] = "secret"
+    core.realm1.rebind_topic("src.x")
+    answer_all(core, rights)
+    assert alice.take()[0][4] == "wamp.error.not_authorized"
+
+
+def test_session_that_ends_while_the_authorizer_thinks_is_forgotten() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    alice.ask([32, 1, {}, "com.x"], [64, 2, {}, "com.p"])
+    alice.vanish()
+    answer_all(core, rights)
+    assert not core.realm1.broker.has_members("com.x")
+    assert alice.take() == []
+
+
+def test_waiting_requests_are_limited() -> None:
+    rights = Rights()
+    rights.is_asynchronous = True
+    core = Core(Limits(waiting_requests=3), rights)
+    alice = core.join()
+    requests: list[list[Any]] = [[32, number, {}, f"com.x{number}"] for number in range(1, 6)]
+    refused = alice.ask(*requests)
+    assert [(error[2], error[4]) for error in refused] == [
+        (4, "fairlead.error.limit_exceeded"),
+        (5, "fairlead.error.limit_exceeded"),
+    ]
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [33, 33, 33]
+
+
+def test_message_that_only_a_router_sends_ends_the_session() -> None:
+    alice = Core().join()
+    [abort] = alice.ask([1, "realm1", {"roles": {"caller": {}}}])
+    assert abort[0] == 3
+    assert abort[2] == "wamp.error.protocol_violation"
