@@ -57,6 +57,11 @@ class Hold:
         self.seen = self.principal_cell.revision + object_cell.revision
         self.is_ended = False
 
+    @property
+    def basis(self) -> tuple[Cell, int]:
+        """What a judgement rests on: once this differs, it is stale."""
+        return self.object_cell, self.principal_cell.revision + self.object_cell.revision
+
     def judge(self) -> bool | Awaitable[bool]:
         """Ask the authorizer again."""
         raise NotImplementedError
@@ -145,6 +150,17 @@ class Gate:
             for hold in list(self._patterns):
                 hold.purge_lost(object_id)
 
+    def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
+        """These holds rest on another object from now on, and are judged by it in this turn."""
+        self.moves += 1
+        cell = self.object_cell(object_id)
+        moved = list(holds)
+        for hold in moved:
+            self.release(hold)
+            hold.rest_on(cell)
+            self.admit(hold)
+        self._sweep(moved, reason)
+
     def revoke_all(self, reason: str = REVOKED) -> None:
         """It is not known who lost what: judge everything again."""
         self.revoke(self.connected(), self.objects_in_use(), reason)
@@ -164,22 +180,22 @@ class Gate:
                 hold.purge_lost(None)
 
     def _judge(self, hold: Hold, reason: str) -> None:
-        revision = hold.principal_cell.revision + hold.object_cell.revision
+        basis = hold.basis
         verdict = hold.judge()
         if isinstance(verdict, bool):
-            self._settle(hold, reason, revision, verdict)
+            self._settle(hold, reason, basis[1], verdict)
             return
-        hold.seen = revision
+        hold.seen = basis[1]
         hold.outbox.block()
-        self._host.wait_for(verdict, partial(self._settle_blocked, hold, reason, revision))
+        self._host.wait_for(verdict, partial(self._settle_blocked, hold, reason, basis))
 
-    def _settle_blocked(self, hold: Hold, reason: str, revision: int, verdict: Any) -> None:
+    def _settle_blocked(self, hold: Hold, reason: str, basis: tuple[Cell, int], verdict: Any) -> None:
         """An asynchronous answer. If a cell moved meanwhile the answer is stale and the question is asked again."""
         if not hold.is_ended:
-            if verdict is True and revision != hold.principal_cell.revision + hold.object_cell.revision:
+            if basis != hold.basis:
                 self._judge(hold, reason)
             else:
-                self._settle(hold, reason, revision, verdict is True)
+                self._settle(hold, reason, basis[1], verdict is True)
         hold.outbox.unblock()
 
     def _settle(self, hold: Hold, reason: str, revision: int, is_allowed: bool) -> None:

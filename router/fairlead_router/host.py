@@ -18,7 +18,7 @@ class Timer(Protocol):
 class Host(Protocol):
     """The event loop as the core sees it."""
 
-    def call_soon(self, callback: Callable[[], None]) -> None:
+    def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:

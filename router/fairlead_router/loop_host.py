@@ -14,7 +14,7 @@ class LoopHost:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def call_soon(self, callback: Callable[[], None]) -> None:
+    def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""
         self._loop.call_soon(callback)
 

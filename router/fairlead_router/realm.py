@@ -6,6 +6,7 @@ requests.py, pubsub.py and rpc.py.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -171,16 +172,11 @@ class Realm:
     def rebind_topic(self, topic: str) -> None:
         """The topic's object has changed: every member rests on the new one from now on."""
         subscription = self.broker.exact(topic)
-        if subscription is None:
-            return
+        members = [] if subscription is None else [*subscription.live.values(), *subscription.readers.values()]
         object_id = self.object_of_topic("subscribe", topic)
-        for membership in [*subscription.live.values(), *subscription.readers.values()]:
-            self.gate.release(membership)
+        for membership in members:
             membership.object_id = object_id
-            membership.rest_on(self.gate.object_cell(object_id))
-            self.gate.admit(membership)
-        if object_id is not None:
-            self.gate.revoke(objects=[object_id])
+        self.gate.rebind(members, object_id)
 
     def object_of_topic(self, action: Action, topic: str) -> str | None:
         """The object that gates a concrete topic: its source knows best, else the authorizer's rules say."""
@@ -208,6 +204,6 @@ class Realm:
         return count
 
     def publish_meta(self, topic: str, *args: Any) -> None:
-        """A meta event (spec: Advanced Profile, Meta API)."""
+        """A meta event (spec: Advanced Profile, Meta API). In the next turn: the gate may be amid its sweep."""
         if self.broker.has_members(topic):
-            self.pubsub.deliver(topic, Payload.of(*args), {})
+            self.host.call_soon(partial(self.pubsub.deliver, topic, Payload.of(*args), {}))

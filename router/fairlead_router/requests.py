@@ -11,7 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fairlead_router.errors import AuthorizationFailed, LimitExceeded, NotAuthorized, ProtocolViolation, RequestError
+from fairlead_router.errors import (
+    AuthorizationFailed,
+    Canceled,
+    LimitExceeded,
+    NotAuthorized,
+    ProtocolViolation,
+    RequestError,
+)
 from fairlead_router.messages import (
     CallMessage,
     Cancel,
@@ -28,6 +35,10 @@ from fairlead_router.questions import Question
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
     from fairlead_router.session import Session
+
+
+WITHDRAWN = object()
+"""Stands in the queue for a call that was canceled while it waited."""
 
 
 class Request(NamedTuple):
@@ -108,9 +119,12 @@ class Requests:
     ) -> None:
         if not session.is_open:
             return
-        session.waiting.popleft()
-        if verdict is True and moves != self._realm.gate.moves:
+        if session.waiting.popleft() is WITHDRAWN:
+            pass
+        elif verdict is True and moves != self._realm.gate.moves:
             self._start(session, message, request)
+            if session.waiting and session.waiting[0] is message:
+                return  # it waits again: what is behind it goes on with the new answer
         elif verdict is True:
             self._perform(session, message, request)
         elif verdict is False:
@@ -131,7 +145,8 @@ class Requests:
         waiting, session.waiting = session.waiting, type(session.waiting)()
         while waiting and not session.waiting and session.is_open:
             message = waiting.popleft()
-            self._start(session, message, self._ordered[type(message)])
+            if message is not WITHDRAWN:
+                self._start(session, message, self._ordered[type(message)])
         session.waiting.extend(waiting)
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
@@ -142,7 +157,13 @@ class Requests:
         session.send_error(request.type_number, message.request, error)
 
     def _cancel(self, session: "Session", message: Cancel) -> None:
-        """A call that still waits for the authorizer is taken out of the queue; the head's answer will find it gone."""
+        """A call that still waits for the authorizer ends at once: no callee has heard of it."""
+        for index, waiting in enumerate(session.waiting):
+            if isinstance(waiting, CallMessage) and waiting.request == message.request:
+                session.waiting[index] = WITHDRAWN
+                error = Canceled("the caller canceled the call")
+                session.send_error(self._ordered[CallMessage].type_number, message.request, error)
+                return
         self._realm.rpc.cancel(session, message)
 
 

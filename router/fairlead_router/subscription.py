@@ -3,7 +3,7 @@
 A subscription is shared by all sessions that asked for the same topic and match policy, as the spec
 wants. Each session's part in it is a membership: a hold of the gate (gate.py). An exact membership
 rests on its topic's object. A pattern membership is judged once as a whole, and again for each
-object that an event is about (G9).
+topic and object that an event is about (G9).
 """
 
 from collections.abc import Awaitable, Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fairlead_router.topic_source import TopicSource
 
 MAX_PERMITTED = 10_000
-"""Objects per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""
+"""Topics per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""
 
 
 class Membership(Hold):
@@ -50,43 +50,46 @@ class PatternMembership(Membership):
 
     def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
         super().__init__(session, subscription, object_id)
-        self._verdicts: dict[str, tuple[int, bool]] = {}
+        self._verdicts: dict[About, tuple[int, bool]] = {}
 
-    def may_see(self, topic: str, object_id: str | None, object_cell: Cell) -> bool:
-        """Whether an event on this concrete topic may be delivered now. Until an answer comes the outbox is blocked."""
-        key = object_id if object_id is not None else topic
+    def may_see(self, about: About, object_cell: Cell) -> bool:
+        """Whether an event about this may be delivered now. Until an answer comes the outbox is blocked."""
         revision = self.principal_cell.revision + object_cell.revision
-        known = self._verdicts.get(key)
+        known = self._verdicts.get(about)
         if known is not None and known[0] == revision:
             return known[1]
-        verdict = self._judge_event(topic, object_id)
+        verdict = self.session.may("subscribe", about.topic, "exact", about.object_id)
         if isinstance(verdict, bool):
-            self._remember(key, revision, verdict)
+            self._remember(about, revision, verdict)
             return verdict
         self.outbox.block()
-        about = About(topic, object_id)
-        self.session.realm.host.wait_for(verdict, partial(self._settle_event, key, revision, about))
+        self.session.realm.host.wait_for(verdict, partial(self._settle, about, object_cell, revision))
         return True
 
     def purge_lost(self, object_id: str | None) -> None:
         """Take back queued events about this object, or about any, that may no longer be seen."""
         for about in self.outbox.queued_topics(self.subscription):
-            if object_id in (None, about.object_id) and self._judge_event(about.topic, about.object_id) is not True:
-                self.outbox.purge(self.subscription, about)
+            if object_id in (None, about.object_id):
+                self._purge_unless_seen(about, self.session.realm.gate.object_cell(about.object_id))
 
-    def _judge_event(self, topic: str, object_id: str | None) -> bool | Awaitable[bool]:
-        return self.session.may("subscribe", topic, "exact", object_id)
+    def _purge_unless_seen(self, about: About, object_cell: Cell) -> None:
+        if not self.may_see(about, object_cell):
+            self.outbox.purge(self.subscription, about)
 
-    def _remember(self, key: str, revision: int, verdict: bool) -> None:
+    def _remember(self, about: About, revision: int, verdict: bool) -> None:
         if len(self._verdicts) >= MAX_PERMITTED:
             self._verdicts.clear()
-        self._verdicts[key] = (revision, verdict)
+        self._verdicts[about] = (revision, verdict)
 
-    def _settle_event(self, key: str, revision: int, about: About, verdict: Any) -> None:
-        self._remember(key, revision, verdict is True)
-        if verdict is not True:
-            self.outbox.purge(self.subscription, about)
-            self.subscription.forget_permitted()
+    def _settle(self, about: About, object_cell: Cell, revision: int, verdict: Any) -> None:
+        """An asynchronous answer; asked for again if a cell moved meanwhile."""
+        if revision != self.principal_cell.revision + object_cell.revision:
+            self._purge_unless_seen(about, object_cell)
+        else:
+            self._remember(about, revision, verdict is True)
+            if verdict is not True:
+                self.outbox.purge(self.subscription, about)
+                self.subscription.forget_permitted()
         self.outbox.unblock()
 
 
@@ -107,7 +110,7 @@ class Subscription:
         self.live: dict[Session, Membership] = {}
         self.readers: dict[Session, Membership] = {}
         self._checked_at = 0
-        self._permitted: dict[str, tuple[int, Cell, list[PatternMembership]]] = {}
+        self._permitted: dict[About, tuple[int, Cell, list[PatternMembership]]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -140,21 +143,20 @@ class Subscription:
         self._permitted.clear()
 
     def _members_who_may_see(self, about: About, gate: Gate) -> list[PatternMembership]:
-        """Pattern members are judged for each object; the list stands until a cell moves or a member comes or goes.
+        """Pattern members are judged for each topic and object, until a cell moves or a member comes or goes.
 
         The object's cell is kept with it: a cell that nobody keeps would be dropped, and judged anew each time.
         """
-        key = about.object_id if about.object_id is not None else about.topic
-        known = self._permitted.get(key)
+        known = self._permitted.get(about)
         if known is not None and known[0] == gate.moves:
             return known[2]
-        cell = gate.object_cell(key) if known is None else known[1]
+        cell = gate.object_cell(about.object_id) if known is None else known[1]
         members = [
             member
             for member in self.live.values()
-            if isinstance(member, PatternMembership) and member.may_see(about.topic, about.object_id, cell)
+            if isinstance(member, PatternMembership) and member.may_see(about, cell)
         ]
         if len(self._permitted) >= MAX_PERMITTED:
             self._permitted.clear()
-        self._permitted[key] = (gate.moves, cell, members)
+        self._permitted[about] = (gate.moves, cell, members)
         return members
