@@ -4,7 +4,7 @@ Each principal and each object that something live rests on has a *cell* with a 
 something live (a subscription's membership, a call in progress) with the revisions at which it was last
 judged. A revoking change bumps the cells that it touches, and in the same turn every hold on them is
 judged again through the authorizer: who lost the right has its queued items purged and is told. Grants
-bump nothing.
+bump no cell; they only let a pattern ask again about what it was denied.
 
 Delivery is correct without that sweep: it compares the revisions and judges again where they differ.
 `moves` counts all bumps, so that a fan-out with no bump since the last one compares a single integer.
@@ -79,6 +79,7 @@ class Gate:
 
     def __init__(self, host: Host) -> None:
         self.moves = 1
+        self.openings = 0
         self._host = host
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
@@ -160,6 +161,13 @@ class Gate:
             hold.rest_on(cell)
             self.admit(hold)
         self._sweep(moved, reason)
+
+    def grant(self) -> None:
+        """Somebody gained something: what was denied on a pattern is judged again when the next event comes.
+
+        No cell moves and nothing that is live is looked at.
+        """
+        self.openings += 1
 
     def revoke_all(self, reason: str = REVOKED) -> None:
         """It is not known who lost what: judge everything again."""
