@@ -83,6 +83,7 @@ class Funnel:
             return
         for user in edit.users_ended:
             state.realm.kill(USER_ENDED, f"user {user!r} was deleted or deactivated", authid=user)
+        state.realm.gate.grant()
         if edit.takes_away:
             state.realm.gate.revoke(losers, edit.objects_lost)
 

@@ -28,7 +28,11 @@ ANONYMOUS = Principal("anonymous", "anonymous")
 
 
 class Authorizer(Protocol):
-    """Judges requests of a realm. Must be quick or answer with an awaitable: the loop waits for it."""
+    """Judges requests of a realm. Must be quick or answer with an awaitable: the loop waits for it.
+
+    When its answers change it tells the realm's gate: `revoke` (or `revoke_all`) for what is denied now, `grant`
+    for what is allowed now.
+    """
 
     def object_of(self, action: Action, uri: str) -> str | None:
         """Which object a concrete URI is about, None where no rule ties it to one."""

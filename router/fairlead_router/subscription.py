@@ -46,15 +46,17 @@ class Membership(Hold):
 class PatternMembership(Membership):
     """One session's part in a pattern subscription: remembers which objects' events it may see, and as of when."""
 
-    __slots__ = ("_verdicts",)
+    __slots__ = ("_openings", "_verdicts")
 
     def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
         super().__init__(session, subscription, object_id)
         self._verdicts: dict[About, tuple[int, bool]] = {}
+        self._openings = 0
 
     def may_see(self, about: About, object_cell: Cell) -> bool:
         """Whether an event about this may be delivered now. Until an answer comes the outbox is blocked."""
         revision = self.principal_cell.revision + object_cell.revision
+        self._forget_denials_before_a_grant()
         known = self._verdicts.get(about)
         if known is not None and known[0] == revision:
             return known[1]
@@ -75,6 +77,12 @@ class PatternMembership(Membership):
     def _purge_unless_seen(self, about: About, object_cell: Cell) -> None:
         if not self.may_see(about, object_cell):
             self.outbox.purge(self.subscription, about)
+
+    def _forget_denials_before_a_grant(self) -> None:
+        openings = self.session.realm.gate.openings
+        if self._openings != openings:
+            self._openings = openings
+            self._verdicts = {about: known for about, known in self._verdicts.items() if known[1]}
 
     def _remember(self, about: About, revision: int, verdict: bool) -> None:
         if len(self._verdicts) >= MAX_PERMITTED:
@@ -110,7 +118,7 @@ class Subscription:
         self.live: dict[Session, Membership] = {}
         self.readers: dict[Session, Membership] = {}
         self._checked_at = 0
-        self._permitted: dict[About, tuple[int, Cell, list[PatternMembership]]] = {}
+        self._permitted: dict[About, tuple[tuple[int, int], Cell, list[PatternMembership]]] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -148,7 +156,8 @@ class Subscription:
         The object's cell is kept with it: a cell that nobody keeps would be dropped, and judged anew each time.
         """
         known = self._permitted.get(about)
-        if known is not None and known[0] == gate.moves:
+        as_of = (gate.moves, gate.openings)
+        if known is not None and known[0] == as_of:
             return known[2]
         cell = gate.object_cell(about.object_id) if known is None else known[1]
         members = [
@@ -158,5 +167,5 @@ class Subscription:
         ]
         if len(self._permitted) >= MAX_PERMITTED:
             self._permitted.clear()
-        self._permitted[about] = (gate.moves, cell, members)
+        self._permitted[about] = (as_of, cell, members)
         return members
