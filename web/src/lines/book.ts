@@ -51,7 +51,7 @@ export class LogBook {
   /** Adds a notice behind all that is held: something is missing, so nothing goes on over it. */
   interrupt(text: string): void {
     this.#open.clear();
-    this.#place(Line.ofNotice(text));
+    this.#place(Line.ofGap(text));
   }
 
   /** Adds the records that lie directly in front of all that is held. */
@@ -61,11 +61,15 @@ export class LogBook {
     const earlier = new LogBook();
     earlier.append(records);
     for (const [source, unfinished] of earlier.#open) this.#joinRest(source, unfinished);
-    for (const [line, chunk] of earlier.#chunkOf) this.#chunkOf.set(line, chunk);
-    this.chunks.unshift(...earlier.chunks);
-    this.#lineCount += earlier.#lineCount;
-    this.#firstSeq = first.seq;
+    this.#takeFront(earlier, first.seq);
     this.#severed.clear();
+  }
+
+  /** Adds a notice in front of all that is held: the records from `firstSeq` on are missing. */
+  prependMissing(text: string, firstSeq: number): void {
+    const earlier = new LogBook();
+    earlier.interrupt(text);
+    this.#takeFront(earlier, firstSeq);
   }
 
   /** Lets go of the earliest chunks while more than `limit` lines are held. */
@@ -78,6 +82,13 @@ export class LogBook {
     this.#lineCount -= gone.length;
     this.#firstSeq = this.#earliestRecord() ?? this.#firstSeq;
     for (const line of gone) this.#forget(line);
+  }
+
+  #takeFront(earlier: LogBook, firstSeq: number): void {
+    for (const [line, chunk] of earlier.#chunkOf) this.#chunkOf.set(line, chunk);
+    this.chunks.unshift(...earlier.chunks);
+    this.#lineCount += earlier.#lineCount;
+    this.#firstSeq = firstSeq;
   }
 
   #appendOne(record: LogRecord): void {
@@ -113,24 +124,17 @@ export class LogBook {
   /** The first line of that source held is the rest of the unfinished one in front of it. */
   #joinRest(source: string, unfinished: Line): void {
     if (this.#severed.has(source)) return;
-    const rest = this.#firstOf(source);
-    if (rest === null) {
-      this.#open.set(source, unfinished);
-      return;
-    }
-    unfinished.absorb(rest);
-    if (this.#open.get(source) === rest) this.#open.set(source, unfinished);
-    this.#remove(rest);
-  }
-
-  /** The first line of that source, unless a notice before it says that something is missing. */
-  #firstOf(source: string): Line | null {
     for (const chunk of this.chunks) {
       for (const line of chunk.lines) {
-        if (line.kind === "output" && line.source === source) return line;
+        if (line.isGap) return;
+        if (line.kind !== "output" || line.source !== source) continue;
+        unfinished.absorb(line);
+        if (this.#open.get(source) === line) this.#open.set(source, unfinished);
+        this.#remove(line);
+        return;
       }
     }
-    return null;
+    this.#open.set(source, unfinished);
   }
 
   #remove(line: Line): void {
@@ -145,7 +149,7 @@ export class LogBook {
 
   #earliestRecord(): number | null {
     for (const chunk of this.chunks) {
-      for (const line of chunk.lines) if (line.seq >= 0) return line.seq;
+      for (const line of chunk.lines) if (!line.isGap) return line.seq;
     }
     return null;
   }

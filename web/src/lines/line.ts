@@ -43,11 +43,16 @@ export class Line {
     return line;
   }
 
-  /** A line of ours between the records, such as that some are missing. */
-  static ofNotice(text: string): Line {
+  /** A line of ours in the place of records that are missing. */
+  static ofGap(text: string): Line {
     const line = new Line("notice", -1, 0, "");
     line.#write(text);
     return line;
+  }
+
+  /** Whether it is no record, but says that some are missing here. */
+  get isGap(): boolean {
+    return this.seq < 0;
   }
 
   /** Whether the next record of this source goes on with this line. */

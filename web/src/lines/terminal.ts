@@ -3,8 +3,9 @@
  *
  * Carriage returns, backspaces and the escape sequences that erase move over what is there, as a
  * progress bar intends; colours and other sequences are left out. Other control characters become
- * their pictures (U+2400 and on), and bytes that are not UTF-8 become U+FFFD, so that nothing
- * which a container prints can hide or break its neighbours. It is a view: the record keeps all.
+ * escapes such as \x00 (their pictures, U+2400 and on, are in few fonts), and bytes that are not
+ * UTF-8 become U+FFFD, so that nothing which a container prints can hide or break its neighbours.
+ * It is a view: the record keeps all.
  */
 
 import type { Text } from "../sdk/text.ts";
@@ -19,9 +20,6 @@ const UNFINISHED = /\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\][^\x07\x1b]{0,64}\x1b?)?$/;
 const UNPRINTABLE = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const ERASE_TO_END = /^\x1b\[0?K$/;
 const ERASE_LINE = /^\x1b\[2K$/;
-
-const PICTURES = 0x2400;
-const DELETE_PICTURE = "\u2421";
 
 export class TerminalLine {
   #shown = "";
@@ -71,7 +69,7 @@ export class TerminalLine {
     for (const [index, piece] of text.slice(0, cut).split(TOKENS).entries()) {
       // split() with a group: texts at even places, what separates them at odd ones.
       if (index % 2 === 1) this.#control(piece);
-      else if (piece !== "") this.#put(piece.replace(UNPRINTABLE, picture));
+      else if (piece !== "") this.#put(piece.replace(UNPRINTABLE, escaped));
     }
   }
 
@@ -94,8 +92,6 @@ export class TerminalLine {
   }
 }
 
-function picture(character: string): string {
-  const code = character.charCodeAt(0);
-  if (code < 0x20) return String.fromCharCode(PICTURES + code);
-  return code === 0x7f ? DELETE_PICTURE : "\ufffd";
+function escaped(character: string): string {
+  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }

@@ -5,6 +5,7 @@ import { ConnectionLost, listLogs, type Caller, type StreamInfo } from "../sdk/i
 import { fragmentOf } from "./address.ts";
 import { byId, make } from "./dom.ts";
 import { badgeOf } from "./status.ts";
+import { shownMoment } from "./times.ts";
 
 /** How old the list may get while it is looked at. */
 const REFRESH_MS = 5_000;
@@ -202,8 +203,11 @@ function fillItem(item: HTMLLIElement, info: StreamInfo, isChosen: boolean): voi
   const { text, tone } = badgeOf(info.sealed);
   setText(badge, text);
   badge.dataset["tone"] = tone;
-  const lines = plural(info.next, "line");
-  setText(about, info.object === info.stream ? lines : `${lines} \u00b7 ${info.object}`);
+  const facts = [
+    info.createdUs > 0 ? shownMoment(info.createdUs) : "",
+    info.object === info.stream ? "" : info.object,
+  ];
+  setText(about, facts.filter((fact) => fact !== "").join(" \u00b7 "));
 }
 
 function setText(element: HTMLElement, text: string): void {

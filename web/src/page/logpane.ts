@@ -141,9 +141,9 @@ export class LogPane {
     this.#changed();
   }
 
-  #lag({ from, to }: Lagged): void {
-    if (this.#book.firstSeq === null) this.#oldest = to;
-    this.#book.interrupt(`${plural(to - from, "line")} are not kept any more.`);
+  #lag(lagged: Lagged): void {
+    if (this.#book.firstSeq === null) this.#oldest = lagged.to;
+    this.#book.interrupt(missing(lagged));
     this.#changed();
   }
 
@@ -168,7 +168,8 @@ export class LogPane {
       const range = await readRange(this.#caller, this.#stream, this.#epoch, from, to);
       if (book !== this.#book || book.firstSeq !== to) return;
       book.prepend(range.records);
-      this.#oldest = Math.max(this.#oldest, range.oldest > from ? range.oldest : 0);
+      if (range.damage !== null) book.prependMissing(missing(range.damage), range.damage.from);
+      this.#oldest = Math.max(this.#oldest, range.oldest);
     } catch (error) {
       if (book === this.#book) this.#fetchFailed(error);
     } finally {
@@ -204,7 +205,8 @@ export class LogPane {
 
   #showCount(): void {
     const count = this.#book.lineCount;
-    byId("log-count").textContent = count === 0 ? "" : plural(count, "line");
+    const text = count === 0 ? "" : plural(count, "line");
+    byId("log-count").textContent = this.#hasEarlier() ? `last ${text}` : text;
   }
 
   #showBadge({ text, tone }: Badge): void {
@@ -251,4 +253,10 @@ export class LogPane {
     byId("scroller").focus();
     this.#goOn();
   }
+}
+
+function missing({ from, to, isDamage }: Lagged): string {
+  const lines = plural(to - from, "line");
+  const are = `${lines} ${to - from === 1 ? "is" : "are"}`;
+  return isDamage ? `${are} damaged and left out here.` : `${are} not kept any more.`;
 }

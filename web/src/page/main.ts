@@ -131,7 +131,7 @@ class Page {
       focused !== document.body &&
       focused.offsetParent === null
     ) {
-      byId(stream === null ? "filter" : "scroller").focus();
+      byId(stream === null ? "list-title" : "log-title").focus();
     }
   }
 }

@@ -9,7 +9,7 @@ import { dayHeading, shownTime } from "./times.ts";
  * Characters shown of a line at first, and more of it with each click. A line of 1 MB laid out at
  * once stops a phone for seconds; nobody reads more than this without asking for it.
  */
-export const SHOWN_AT_FIRST = 2_000;
+export const SHOWN_AT_FIRST = 1_000;
 export const SHOWN_MORE = 100_000;
 
 /** What a person has asked to see of single lines. */
@@ -51,6 +51,7 @@ export function makeRow(line: Line, before: Line | null, unfolding: Unfolding): 
   }
   const source = make("span", "source", line.source);
   source.dataset["source"] = line.source;
+  source.title = line.source;
   row.append(source, makeText(line, unfolding));
   return row;
 }

@@ -26,3 +26,14 @@ export function dayHeading(timeUs: number): string {
     year: "numeric",
   });
 }
+
+/** A moment in few words: "today, 14:03", "21 Nov, 14:03". */
+export function shownMoment(timeUs: number): string {
+  const { clock, day } = shownTime(timeUs);
+  const isToday = day === shownTime(Date.now() * 1_000).day;
+  const date = new Date(timeUs / 1_000).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+  });
+  return `${isToday ? "today" : date}, ${clock.slice(0, 5)}`;
+}

@@ -5,6 +5,7 @@ import {
   parseNews,
   parseStreamInfo,
   Unreadable,
+  type Lagged,
   type LogRecord,
   type StreamInfo,
   type StreamNews,
@@ -35,11 +36,13 @@ export interface ReadOptions {
   readonly limit?: number;
 }
 
-/** The records of a range that are still there. */
+/** The last records of a range, as far back as they follow one another. */
 export interface Range {
   readonly records: readonly LogRecord[];
-  /** The oldest record that the service still holds. */
+  /** The oldest record that the service still holds, as far as we know. */
   readonly oldest: number;
+  /** What the store lost in front of these records, so that they don't reach back any farther. */
+  readonly damage: Lagged | null;
 }
 
 /** One page of the streams that this user may read. */
@@ -66,8 +69,8 @@ export async function readLog(
 /**
  * Reads the records [from, to) of an epoch, in as many requests as that takes.
  *
- * Retention may have removed records at the front, never between. In a new epoch the range is no
- * longer there at all and comes back empty; the follower is told of the reset by itself.
+ * Where records are missing, those behind the last such place are returned. In a new epoch the
+ * range is no longer there at all and comes back empty; the follower is told of the reset itself.
  */
 export async function readRange(
   caller: Caller,
@@ -76,16 +79,22 @@ export async function readRange(
   from: number,
   to: number,
 ): Promise<Range> {
-  const records: LogRecord[] = [];
-  let oldest = from;
+  let records: LogRecord[] = [];
+  let oldest = 0;
+  let damage: Lagged | null = null;
   for (let start = from; start < to;) {
     const news = await readLog(caller, stream, { start, epoch, limit: to - start });
-    if (news.reset !== undefined) return { records: [], oldest: to };
-    oldest = Math.max(oldest, news.lagged?.to ?? 0, news.oldest ?? 0);
-    const batch = news.batch;
-    if (batch === undefined || batch.next <= start) break;
-    for (const record of batch.records) if (record.seq < to) records.push(record);
-    start = batch.next;
+    if (news.reset !== undefined) return { records: [], oldest: to, damage: null };
+    oldest = Math.max(oldest, news.oldest ?? 0);
+    if (news.lagged !== undefined) {
+      records = [];
+      damage = news.lagged.isDamage ? news.lagged : null;
+      if (!news.lagged.isDamage) oldest = Math.max(oldest, news.lagged.to);
+    }
+    const next = news.batch?.next ?? start;
+    for (const record of news.batch?.records ?? []) if (record.seq < to) records.push(record);
+    if (next <= start) break;
+    start = next;
   }
-  return { records, oldest };
+  return { records, oldest, damage };
 }

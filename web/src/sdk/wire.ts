@@ -43,10 +43,12 @@ export interface Sealed {
   readonly next: number | null;
 }
 
-/** Records [from, to) are gone: retention removed them. */
+/** Records [from, to) are gone: retention removed them, or the store lost them. */
 export interface Lagged {
   readonly from: number;
   readonly to: number;
+  /** The store lost what it should have. */
+  readonly isDamage: boolean;
 }
 
 /** The store was replaced: what was read before belongs to another epoch. */
@@ -92,9 +94,7 @@ type Dict = Readonly<Record<string, unknown>>;
 export function parseNews(dict: Dict): StreamNews {
   const news: StreamNews = {};
   if (dict["records"] !== undefined) news.batch = parseBatch(dict);
-  if (isDict(dict["lagged"])) {
-    news.lagged = { from: integer(dict["lagged"], "from"), to: integer(dict["lagged"], "to") };
-  }
+  if (isDict(dict["lagged"])) news.lagged = parseLagged(dict["lagged"]);
   if (isDict(dict["reset"])) news.reset = parseReset(dict["reset"]);
   if (isDict(dict["sealed"])) news.sealed = parseSealed(dict["sealed"]);
   if (isDict(dict["revoked"])) news.revoked = { reason: string(dict["revoked"]["reason"]) };
@@ -138,6 +138,11 @@ function parseRecord(row: unknown, seq: number): LogRecord {
     throw new Unreadable(`record ${seq} of a wrong shape`);
   }
   return { seq, timeUs, source, text: decodeText(text), flags: Number(flags ?? 0) };
+}
+
+function parseLagged(dict: Dict): Lagged {
+  const isDamage = dict["damaged"] === true;
+  return { from: integer(dict, "from"), to: integer(dict, "to"), isDamage };
 }
 
 function parseReset(dict: Dict): Reset {

@@ -41,18 +41,18 @@ test("a carriage return at the end of a line hides nothing", () => {
   assert.equal(line.rewrites, 0);
 });
 
-test("colours are left out, control characters are shown by their pictures", () => {
+test("colours are left out, control characters are shown as escapes", () => {
   assert.equal(shown("\x1b[1;31mred\x1b[0m and \x1b]0;title\x07plain"), "red and plain");
-  assert.equal(shown("bell\x07 nul\x00 tab\t."), "bell\u2407 nul\u2400 tab\t.");
-  assert.equal(shown("\x7f"), "\u2421");
+  assert.equal(shown("bell\x07 nul\x00 tab\t."), "bell\\x07 nul\\x00 tab\t.");
+  assert.equal(shown("\x7f"), "\\x7f");
 });
 
 test("an escape sequence cut between two parts is put together", () => {
   assert.equal(shown("a\x1b[3", "1mb"), "ab");
 });
 
-test("bytes that are not UTF-8 become replacement characters, NUL a picture", () => {
-  assert.equal(shown(new Uint8Array([0x61, 0xff, 0x62, 0x00])), "a\ufffdb\u2400");
+test("bytes that are not UTF-8 become replacement characters", () => {
+  assert.equal(shown(new Uint8Array([0x61, 0xff, 0x62, 0x00])), "a\ufffdb\\x00");
 });
 
 test("a character cut between two parts is put together", () => {
@@ -94,6 +94,15 @@ test("nothing goes on over a place where records are missing", () => {
   book.interrupt("3 lines are missing");
   book.append([record(4, "other")]);
   assert.deepEqual(texts(book), ["cut", "3 lines are missing", "other"]);
+});
+
+test("nothing is joined over a damaged place in front", () => {
+  const book = new LogBook();
+  book.append([record(9, "after")]);
+  book.prependMissing("4 lines are damaged", 5);
+  book.prepend([record(4, "before", "stdout", FLAG_PARTIAL)]);
+  assert.deepEqual(texts(book), ["before", "4 lines are damaged", "after"]);
+  assert.equal(book.firstSeq, 4);
 });
 
 test("only so many lines are held, the latest ones", () => {

@@ -56,7 +56,7 @@ test("one dict may say several things, and unknown keys are ignored", () => {
     oldest: 3,
     weather: "fine",
   });
-  assert.deepEqual(news.lagged, { from: 0, to: 3 });
+  assert.deepEqual(news.lagged, { from: 0, to: 3, isDamage: false });
   assert.deepEqual(news.sealed, { exitCode: 0, reason: null, next: 4 });
   assert.equal(news.head, 4);
   assert.equal(news.oldest, 3);
@@ -109,6 +109,21 @@ test("a range is read to its end in several answers, and not beyond", async () =
     [2, 3, 4, 5, 6],
   );
   assert.equal(range.oldest, 2);
+});
+
+test("of a damaged range what lies behind the damage is returned", async () => {
+  const caller = new ScriptedCaller();
+  caller.answer = (_, kwargs) =>
+    kwargs["start"] === 0
+      ? batchDict(0, ["a", "b"])
+      : { ...batchDict(5, ["f"]), lagged: { from: 2, to: 5, damaged: true } };
+  const range = await readRange(caller, "job-1", 1, 0, 6);
+  assert.deepEqual(
+    range.records.map(({ seq }) => seq),
+    [5],
+  );
+  assert.deepEqual(range.damage, { from: 2, to: 5, isDamage: true });
+  assert.equal(range.oldest, 0);
 });
 
 test("waits double up to a ceiling and differ between clients", () => {
