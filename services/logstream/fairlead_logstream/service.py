@@ -190,7 +190,8 @@ class LogService:
     async def _create(self, call: Call, name: str, object_id: str, arguments: CreateArguments) -> LiveStream:
         if self._new_object is not None:
             await self._new_object(call.caller.principal, object_id, arguments.project)
-        call.require("write", object_id)
+        if not call.caller.can("write", object_id):
+            raise _not_authorized(call, "write", name)
         before = 1 if arguments.attempt is None else arguments.attempt - 1
         try:
             return await self._directory.create(name, object_id, before)

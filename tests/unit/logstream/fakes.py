@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from fairlead_logstream import LogService, MemoryStreamStore, NewObject, StreamStore
 from fairlead_logstream.batch import Batch
@@ -14,6 +15,19 @@ from fairlead_logstream.recent import RECENT_LIMIT_BYTES, Recent
 from fairlead_logstream.records import Record, decode_records, pieces
 from fairlead_logstream.stream import Append, Sealed, Stream, StreamRow
 from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
+from fairlead_router.member import LOCAL_WIRE
+from fairlead_router.messages import (
+    CallMessage,
+    CallOptions,
+    Error,
+    Event,
+    Result,
+    Roles,
+    Subscribe,
+    SubscribeOptions,
+    Unsubscribe,
+)
+from fairlead_router.session import Features
 
 NOW_US = 1_700_000_000_000_000
 
@@ -188,13 +202,74 @@ class Peer:
             )
             return result.args[0]
 
-        return progress, asyncio.ensure_future(run())
+        final = asyncio.ensure_future(run())
+        final.add_done_callback(lambda future: future.cancelled() or future.exception())  # few tests wait for it
+        return progress, final
 
     async def subscribe(self, stream: str) -> list[MemberEvent]:
         """The events of a stream's topic, from now on."""
         events: list[MemberEvent] = []
         await self.member.subscribe(f"fairlead.stream.{stream}", events.append)
         return events
+
+
+class SlowPeer:
+    """A session whose transport the test pauses: what it does not read stays in the router's outbox, bounded."""
+
+    wire = LOCAL_WIRE
+
+    def __init__(self, realm: Realm, authid: str) -> None:
+        self.received: list[Any] = []
+        self.goodbye: str | None = None
+        self._realm = realm
+        self._requests = 0
+        self._session = realm.open_session(Principal(authid, "user"), self, Features(Roles()))
+
+    def pause(self) -> None:
+        self._session.outbox.pause()
+
+    def resume(self) -> None:
+        self._session.outbox.resume()
+
+    @property
+    def queued_bytes(self) -> int:
+        return sum(item.size for item in self._session.outbox.items)
+
+    def subscribe(self, stream: str, **options: Any) -> None:
+        self._requests += 1
+        topic = f"fairlead.stream.{stream}"
+        self._realm.requests.handle(self._session, Subscribe(self._requests, SubscribeOptions(**options), topic))
+
+    def unsubscribe(self) -> None:
+        self._requests += 1
+        (subscription,) = self._session.memberships
+        self._realm.requests.handle(self._session, Unsubscribe(self._requests, subscription))
+
+    def follow(self, stream: str) -> None:
+        self._requests += 1
+        payload = Payload.of(stream)
+        options = CallOptions(receive_progress=True)
+        call = CallMessage(self._requests, options, "fairlead.log.follow", msgspec.Raw(payload.args_bytes))
+        self._realm.requests.handle(self._session, call)
+
+    @property
+    def dicts(self) -> list[Any]:
+        """The dicts of events and results, in order."""
+        return [payload.args[0] for message, payload in self.received if isinstance(message, Event | Result)]
+
+    @property
+    def publications(self) -> list[int]:
+        return [message.publication for message, _payload in self.received if isinstance(message, Event)]
+
+    @property
+    def errors(self) -> list[str]:
+        return [message.error for message, _payload in self.received if isinstance(message, Error)]
+
+    def write(self, frames: list[Any]) -> None:
+        self.received += frames
+
+    def session_ended(self, reason: str, text: str) -> None:
+        self.goodbye = reason
 
 
 class ServiceHarness:
@@ -209,6 +284,9 @@ class ServiceHarness:
     async def start(self, store: StreamStore, new_object: NewObject | None = None) -> None:
         self.logs = await LogService.over(store, new_object)
         self.logs.bind(self.realm)
+
+    def slow_peer(self, authid: str = "alice") -> SlowPeer:
+        return SlowPeer(self.realm, authid)
 
     def peer(self, authid: str = "alice") -> Peer:
         return Peer(self.realm, authid)
@@ -236,6 +314,3 @@ def records_of(dicts: list[Any]) -> list[Any]:
             expected = value["next"]
             found += value["records"]
     return found
-
-
-Told = Callable[[Any], None]

@@ -1,0 +1,565 @@
+"""The procedures as a caller sees them: arguments, results, errors, rights."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from fairlead_logstream import LogService, MemoryStreamStore
+from fairlead_router import CallError, NotAuthorized, Principal
+from fairlead_store import DiskFull
+from support.waiting import eventually
+from unit.logstream.fakes import NOW_US, Peer, ServiceHarness, records_of, wire_record
+
+
+def texts(dicts: Any) -> list[Any]:
+    return [record[2] for record in records_of(dicts if isinstance(dicts, list) else [dicts])]
+
+
+async def fill(peer: Peer, stream: str = "s", count: int = 5) -> int:
+    """A stream with the texts 0, 1, 2, ...; returns its epoch."""
+    created = await peer.call("create", stream)
+    await peer.call("append", stream, [wire_record(str(number), NOW_US + number) for number in range(count)])
+    return int(created["epoch"])
+
+
+# ---- create
+
+
+async def test_create_says_where_stream_and_producer_stand(alice: Peer) -> None:
+    created = await alice.call("create", "s", producer="p")
+    assert created == {
+        "epoch": created["epoch"],
+        "next": 0,
+        "producer_term": 0,
+        "producer_seq": 0,
+        "attempt": 1,
+        "sealed": None,
+    }
+    assert 0 < created["epoch"] <= 2**53
+    await alice.call("append", "s", [wire_record("a")], producer="p", term=3, seq=0)
+    again = await alice.call("create", stream="s", producer="p")
+    assert again == {**created, "next": 1, "producer_term": 3, "producer_seq": 1}
+
+
+async def test_create_waits_for_what_was_appended_before(alice: Peer) -> None:
+    await alice.call("create", "s")
+    appending = asyncio.ensure_future(alice.call("append", "s", [wire_record("a")], producer="p", seq=0))
+    await asyncio.sleep(0)
+    created = await alice.call("create", "s", producer="p")
+    assert (created["next"], created["producer_seq"]) == (1, 1)
+    await appending
+
+
+async def test_two_creates_at_once_make_one_stream(service: ServiceHarness) -> None:
+    peers = [service.peer(f"user{index}") for index in range(5)]
+    created = await asyncio.gather(*[peer.call("create", "s") for peer in peers])
+    assert len({result["epoch"] for result in created}) == 1
+
+
+async def test_an_attempt_is_marked_also_in_a_new_stream(alice: Peer) -> None:
+    assert (await alice.call("create", "s", attempt=3))["attempt"] == 3
+    assert (await alice.call("create", "s", attempt=3))["next"] == 1
+    assert (await alice.call("create", "s", attempt=4))["next"] == 2
+    page = await alice.call("read", "s")
+    assert [json.loads(text) for text in texts(page)] == [{"attempt": 3}, {"attempt": 4}]
+    with pytest.raises(CallError) as caught:
+        await alice.call("create", "s", attempt=9)
+    assert (caught.value.uri, caught.value.error_kwargs) == ("fairlead.error.attempt", {"expected": 5})
+
+
+async def test_a_sealed_stream_says_so_and_a_next_attempt_reopens_it(alice: Peer) -> None:
+    await fill(alice)
+    await alice.call("seal", "s", exit_code=1)
+    assert (await alice.call("create", "s"))["sealed"] == {"exit_code": 1, "reason": None, "next": 5}
+    reopened = await alice.call("create", "s", attempt=2)
+    assert (reopened["sealed"], reopened["next"]) == (None, 6)
+    await alice.call("append", "s", [wire_record("again")])
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "x" * 129, "a/b", "ä", "#", "a\nb"])
+async def test_a_name_that_is_no_id_is_refused(alice: Peer, name: str) -> None:
+    for call in (
+        alice.call("create", name),
+        alice.call("create", "s", object=name),
+        alice.call("append", name, []),
+        alice.call("read", name),
+        alice.call("seal", name),
+    ):
+        with pytest.raises(CallError, match="an id has 1 to 128 of the characters") as caught:
+            await call
+        assert caught.value.uri == "wamp.error.invalid_argument"
+
+
+async def test_a_stream_belongs_to_one_object(alice: Peer) -> None:
+    await alice.call("create", "s", object="container-1")
+    await alice.call("create", "s")
+    await alice.call("create", "s", object="container-1")
+    with pytest.raises(CallError, match="belongs to object 'container-1', not 'container-2'"):
+        await alice.call("create", "s", object="container-2")
+
+
+async def test_the_object_of_a_new_stream_is_made_first(store: MemoryStreamStore) -> None:
+    harness = ServiceHarness()
+    harness.rights.everybody = False
+    asked: list[tuple[str, str, str | None]] = []
+
+    async def new_object(principal: Principal, object_id: str, project: str | None) -> None:
+        asked.append((principal.authid, object_id, project))
+        if project != "mine":
+            raise NotAuthorized(f"'{principal.authid}' may not write project '{project}'")
+        harness.rights.grant(principal.authid, "write", object_id)
+
+    await harness.start(store, new_object)
+    alice, bob = harness.peer("alice"), harness.peer("bob")
+    with pytest.raises(CallError, match="may not write project 'theirs'"):
+        await alice.call("create", "s", project="theirs")
+    await alice.call("create", "s", project="mine")
+    await alice.call("create", "s", project="mine")
+    assert asked == [("alice", "s", "theirs"), ("alice", "s", "mine")]
+    with pytest.raises(CallError, match="may not write stream 's', or there is no such stream"):
+        await bob.call("create", "s")
+    await harness.close()
+
+
+# ---- append
+
+
+async def test_append_gives_the_numbers_of_what_it_stored(alice: Peer) -> None:
+    epoch = (await alice.call("create", "s"))["epoch"]
+    stored = await alice.call("append", "s", [wire_record("a"), wire_record("b")], producer="p", seq=0)
+    assert stored == {"first": 0, "next": 2, "epoch": epoch}
+    stored = await alice.call("append", stream="s", records=[wire_record("b"), wire_record("c")], producer="p", seq=1)
+    assert stored == {"first": 2, "next": 3, "epoch": epoch}
+    assert texts(await alice.call("read", "s")) == ["a", "b", "c"]
+
+
+async def test_a_gap_names_the_expected_number_and_lost_skips_it(alice: Peer) -> None:
+    await alice.call("create", "s")
+    await alice.call("append", "s", [wire_record("a")], producer="p", seq=0)
+    with pytest.raises(CallError) as caught:
+        await alice.call("append", "s", [wire_record("d")], producer="p", seq=3)
+    assert caught.value.uri == "fairlead.error.gap"
+    assert caught.value.error_kwargs["expected"] == 1
+    stored = await alice.call("append", "s", [wire_record("d")], producer="p", seq=3, lost=2)
+    assert (stored["first"], stored["next"]) == (1, 3)
+    marker = (await alice.call("read", "s"))["records"][1]
+    assert (marker[1], json.loads(marker[2]), marker[3]) == ("fairlead", {"lost": 2, "producer": "p"}, 2)
+
+
+async def test_what_programs_print_comes_out_as_it_went_in(alice: Peer) -> None:
+    """NUL bytes, invalid UTF-8, a progress bar, and a line of 1 MB in its parts."""
+    await alice.call("create", "s")
+    await alice.call("append", "s", [wire_record(b"\0nul"), wire_record(b"\xff\xfe"), wire_record("10%\r20%")])
+    line = "".join(chr(33 + index % 90) for index in range(1_000_000))
+    parts = [line[start : start + 65536] for start in range(0, len(line), 65536)]
+    for index, part in enumerate(parts):
+        await alice.call("append", "s", [wire_record(part, flags=int(index < len(parts) - 1))])
+    page = await alice.call("read", "s", limit=3)
+    assert [record[2:] for record in page["records"]] == [[b"\0nul", 0], [b"\xff\xfe", 0], ["10%\r20%", 4]]
+    records = []
+    while page["next"] < page["head"]:
+        page = await alice.call("read", "s", start=page["next"], epoch=page["epoch"])
+        records += page["records"]
+    assert "".join(record[2] for record in records) == line
+    assert [record[3] for record in records] == [1] * (len(parts) - 1) + [0]
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "text"),
+    [
+        (["s"], {}, "stream and records are required"),
+        ([], {"records": []}, "stream and records are required"),
+        (["s", [], 3], {}, "3 positional arguments; two are taken: stream, records"),
+        ([7, []], {}, "Expected `str`, got `int`"),
+        (["s", "x"], {}, "records is 'x': Expected `array`, got `str`"),
+        (["s", [[1, "o", 5, 0]]], {}, r"records\[0\] text is 5: Expected `str`, got `int`"),
+        (["s", []], {"seq": 3}, "seq is 3 and needs the producer"),
+        (["s", []], {"producer": "p", "seq": -1}, "Expected `int` >= 0"),
+        (["s", []], {"producer": "p", "seq": 2**53 + 1}, "Expected `int` <= 9007199254740992"),
+        (["s", []], {"producer": ""}, "Expected `str` of length >= 1"),
+        (["s", []], {"lost": "many"}, "Expected `int`, got `str`"),
+        (["s", [["x" * 1_100_000]]], {}, "bytes of records at once; at most 1048576"),
+    ],
+)
+async def test_wrong_arguments_of_append_are_named(
+    alice: Peer, args: list[Any], kwargs: dict[str, Any], text: str
+) -> None:
+    await alice.call("create", "s")
+    with pytest.raises(CallError, match=text) as caught:
+        await alice.call("append", *args, **kwargs)
+    assert caught.value.uri == "wamp.error.invalid_argument"
+
+
+async def test_a_store_that_fails_is_told_and_passes(alice: Peer, store: MemoryStreamStore) -> None:
+    await alice.call("create", "s")
+    store.fail_next = DiskFull("the disk is full")
+    with pytest.raises(CallError, match="stream 's' was not written: the disk is full") as caught:
+        await alice.call("append", "s", [wire_record("a")])
+    assert caught.value.uri == "fairlead.error.store_failed"
+    assert (await alice.call("append", "s", [wire_record("a")]))["first"] == 0
+
+
+# ---- read
+
+
+async def test_read_gives_a_page_with_everything_about_it(alice: Peer) -> None:
+    epoch = await fill(alice)
+    assert await alice.call("read", "s", limit=2) == {
+        "first": 0,
+        "records": [wire_record("0", NOW_US), wire_record("1", NOW_US + 1)],
+        "next": 2,
+        "head": 5,
+        "oldest": 0,
+        "epoch": epoch,
+        "sealed": None,
+    }
+
+
+async def test_read_goes_on_at_a_cursor(alice: Peer) -> None:
+    epoch = await fill(alice)
+    page = await alice.call("read", "s", start=3, epoch=epoch)
+    assert (page["first"], texts(page)) == (3, ["3", "4"])
+    page = await alice.call("read", "s", start=5, epoch=epoch)
+    assert (page["first"], page["next"], page["records"]) == (5, 5, [])
+    assert texts(await alice.call("read", "s", start=0)) == list("01234")
+
+
+@pytest.mark.parametrize(("tail", "expected"), [(0, ""), (2, "34"), (5, "01234"), (99, "01234")])
+async def test_read_the_last_records(alice: Peer, tail: int, expected: str) -> None:
+    await fill(alice)
+    assert texts(await alice.call("read", "s", tail=tail)) == list(expected)
+
+
+@pytest.mark.parametrize(("since", "expected"), [(0, "01234"), (NOW_US + 3, "34"), (NOW_US + 9, "")])
+async def test_read_from_a_time(alice: Peer, since: int, expected: str) -> None:
+    await fill(alice)
+    assert texts(await alice.call("read", "s", since=since)) == list(expected)
+
+
+async def test_read_is_limited_in_bytes(alice: Peer) -> None:
+    await alice.call("create", "s")
+    for _ in range(10):
+        await alice.call("append", "s", [wire_record("x" * 6000) for _ in range(10)])
+    page = await alice.call("read", "s", limit=10_000)
+    assert len(json.dumps(page)) < 256 << 10
+    assert 30 < len(page["records"]) < 42
+    page = await alice.call("read", "s", max_bytes=13_000)
+    assert len(page["records"]) == 2
+    page = await alice.call("read", "s", max_bytes=1)
+    assert len(page["records"]) == 1
+
+
+async def test_a_cursor_of_another_epoch_is_reset(alice: Peer) -> None:
+    epoch = await fill(alice)
+    page = await alice.call("read", "s", start=3, epoch=epoch + 1)
+    assert page["reset"] == {"epoch": epoch, "oldest": 0, "next": 0}
+    assert (page["first"], texts(page)) == (0, list("01234"))
+
+
+async def test_a_cursor_ahead_of_the_head_is_an_error(alice: Peer) -> None:
+    epoch = await fill(alice)
+    with pytest.raises(CallError, match="start 6 is ahead of the head 5 of stream 's'") as caught:
+        await alice.call("read", "s", start=6, epoch=epoch, wait_s=10)
+    assert (caught.value.uri, caught.value.error_kwargs) == ("fairlead.error.ahead", {"head": 5, "epoch": epoch})
+
+
+async def test_what_retention_removed_is_told(service: ServiceHarness, alice: Peer) -> None:
+    epoch = await fill(alice)
+    live = service.logs._directory.get("s")
+    assert live is not None
+    live.stream.oldest = 3
+    page = await alice.call("read", "s", start=1, epoch=epoch)
+    assert (page["lagged"], page["oldest"], page["first"]) == ({"from": 1, "to": 3}, 3, 3)
+    assert texts(page) == ["3", "4"]
+    page = await alice.call("read", "s")
+    assert "lagged" not in page
+    assert texts(page) == ["3", "4"]
+
+
+async def test_a_waiting_read_is_woken_by_an_append(alice: Peer) -> None:
+    epoch = await fill(alice)
+    reading = asyncio.ensure_future(alice.call("read", "s", start=5, epoch=epoch, wait_s=20))
+    await asyncio.sleep(0.02)
+    assert not reading.done()
+    await alice.call("append", "s", [wire_record("5")])
+    assert texts(await reading) == ["5"]
+
+
+async def test_a_waiting_read_is_woken_by_the_seal(alice: Peer) -> None:
+    await fill(alice)
+    reading = asyncio.ensure_future(alice.call("read", "s", tail=0, wait_s=20))
+    await asyncio.sleep(0)
+    await alice.call("seal", "s", exit_code=0)
+    page = await reading
+    assert (page["records"], page["sealed"]) == ([], {"exit_code": 0, "reason": None, "next": 5})
+
+
+async def test_a_waiting_read_ends_when_its_time_is_over(alice: Peer) -> None:
+    await fill(alice)
+    page = await alice.call("read", "s", tail=0, wait_s=0.02)
+    assert (page["records"], page["next"], page["head"]) == ([], 5, 5)
+
+
+async def test_a_read_does_not_wait_when_there_is_something(alice: Peer) -> None:
+    await fill(alice)
+    assert texts(await alice.call("read", "s", tail=1, wait_s=20)) == ["4"]
+    await alice.call("seal", "s")
+    assert (await alice.call("read", "s", tail=0, wait_s=20))["sealed"]["next"] == 5
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "text"),
+    [
+        ({"start": 3}, "start is 3 and needs the epoch"),
+        ({"start": 3, "epoch": 1, "tail": 2}, "start and tail exclude each other"),
+        ({"tail": 2, "since": 5}, "tail and since exclude each other"),
+        ({"start": -1}, "Expected `int` >= 0"),
+        ({"start": "x"}, "Expected `int | null`, got `str`"),
+        ({"limit": 0}, "Expected `int` >= 1"),
+        ({"limit": 10_001}, "Expected `int` <= 10000"),
+        ({"max_bytes": 0}, "Expected `int` >= 1"),
+        ({"wait_s": -1}, "Expected `float` >= 0"),
+        ({"wait_s": "long"}, "Expected `float`, got `str`"),
+    ],
+)
+async def test_wrong_arguments_of_read_are_named(alice: Peer, kwargs: dict[str, Any], text: str) -> None:
+    await fill(alice)
+    for name in ("read", "follow") if set(kwargs) & {"start", "tail"} else ("read",):
+        with pytest.raises(CallError, match=text) as caught:
+            await alice.member.call(f"fairlead.log.{name}", ["s"], kwargs, on_progress=lambda *_: None)
+        assert caught.value.uri == "wamp.error.invalid_argument"
+
+
+async def test_an_unknown_stream_is_named(alice: Peer) -> None:
+    calls: list[tuple[str, list[Any]]] = [("append", [[]]), ("read", []), ("seal", [])]
+    for name, args in calls:
+        with pytest.raises(CallError, match="there is no stream 'nope'") as caught:
+            await alice.call(name, "nope", *args)
+        assert (caught.value.uri, caught.value.error_kwargs) == ("fairlead.error.no_such_stream", {"stream": "nope"})
+
+
+# ---- follow
+
+
+async def test_follow_brings_history_what_comes_and_the_end(alice: Peer) -> None:
+    await fill(alice)
+    progress, final = alice.follow("s")
+    await alice.call("append", "s", [wire_record("5")])
+    await alice.call("seal", "s", exit_code=3, reason="why")
+    assert await final == {"sealed": {"exit_code": 3, "reason": "why", "next": 6}}
+    assert texts(progress) == list("012345")
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "expected"), [({"tail": 2}, "34"), ({"since": NOW_US + 1}, "1234"), ({"start": 0}, "01234")]
+)
+async def test_follow_begins_where_it_is_told(alice: Peer, kwargs: dict[str, Any], expected: str) -> None:
+    await fill(alice)
+    progress, final = alice.follow("s", **kwargs)
+    await eventually(lambda: texts(progress) == list(expected))
+    await alice.call("seal", "s")
+    await final
+    assert texts(progress) == list(expected)
+
+
+async def test_follow_without_progress_is_an_error_at_once(alice: Peer) -> None:
+    await fill(alice)
+    with pytest.raises(CallError, match="call it with receive_progress") as caught:
+        await alice.call("follow", "s")
+    assert caught.value.uri == "fairlead.error.no_progress"
+
+
+async def test_follow_of_another_epoch_begins_with_reset(alice: Peer) -> None:
+    epoch = await fill(alice)
+    await alice.call("seal", "s")
+    progress, final = alice.follow("s", start=4, epoch=epoch - 1)
+    await final
+    assert progress[0] == {"reset": {"epoch": epoch, "oldest": 0, "next": 0}}
+    assert texts(progress) == list("01234")
+
+
+async def test_a_follower_that_leaves_is_forgotten(service: ServiceHarness, alice: Peer) -> None:
+    await fill(alice)
+    bob = service.peer("bob")
+    progress, final = bob.follow("s")
+    await eventually(lambda: progress)
+    assert service.logs._surroundings.followed
+    bob.member.leave()
+    await asyncio.gather(final, return_exceptions=True)
+    await eventually(lambda: not service.logs._surroundings.followed)
+
+
+# ---- seal and list
+
+
+async def test_seal_comes_behind_everything_appended_before(alice: Peer) -> None:
+    await alice.call("create", "s")
+    appends = [asyncio.ensure_future(alice.call("append", "s", [wire_record(str(index))])) for index in range(20)]
+    await asyncio.sleep(0)
+    assert await alice.call("seal", "s", exit_code=0) == {"next": 20}
+    await asyncio.gather(*appends)
+    assert await alice.call("seal", "s", exit_code=0) == {"next": 20}
+    with pytest.raises(CallError, match="was sealed at 20"):
+        await alice.call("seal", "s", exit_code=1)
+    with pytest.raises(CallError, match="was sealed at 20") as caught:
+        await alice.call("append", "s", [wire_record("x")])
+    assert caught.value.uri == "fairlead.error.sealed"
+    assert caught.value.error_kwargs == {"exit_code": 0, "reason": None, "next": 20}
+
+
+async def test_list_names_streams_in_order_and_in_pages(alice: Peer) -> None:
+    for name in ("b2", "a1", "b1", "c1", "b3"):
+        await alice.call("create", name, object="odd" if name.endswith("1") else None)
+    await fill(alice, "a2", 3)
+    await alice.call("seal", "a2", exit_code=7)
+
+    async def names(**kwargs: Any) -> tuple[list[str], str | None]:
+        page = await alice.call("list", **kwargs)
+        return [stream["stream"] for stream in page["streams"]], page["after"]
+
+    assert await names() == (["a1", "a2", "b1", "b2", "b3", "c1"], None)
+    assert await names(prefix="b") == (["b1", "b2", "b3"], None)
+    assert await names(prefix="b", limit=2) == (["b1", "b2"], "b2")
+    assert await names(prefix="b", limit=2, after="b2") == (["b3"], None)
+    assert await names(object="odd") == (["a1", "b1", "c1"], None)
+    assert await names(prefix="z") == ([], None)
+    assert await names(after="b") == (["b1", "b2", "b3", "c1"], None)
+    assert await names(prefix="b", after="a") == (["b1", "b2", "b3"], None)
+    (entry,) = (await alice.call("list", prefix="a2"))["streams"]
+    assert (entry["next"], entry["oldest"], entry["attempt"]) == (3, 0, 1)
+    assert entry["sealed"] == {"exit_code": 7, "reason": None, "next": 3}
+
+
+async def test_a_page_of_the_list_is_bounded_in_bytes(alice: Peer) -> None:
+    await asyncio.gather(*[alice.call("create", f"{index:04}" + "x" * 120) for index in range(1000)])
+    page = await alice.call("list", limit=10_000)
+    assert len(json.dumps(page)) < 256 << 10
+    assert len(page["streams"]) < 1000
+    assert page["after"] == page["streams"][-1]["stream"]
+
+
+# ---- rights
+
+
+async def test_who_may_not_is_refused_the_same_whether_or_not_the_stream_is_there(guarded: ServiceHarness) -> None:
+    guarded.rights.grant("alice", "write", "hidden")
+    alice, bob = guarded.peer("alice"), guarded.peer("bob")
+    await alice.call("create", "hidden")
+    calls: list[tuple[str, list[Any]]] = [("create", []), ("append", [[]]), ("read", []), ("seal", [])]
+    for name, args in calls:
+        told = []
+        for stream in ("hidden", "nope"):
+            with pytest.raises(CallError) as caught:
+                await bob.call(name, stream, *args)
+            assert caught.value.uri == "wamp.error.not_authorized"
+            told.append(str(caught.value).replace(stream, "STREAM"))
+        assert told[0] == told[1]
+
+
+async def test_writing_does_not_need_reading_and_reading_allows_no_writing(guarded: ServiceHarness) -> None:
+    guarded.rights.grant("writer", "write", "s")
+    guarded.rights.grant("reader", "read", "s")
+    writer, reader = guarded.peer("writer"), guarded.peer("reader")
+    await fill(writer)
+    assert len((await reader.call("read", "s"))["records"]) == 5
+    for call in (writer.call("read", "s"), reader.call("append", "s", []), reader.call("seal", "s")):
+        with pytest.raises(CallError, match="or there is no such stream"):
+            await call
+
+
+async def test_list_shows_only_what_may_be_read(guarded: ServiceHarness) -> None:
+    alice, bob = guarded.peer("alice"), guarded.peer("bob")
+    for name in ("a", "b", "c"):
+        guarded.rights.grant("alice", "write", name)
+        await alice.call("create", name)
+    guarded.rights.grant("bob", "read", "b")
+    page = await bob.call("list", limit=1)
+    assert ([stream["stream"] for stream in page["streams"]], page["after"]) == (["b"], None)
+
+
+async def test_losing_the_right_ends_follow_and_waiting_read(guarded: ServiceHarness) -> None:
+    guarded.rights.grant("alice", "write", "s")
+    guarded.rights.grant("bob", "read", "s")
+    guarded.rights.grant("carol", "read", "s")
+    alice, bob, carol = guarded.peer("alice"), guarded.peer("bob"), guarded.peer("carol")
+    await fill(alice)
+    progress, final = bob.follow("s")
+    others, _ = carol.follow("s")
+    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=20))
+    await eventually(lambda: len(texts(progress)) == 5 and len(texts(others)) == 5)
+
+    guarded.revoke("bob", "read", "s")
+    await alice.call("append", "s", [wire_record("secret")])
+    for future in (final, reading):
+        with pytest.raises(CallError) as caught:
+            await future
+        assert caught.value.uri == "wamp.error.not_authorized"
+    await eventually(lambda: len(texts(others)) == 6)
+    assert len(texts(progress)) == 5
+    carol.member.leave()
+    await eventually(lambda: not guarded.logs._surroundings.followed)
+
+
+# ---- life
+
+
+async def test_everything_is_there_after_a_restart(store: MemoryStreamStore) -> None:
+    first = ServiceHarness()
+    await first.start(store)
+    epoch = await fill(first.peer())
+    await first.close()
+
+    second = ServiceHarness()
+    await second.start(store)
+    alice = second.peer()
+    page = await alice.call("read", "s")
+    assert (page["epoch"], texts(page)) == (epoch, list("01234"))
+    assert (await alice.call("append", "s", [wire_record("5")]))["first"] == 5
+    await second.close()
+
+
+async def test_close_acknowledges_what_is_being_written_and_ends_the_rest(store: MemoryStreamStore) -> None:
+    harness = ServiceHarness()
+    await harness.start(store)
+    alice, bob = harness.peer("alice"), harness.peer("bob")
+    await fill(alice)
+    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=20))
+    progress, following = bob.follow("s")
+    await eventually(lambda: progress)
+    appends = [asyncio.ensure_future(alice.call("append", "s", [wire_record(str(index))])) for index in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await harness.close()
+    results = await asyncio.gather(*appends, reading, following, return_exceptions=True)
+    stored = sum(not isinstance(result, BaseException) for result in results[:5])
+    head = (await store.streams())[0].head
+    assert head >= 5 + stored
+    assert isinstance(results[-1], CallError)
+
+
+async def test_a_directory_that_cannot_be_read_closes_the_store(store: MemoryStreamStore) -> None:
+    closed: list[bool] = []
+
+    class Broken(MemoryStreamStore):
+        async def streams(self) -> list[Any]:
+            raise DiskFull("the disk is full")
+
+        async def close(self) -> None:
+            closed.append(True)
+
+    with pytest.raises(DiskFull):
+        await LogService.over(Broken())
+    assert closed == [True]
+
+
+async def test_heartbeats_begin_with_the_service_and_end_with_it(service: ServiceHarness, alice: Peer) -> None:
+    await fill(alice)
+    progress, _final = alice.follow("s")
+    await eventually(lambda: progress)
+    service.logs._beat()
+    service.logs._beat()
+    await eventually(lambda: progress[-1] == {"head": 5})
