@@ -70,7 +70,9 @@ class PendingCall(Hold):
         self.on_writable: Callable[[], None] | None = None
 
     def tie_to(self, level: Level, object_id: str) -> None:
-        """From now on the call rests on this right too."""
+        """From now on the call rests on this right. One that is over already rests on nothing."""
+        if self.is_over:
+            return
         gate = self.caller.realm.gate
         gate.release(self)
         self.level, self.object_id = level, object_id

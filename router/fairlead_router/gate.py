@@ -128,7 +128,7 @@ class Gate:
 
     def is_open(self, hold: Hold) -> bool:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
-        if hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
+        if not hold.is_ended and hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
             self._judge(hold, REVOKED)
         return not hold.is_ended
 

@@ -99,8 +99,19 @@ class Pulse:
     def flush(self) -> None:
         """Write what is queued."""
         dirty, self._dirty = self._dirty, []
-        for outbox in dirty:
-            outbox.flush()
+        rest = iter(dirty)
+        try:
+            for outbox in rest:
+                outbox.flush()
+        except Exception:
+            self._put_off(list(rest))
+            raise
+
+    def _put_off(self, rest: "list[Outbox]") -> None:
+        """One outbox has failed, which is a mistake of ours: the others are written in the next turn."""
+        if rest and not self._dirty:
+            self._host.call_soon(self.flush)
+        self._dirty = rest + self._dirty
 
 
 class Outbox:
@@ -155,8 +166,12 @@ class Outbox:
             self._pulse.mark(self)
 
     def offer(self, item: Item, sink: Sink) -> bool:
-        """Queue one item of a stream if there is room. If not, it is *not* queued and the sink is woken later."""
-        if self._stream_size + self._offered_size >= self._limits.catch_up_bytes:
+        """Queue one item of a stream if there is room. If not, it is *not* queued and the sink is woken later.
+
+        An item larger than all the room there can be is taken when nothing of a stream is queued.
+        """
+        queued = self._stream_size + self._offered_size
+        if queued and queued + item.size > self._limits.catch_up_bytes:
             self.wait(sink)
             return False
         self._offered_size += item.size
@@ -282,11 +297,16 @@ class Outbox:
             self._owner.is_too_slow()
 
     def _wake_waiting(self) -> None:
-        """Wake as many sinks as there is room for a write each. Who finds no room waits again, behind the others."""
+        """Wake some, each at most once a turn. Who finds no room at all keeps its place, so that all take turns."""
         room = self._limits.catch_up_bytes - self._stream_size - self._offered_size
-        for _ in range(min(len(self._waiting), room // self._limits.write_bytes)):
-            self._waiting.popleft().wake()
-        if self._waiting and room >= self._limits.write_bytes and not self.is_dirty:
+        for _ in range(min(len(self._waiting), max(1, room // self._limits.write_bytes))):
+            sink = self._waiting.popleft()
+            offered = self._offered_size
+            sink.wake()
+            if self._offered_size == offered and self._waiting and self._waiting[-1] is sink:
+                self._waiting.rotate(1)
+                break
+        if self._waiting and not self.is_dirty:
             self._pulse.mark(self)
 
 

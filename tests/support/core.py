@@ -14,7 +14,7 @@ transport's buffer, which then pauses the connection, as a socket's does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import cbor2
@@ -24,6 +24,7 @@ from fairlead_router.auth import ChallengeRequest, HelloRequest
 from fairlead_router.authorization import ANONYMOUS, Action, Authorizer, Level, Principal
 from fairlead_router.connection import Connection
 from fairlead_router.errors import SessionError
+from fairlead_router.gate import REVOKED, Gate, Hold
 from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
@@ -75,11 +76,16 @@ class HandTimer:
 
     def __init__(self, due_s: float, callback: Callable[[], None]) -> None:
         self.due_s = due_s
-        self.callback = callback
+        self.callback: Callable[[], None] = callback
         self.is_cancelled = False
 
     def cancel(self) -> None:
         self.is_cancelled = True
+        self.callback = _do_nothing
+
+
+def _do_nothing() -> None:
+    """What a cancelled timer keeps alive."""
 
 
 class HandHost:
@@ -225,7 +231,7 @@ class Peer:
         self.network.connection = self.connection
         self.session_id = 0
 
-    def send(self, *messages: list[Any]) -> None:
+    def send(self, *messages: Sequence[Any]) -> None:
         """All within one turn."""
         for message in messages:
             self.connection.receive(_DUMPS[self.codec](message))
@@ -240,7 +246,7 @@ class Peer:
         self.network.arrived.clear()
         return arrived
 
-    def ask(self, *messages: list[Any]) -> list[list[Any]]:
+    def ask(self, *messages: Sequence[Any]) -> list[list[Any]]:
         self.send(*messages)
         return self.take()
 
@@ -266,7 +272,16 @@ class Peer:
         return [message[4] if len(message) > 4 else [] for message in messages]
 
     def stop_reading(self) -> None:
+        """What is written from now on stays in the transport's buffer, up to its limit."""
         self.network.is_reading = False
+
+    def clog(self) -> None:
+        """Stop reading with a full transport: from now on everything waits in the outbox."""
+        self.stop_reading()
+        self.network.high_bytes = 0
+        self.core.host.run()
+        self.network.is_paused = True
+        self.connection.pause()
 
     def read_on(self) -> None:
         self.network.read_on()
@@ -384,6 +399,19 @@ class RecordingSource:
         self.log.append(("left", reader.topic))
 
 
+class GateSwitchedOff(Gate):
+    """A gate without its mechanism: what is promised of revocation must break with it."""
+
+    def is_open(self, hold: Hold) -> bool:
+        return True
+
+    def revoke(self, principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = REVOKED) -> None:
+        pass
+
+    def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
+        pass
+
+
 class Core:
     """A router with one realm, `realm1`, and no edge."""
 
@@ -392,12 +420,14 @@ class Core:
         limits: Limits | None = None,
         authorizer: Authorizer | None = None,
         signal: RevocationSignal = RevocationSignal.AUTO,
+        gate: type[Gate] = Gate,
     ) -> None:
         self.host = HandHost()
         self.limits = limits or Limits()
         self.agent = "core"
         self.authenticator = ByName()
         self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, signal)
+        self.realm1.gate = gate(self.host)
         self.realms = {"realm1": self.realm1}
 
     def realm(self, name: str) -> Realm | None:

@@ -26,7 +26,7 @@ def answer_all(core: Core, rights: Rights) -> None:
 def test_requests_keep_their_order_behind_the_authorizer() -> None:
     core, rights = thinking()
     alice = core.join()
-    requests = [
+    requests: list[list[Any]] = [
         [64, 1, {}, "com.p"],
         [32, 2, {}, "com.x"],
         [16, 3, {"acknowledge": True, "exclude_me": False}, "com.x", [1]],
