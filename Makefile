@@ -8,6 +8,7 @@ VENV := .venv
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 NODE_MODULES := web/node_modules/.installed
+NODE_PEERS := tests/interop/autobahn_js/node_modules/.installed
 PAGE := web/dist/index.html
 PAGE_SOURCES = $(shell find web -name node_modules -prune -o -name dist -prune -o -name tests -prune -o -type f -print)
 
@@ -29,7 +30,7 @@ help: ## this list
 demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL for each user; Ctrl-C ends it
 	@$(VENV)/bin/fairlead demo $(ARGS)
 
-test: $(DEV) $(PAGE) browser ## all tests; some: .venv/bin/pytest tests/unit/router -k prefix
+test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest tests/unit/router -k prefix
 	$(RUN) pytest $(ARGS)
 	$(RUN) pytest tests/twisted $(ARGS)
 	$(NPM) test --silent
@@ -65,7 +66,7 @@ clean: ## removes what was built and what tools left behind; environment and dat
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './web/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## back to a bare checkout; only the data in .fairlead stays
-	rm -rf $(VENV) web/node_modules .bench
+	rm -rf $(VENV) web/node_modules tests/interop/autobahn_js/node_modules .bench
 
 # ---------------------------------------------------------------- what is set up
 
@@ -85,6 +86,11 @@ $(DEV): $(RUNTIME)
 $(NODE_MODULES): web/package.json web/package-lock.json $(RUNTIME)
 	@echo "installing what builds the page into web/node_modules"
 	@$(NPM) ci
+	@touch $@
+
+$(NODE_PEERS): tests/interop/autobahn_js/package.json tests/interop/autobahn_js/package-lock.json $(RUNTIME)
+	@echo "installing Autobahn|JS for the tests"
+	@$(RUN) npm --prefix tests/interop/autobahn_js --loglevel=error ci
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(NODE_MODULES)
