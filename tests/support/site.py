@@ -1,4 +1,4 @@
-"""A whole Fairlead in the test's process: router, permissions and logs on one loopback port, as `serve` composes them."""
+"""A whole Fairlead in the test's process, on one loopback port, composed as `serve` does it."""
 
 from __future__ import annotations
 
