@@ -80,7 +80,7 @@ class Run:
         seq = max(0, self.model.seqs.get(producer, 0) + draw(st.integers(-3, 2)))
         term = max(0, self.model.terms.get(producer, 0) + draw(st.sampled_from([0, 0, 0, 1, -1])))
         texts = [f"{producer}{number}" for number in range(seq, seq + draw(st.integers(0, 4)))]
-        about = {"producer": producer, "term": term, "seq": seq, "lost": draw(st.integers(0, 2))}
+        about: dict[str, Any] = {"producer": producer, "term": term, "seq": seq, "lost": draw(st.integers(0, 2))}
         if isinstance(self.store, MemoryStreamStore) and draw(st.integers(0, 9)) == 0:
             self.store.fail_next = DiskFull("the disk is full")
             await self.send(texts, about)
