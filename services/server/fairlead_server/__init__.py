@@ -8,6 +8,8 @@ Start reading at `main` (the table of commands), then `serve` (what a server is 
 
 from __future__ import annotations
 
+__all__ = ["VERSION"]
+
 # Said by `fairlead --version` and in HTTP's Server header; a test compares it with the distribution's version. Asking
 # importlib.metadata instead costs every start of every command 20 ms.
 VERSION = "0.1.0"

@@ -9,61 +9,34 @@ Opening the server to other machines needs a file: a slip on a command line must
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from fairlead_router.limits import Limits
+from fairlead_authz import UriRule
+from fairlead_router import Limits
+from fairlead_server.address import Address, parse_listen
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
 
-Level = Literal["read", "write", "manage"]
 OBJECT_COMPONENT = "{object}"
 
-LISTEN_RULE = "must be HOST:PORT with a port from 0 to 65535 (0: any free one), like 127.0.0.1:8080 or [::1]:8080"
 REMOTE_RULE = (
     "is not a loopback address: who opens the server to other machines says so in a configuration file "
     "(listen = ... there, given with --config)"
 )
 
 
-class Address(NamedTuple):
-    """Where to listen. `str()` gives it as it stands in a URL."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
 class LimitsTable(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[limits]`: any of the router's limits by name."""
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Rule(UriRule, frozen=True, forbid_unknown_fields=True):
     """`[[rules]]`: which level on the object each action needs on the URIs of this form; none given, none allowed."""
-
-    uri: str
-    subscribe: Level | None = None
-    publish: Level | None = None
-    call: Level | None = None
-    register: Level | None = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,8 +65,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
-        """The configured hosts and that of the public URL."""
-        own = () if self.public_url is None else (urlsplit(self.public_url).netloc.lower(),)
+        """The configured hosts and that of the public URL, without ports."""
+        own = () if self.public_url is None else (urlsplit(self.public_url).hostname or "",)
         return tuple(dict.fromkeys((*(host.lower() for host in self.hosts), *own)))
 
 
@@ -134,17 +107,6 @@ def read(path: Path) -> Config:
     return config
 
 
-def parse_listen(value: str, name: str) -> Address:
-    """HOST:PORT as an Address. Raises ConfigError that begins with `name`."""
-    host, colon, port = value.rpartition(":")
-    is_bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
-        raise ConfigError(f"{name}: {value!r} {LISTEN_RULE}")
-    if (":" in host) != is_bracketed or not re.fullmatch(r"[A-Za-z0-9._:%\[\]-]+", host):
-        raise ConfigError(f"{name}: {value!r} {LISTEN_RULE}")
-    return Address(host.strip("[]"), int(port))
-
-
 def origin_of(url: str) -> str:
     """What a browser sends as Origin from pages of this URL."""
     parts = urlsplit(url)
@@ -163,8 +125,8 @@ def _check(config: Config) -> None:
     for origin in config.origins:
         _check_url("origins", origin)
     for host in config.hosts:
-        if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?", host):
-            raise ConfigError(f"hosts: {host!r} must be a host name with or without a port, like fairlead.example.org")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
+            raise ConfigError(f"hosts: {host!r} must be a host name without a port, like fairlead.example.org")
     for name in LimitsTable.__struct_fields__:
         if getattr(config.limits, name) <= 0:
             raise ConfigError(f"limits.{name}: {getattr(config.limits, name)} must be greater than 0")
@@ -185,7 +147,8 @@ def _check_url(key: str, value: str) -> None:
 
 def _check_rule(rule: Rule) -> None:
     components = rule.uri.split(".")
-    if components.count(OBJECT_COMPONENT) != 1 or not all(re.fullmatch(r"[^\s.#]+", part) for part in components):
+    others = [component for component in components if component != OBJECT_COMPONENT]
+    if len(others) != len(components) - 1 or not all(re.fullmatch(r"[^\s.#{]+", other) for other in others):
         raise ConfigError(f"rules.uri: {rule.uri!r} must be a WAMP URI with {OBJECT_COMPONENT} as just one component")
     if components[0] in ("wamp", "fairlead"):
         raise ConfigError(f"rules.uri: {rule.uri!r} must not be under 'wamp.' or 'fairlead.', whose rules are built in")

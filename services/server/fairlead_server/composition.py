@@ -1,0 +1,156 @@
+"""A server put together: router, permissions, logs and HTTP on one port, over one data directory.
+
+    server = await Server.open(config)
+    ... server.port ...
+    await server.close()
+
+Whatever fails while it opens is undone and raised as one CommandError. The port is bound last: who can connect finds
+everything there, so `/health` is true from its first answer.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from fairlead_authz import Authz, Put
+from fairlead_logstream import LogService
+from fairlead_router import AuthenticationFailed, HttpGuard, Listener, NotAuthorized, Principal, Router
+from fairlead_server import VERSION
+from fairlead_server.config import Config
+from fairlead_server.datadir import DataDirectory
+from fairlead_server.errors import CommandError
+from fairlead_server.http import HttpService
+from fairlead_server.page import find_page
+from fairlead_store import StoreError
+
+ADMIN = "admin"
+WEBSOCKET_PATH = "/ws"
+
+# How long a request for a file of the page may go on once we stop: those are small.
+HTTP_SHUTDOWN_S = 1.0
+
+
+class Server:
+    """A running server. Create it with `open`."""
+
+    def __init__(self, config: Config, http: HttpService, listener: Listener, closing: AsyncExitStack) -> None:
+        self._config = config
+        self._http = http
+        self._listener = listener
+        self._closing = closing
+
+    @classmethod
+    async def open(cls, config: Config) -> Self:
+        """Takes the data directory, opens the stores and the port. Raises CommandError."""
+        async with AsyncExitStack() as opened:
+            try:
+                return await cls._open(config, opened)
+            except StoreError as error:
+                raise CommandError(str(error)) from error
+
+    @classmethod
+    async def _open(cls, config: Config, opened: AsyncExitStack) -> Self:
+        directory = DataDirectory(Path(config.data))
+        directory.lock()
+        opened.callback(directory.unlock)
+        authz = await Authz.open(directory.permissions_url, config.realm, rules=config.rules, is_open=config.open)
+        opened.push_async_callback(authz.close)
+        await keep_admin_token(directory, authz)
+        logs = await LogService.open(directory.logs_url, config.realm, ObjectMaker(authz))
+        opened.push_async_callback(logs.close)
+        router = Router(config.limits, agent=f"fairlead-{VERSION}")
+        # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.
+        opened.push_async_callback(router.close)
+        realm = router.add_realm(config.realm, authz.authenticator, authz.authorizer)
+        authz.bind(realm)
+        logs.bind(realm)
+        http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins))
+        listener = await _listen(router, config, await _http_runner(http, opened))
+        http.state = "ok"
+        return cls(config, http, listener, opened.pop_all())
+
+    @property
+    def port(self) -> int:
+        """The port that is bound, also when the configuration leaves the choice to the system."""
+        return self._listener.port
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the page is built."""
+        return self._http.has_page
+
+    async def close(self) -> None:
+        """GOODBYE to all, what is being written is finished, the stores are closed."""
+        self._http.state = "stopping"
+        await self._closing.aclose()
+
+
+async def keep_admin_token(directory: DataDirectory, authz: Authz) -> None:
+    """Leaves in the directory a token that is valid: the one that is there, unless the store does not know it."""
+    known = directory.read_admin_token()
+    try:
+        if known is not None and authz.authenticator.principal(known).authid == ADMIN:
+            return
+    except AuthenticationFailed:
+        pass
+    try:
+        directory.write_admin_token(await authz.create_token(ADMIN))
+    except OSError as error:
+        raise CommandError(f"cannot write {str(directory.admin_token)!r}: {error.strerror}") from None
+
+
+class ObjectMaker:
+    """Makes the object of a new stream, so that `fairlead run` needs no step before it: the log service asks."""
+
+    def __init__(self, authz: Authz) -> None:
+        self._authz = authz
+
+    async def __call__(self, caller: Principal, object_id: str, project: str | None) -> None:
+        """An object that is there stays as it is; a new one belongs to the project, or else to the caller.
+
+        Raises a RequestError: without write on the project there is no object.
+        """
+        if object_id in self._authz.graph.nodes:
+            return
+        actor = self._authz.actor(caller)
+        if project is None and caller.authrole == "anonymous" and not actor.is_admin:
+            raise NotAuthorized(f"object {object_id!r} is not there, and who has no token cannot own it")
+        await self._authz.apply([Put("object", object_id, owner=project)], actor)
+
+
+async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:
+    runner = web.AppRunner(http.application, access_log=None, handle_signals=False, shutdown_timeout=HTTP_SHUTDOWN_S)
+    opened.push_async_callback(runner.cleanup)
+    await runner.setup()
+    assert runner.server is not None
+    return runner.server
+
+
+async def _listen(router: Router, config: Config, http: web.Server) -> Listener:
+    address = config.address
+    try:
+        return await router.listen(
+            f"tcp://{address}",
+            path=WEBSOCKET_PATH,
+            http=http,
+            hosts=config.allowed_hosts,
+            origins=config.allowed_origins,
+        )
+    except OSError as error:
+        raise CommandError(_why_not(address.host, address.port, error)) from None
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    """The system's words for a port that cannot be bound, in ours."""
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use by another program: choose another with --listen {host}:PORT"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {host}:{port}: this machine has no address {host}"
+    if error.errno == errno.EACCES:
+        return f"cannot listen on {host}:{port}: ports below 1024 need a privilege that this process does not have"
+    return f"cannot listen on {host}:{port}: {error.strerror or error}"
