@@ -7,6 +7,7 @@ as it takes. This is the part that both frameworks share; make one through `fair
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,8 @@ SYNC_S = 1.0
 # `has_room` is false below this: what a reader of pipes may hand over before it looks again.
 ROOM_BYTES = 512 * 1024
 LINGER_S = 60.0
+
+_ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 
 
 class Unsent(NamedTuple):
@@ -90,6 +93,11 @@ class LogWriter:
     def failure(self) -> CallFailed | None:
         """The refusal that ended the sending for good; what is written from then on stays in the spool."""
         return self._appender.failure
+
+    @property
+    def was_open(self) -> bool:
+        """The service has accepted us at least once: the stream is there."""
+        return self._was_open
 
     @property
     def has_room(self) -> bool:
@@ -212,8 +220,18 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def checked_id(name: str, value: str) -> str:
+    """An id as the service takes it, so that a mistake is found before anything is written. Raises ClientError."""
+    if not _ID.fullmatch(value):
+        raise ClientError(f"{name} is {value!r}: an id has 1 to 128 of the characters A-Z a-z 0-9 _ + @ -")
+    return value
+
+
 def new_spool(stream: str, **about: Unpack[About]) -> Spool:
     """A spool for a stream; without a `producer` it gets a name of its own, so that nobody takes over by mistake."""
+    for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
+        if value is not None:
+            checked_id(name, value)
     producer = about.get("producer")
     meta = SpoolMeta(
         stream,

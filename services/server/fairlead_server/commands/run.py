@@ -8,6 +8,8 @@ when the server is back. Whatever becomes of the log, the exit status is the com
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 import shutil
 import time
@@ -69,11 +71,12 @@ def run(  # noqa: PLR0913 (one parameter an option)
     if send is not None and command:
         raise CommandError("--send sends what another run has left: it takes no COMMAND")
     if send is not None:
-        raise typer.Exit(_finish(_send(send, url, token_file, linger)))
+        raise typer.Exit(_finish(_send(_left_spool(send, attempt), url, token_file, linger)))
     if not command:
         raise CommandError("there is no COMMAND to run: fairlead run [OPTIONS] -- COMMAND...")
-    if shutil.which(command[0]) is None and not Path(command[0]).exists():
-        raise not_started(command[0], FileNotFoundError())
+    if shutil.which(command[0]) is None:
+        number = errno.EACCES if Path(command[0]).exists() else errno.ENOENT
+        raise not_started(command[0], OSError(number, os.strerror(number)))
     server = server_of(url or DEFAULT_URL, token_file)
     try:
         spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=attempt)
@@ -121,11 +124,15 @@ async def _run(server: Server, spool: Spool, plan: Plan) -> int:
 
 
 async def _attend(attendant: Attendant, writer: LogWriter, plan: Plan) -> int:
+    """Runs the command into the log and ends that; the exit status."""
     try:
         status = await attendant.run(plan.command, writer, is_quiet=plan.is_quiet)
-    except CommandError as error:  # it could not be started
-        writer.seal(error.status, str(error))
-        raise
+    except CommandError as error:  # it could not be started: say so, if there is a log already
+        note(str(error))
+        status = error.status
+        attendant.is_echo_finished.set()
+        if not writer.was_open:
+            return status
     writer.seal(status)
     return status
 
@@ -163,17 +170,23 @@ async def _delivered(writer: LogWriter, linger_s: float, attendant: Attendant) -
 # ---------------------------------------------------------------- send
 
 
-async def _send(path: Path, url: str | None, token_file: Path | None, linger_s: float) -> int:
-    """Sends what a run has left, and ends its log if the run could not."""
+def _left_spool(path: Path, attempt: int | None) -> Spool:
+    """What a run has left, ended if the run could not do that."""
     try:
         spool = Spool.open(path)
     except ClientError as error:
         raise CommandError(str(error)) from None
-    server = server_of(url or spool.meta.url or DEFAULT_URL, token_file)
     if spool.damage:
         note(f"the spool is damaged: {spool.damage}; the rest is sent")
     if not spool.has_end:
         spool.append_end(None, "the run was cut short")
+    if attempt is not None:
+        spool.meta.attempt = attempt
+    return spool
+
+
+async def _send(spool: Spool, url: str | None, token_file: Path | None, linger_s: float) -> int:
+    server = server_of(url or spool.meta.url or DEFAULT_URL, token_file)
     connection = _connection(server, asyncio.Event())
     writer = LogWriter(connection, spool)
     try:
@@ -181,6 +194,8 @@ async def _send(path: Path, url: str | None, token_file: Path | None, linger_s: 
     finally:
         unsent = await writer.close(linger_s=0)
         await connection.close()
+    if writer.failure is not None:
+        raise _refused(writer.stream, writer.failure)
     if unsent is not None:
         raise CommandError(_what_is_left(unsent))
     note(f"the log {spool.meta.stream} is complete; the spool is deleted")
