@@ -201,6 +201,8 @@ class Connection:
         handler(self, message)
 
     def on_hello(self, message: Hello) -> None:
+        if self._session is not None and not self._session.outbox.is_empty:
+            raise ProtocolViolation("HELLO came before GOODBYE was answered")
         realm = self._router.realm(message.realm)
         if realm is None:
             raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
@@ -230,12 +232,12 @@ class Connection:
     def _judged(self, answer: Any) -> None:
         if self._state is not State.JUDGING:
             return
-        if isinstance(answer, Principal):
+        try:
+            if not isinstance(answer, Principal):
+                raise answer if isinstance(answer, SessionError) else AuthenticationFailed("the authenticator failed")
             self._open(answer)
-        elif isinstance(answer, SessionError):
-            self.fail(answer)
-        else:
-            self.fail(AuthenticationFailed("the authenticator failed"))
+        except SessionError as error:
+            self.fail(error)
 
     def _open(self, principal: Principal) -> None:
         assert self._realm is not None

@@ -207,8 +207,9 @@ class Outbox:
         return list(dict.fromkeys(item.owner for item in self.items if item.is_stream and item.owner is not None))
 
     def purge_all_owned(self) -> None:
-        """Remove everything but control messages: the session is about to be closed."""
+        """Remove everything but control messages, which no judgement holds up: the session is about to be closed."""
         self._replace([item for item in self.items if item.owner is None])
+        self._blocks = 0
 
     # --- called by the gate while an asynchronous authorizer judges ---------------------------
 
@@ -218,7 +219,7 @@ class Outbox:
 
     def unblock(self) -> None:
         """Take one block back."""
-        self._blocks -= 1
+        self._blocks = max(0, self._blocks - 1)
         if not self.is_dirty:
             self._pulse.mark(self)
 

@@ -117,7 +117,7 @@ class Rpc:
         if pending.wants_progress:
             details["receive_progress"] = True
         invocation = Invocation(pending.invocation_id, registration.id, details)
-        registration.callee.outbox.send(invocation, payload, pending)
+        registration.callee.outbox.send(invocation, payload, registration)
 
     def cancel(self, session: "Session", message: Cancel) -> None:
         """A call that is over already is no error: CANCEL and the result may cross."""

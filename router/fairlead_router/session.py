@@ -129,6 +129,7 @@ class Session:
 
     def is_too_slow(self) -> None:
         """The outbox is full: the realm ends the session, so that nothing is dropped in silence (R2)."""
+        self.realm.counters.sessions_too_slow += self.is_open
         self.realm.end_session(self, TOO_SLOW, "the session did not read what it was sent", is_purged=True)
 
 
