@@ -5,6 +5,7 @@ Encoding writes the head and splices in payload bytes of the same serializer: no
 An array header of MessagePack and CBOR is one byte for up to 15 elements, more than any message has.
 """
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -113,13 +114,32 @@ _PAYLOAD_POSITION = {8: 5, 16: 4, 48: 4, 70: 3}
 """Message type -> index of its args: ERROR, PUBLISH, CALL, YIELD."""
 
 
+class _InertTags(dict[int, Any]):
+    """Every tagged item becomes one object that no message takes: cbor2's own table would act on it.
+
+    In a payload only its length matters here; transcode.py refuses the tag where the payload is read.
+    """
+
+    def __getitem__(self, tag: int) -> Callable[[cbor2.CBORDecoder], object]:
+        return _skip_tagged
+
+
+_TAGGED = object()
+_INERT_TAGS = _InertTags()
+
+
+def _skip_tagged(decoder: cbor2.CBORDecoder) -> object:
+    decoder.decode()
+    return _TAGGED
+
+
 def _split_cbor(data: bytes) -> tuple[list[Any], list[msgspec.Raw]]:
     """The decoded head of a message and the undecoded items of its payload. A definite short array is required."""
     if not data or not _CBOR_ARRAY <= data[0] <= _CBOR_LONGEST_SHORT_ARRAY:
         raise msgspec.ValidationError("a message must be an array of definite length")
     stream = BytesIO(data)
     stream.seek(1)
-    decoder = cbor2.CBORDecoder(stream)
+    decoder = cbor2.CBORDecoder(stream, semantic_decoders=_INERT_TAGS)
     head: list[Any] = []
     payload: list[msgspec.Raw] = []
     payload_position = len(data)
