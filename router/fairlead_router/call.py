@@ -66,7 +66,7 @@ class Caller:
 class Call:
     """One invocation, and the handle for its results."""
 
-    __slots__ = ("_pending", "caller", "on_end", "payload")
+    __slots__ = ("__weakref__", "_pending", "caller", "on_end", "payload")
 
     def __init__(self, pending: PendingCall, payload: Payload) -> None:
         self._pending = pending

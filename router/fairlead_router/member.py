@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -121,7 +122,8 @@ class Member:
         self._progress: dict[int, Callable[[list[Any], dict[str, Any]], None]] = {}
         self._endpoints: dict[int, Endpoint] = {}
         self._handlers: dict[int, tuple[str, EventHandler]] = {}
-        self._calls: dict[int, Call] = {}
+        self._calls: WeakValueDictionary[int, Call] = WeakValueDictionary()
+        """For INTERRUPT. A call that its endpoint has let go of needs none."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: list[TopicSource] = []
 
@@ -271,17 +273,15 @@ class Member:
             value = self._endpoints[message.registration](call)
         except Exception as error:  # noqa: BLE001 - an endpoint's mistake must not stop the member; it is logged whole
             self._fail(call, error)
-            self._forget(message.request)
             return
         if isawaitable(value):
-            task = asyncio.ensure_future(self._finish_later(message.request, call, value))
+            task = asyncio.ensure_future(self._finish_later(call, value))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         elif value is not PENDING:
             self._finish(call, value)
-            self._forget(message.request)
 
-    async def _finish_later(self, invocation_id: int, call: Call, value: Awaitable[Any]) -> None:
+    async def _finish_later(self, call: Call, value: Awaitable[Any]) -> None:
         try:
             result = await value
             if result is PENDING:
@@ -289,7 +289,6 @@ class Member:
             self._finish(call, result)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(call, error)
-        self._forget(invocation_id)
 
     def _finish(self, call: Call, value: Any) -> None:
         try:
@@ -304,9 +303,6 @@ class Member:
             return
         log.error("the endpoint of %s failed", call.procedure, exc_info=error)
         call.abort(RequestError(f"the endpoint of {call.procedure} failed; the router's log says why"))
-
-    def _forget(self, invocation_id: int) -> None:
-        self._calls.pop(invocation_id, None)
 
     def on_interrupt(self, message: Interrupt, payload: Payload) -> None:
         """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""
