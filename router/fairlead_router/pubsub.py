@@ -35,7 +35,9 @@ class PubSub:
         check_uri(topic, "exact", self._realm.limits.uri_length)
         if not session.is_service and is_reserved(topic):
             raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
-        return Question("publish", topic, "exact", self._realm.object_of_topic("publish", topic))
+        if self._realm.broker.source_of(topic) is not None:
+            raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
+        return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
         """Raises InvalidArgument for a payload that some serializer could not carry."""
@@ -95,7 +97,7 @@ class PubSub:
                 source.check(topic)
             object_id = realm.object_of_topic("subscribe", topic)
         membership, is_new = realm.broker.subscribe(session, topic, options, object_id)
-        session.ended_subscriptions.discard(membership.subscription.id)
+        session.ended_subscriptions.pop(membership.subscription.id, None)
         session.send(Subscribed(message.request, membership.subscription.id))
         if is_new:
             realm.gate.admit(membership, is_pattern=options.match != "exact")
@@ -108,7 +110,7 @@ class PubSub:
         """Nothing queued for the subscription follows UNSUBSCRIBED (R1). One that the router ended is answered once."""
         realm = self._realm
         if message.subscription in session.ended_subscriptions:
-            session.ended_subscriptions.discard(message.subscription)
+            del session.ended_subscriptions[message.subscription]
         else:
             realm.drop_membership(realm.broker.unsubscribe(session, message.subscription))
         session.send(Unsubscribed(message.request))

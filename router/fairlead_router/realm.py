@@ -166,7 +166,7 @@ class Realm:
         self.broker.remove(membership)
         self.drop_membership(membership)
         self.counters.subscriptions_revoked += 1
-        membership.session.ended_subscriptions.add(membership.subscription.id)
+        membership.session.subscription_ended(membership.subscription.id)
         signal_revocation(self, membership, reason)
 
     def rebind_topic(self, topic: str) -> None:

@@ -88,7 +88,7 @@ class Session:
         self.on_ended: Callable[[str, str], None] = transport.session_ended
         self.is_open = True
         self.memberships: dict[int, Membership] = {}
-        self.ended_subscriptions: set[int] = set()
+        self.ended_subscriptions: dict[int, None] = {}
         self.registrations: dict[int, Registration] = {}
         self.calls: dict[int, PendingCall] = {}
         self.invocations: dict[int, PendingCall] = {}
@@ -109,6 +109,12 @@ class Session:
         """The id of the next invocation: session scope, counted from 1 (spec: Basic Profile, IDs)."""
         self._last_request_id += 1
         return self._last_request_id
+
+    def subscription_ended(self, subscription_id: int) -> None:
+        """The realm ended it, so a later UNSUBSCRIBE is no mistake. As many are remembered as there may be."""
+        if len(self.ended_subscriptions) >= self.realm.limits.subscriptions_per_session:
+            del self.ended_subscriptions[next(iter(self.ended_subscriptions))]
+        self.ended_subscriptions[subscription_id] = None
 
     def send(self, message: Message, payload: Payload = NO_PAYLOAD) -> None:
         """Queue a message that no purge takes back."""
