@@ -66,10 +66,12 @@ class Caller:
 class Call:
     """One invocation, and the handle for its results."""
 
-    __slots__ = ("__weakref__", "_pending", "caller", "on_end", "payload")
+    __slots__ = ("_forget", "_pending", "caller", "on_end", "payload")
 
-    def __init__(self, pending: PendingCall, payload: Payload) -> None:
+    def __init__(self, pending: PendingCall, payload: Payload, forget: Callable[[], object]) -> None:
+        """`forget` is called when the endpoint has ended the call, or heard of its end."""
         self._pending = pending
+        self._forget = forget
         self.payload = payload
         self.caller = Caller(pending.caller)
         self.on_end: Callable[[str], None] | None = None
@@ -93,7 +95,7 @@ class Call:
     # --- arguments ----------------------------------------------------------------------------
 
     def arguments(self, shape: type[T]) -> T:
-        """The arguments, bound by position and by name to a msgspec Struct; unknown names are ignored.
+        """The arguments, bound by position and by name to a msgspec Struct; a name wins, unknown ones are ignored.
 
         Raises InvalidArgument, which names the procedure, the argument and the rule.
         """
@@ -114,8 +116,8 @@ class Call:
         return b"{" + b",".join(named) + b"}"
 
     def _named_values(self, shape: type[T]) -> dict[str, Any]:
-        named = dict(self.payload.kwargs)
-        named.update(self._named(shape, self.payload.args))
+        named = dict(self._named(shape, self.payload.args))
+        named.update(self.payload.kwargs)
         return named
 
     def _named(self, shape: type[T], values: list[Any]) -> list[tuple[str, Any]]:
@@ -163,11 +165,13 @@ class Call:
 
     def finish(self, result: Value) -> None:
         """The final result. Nothing is sent if the call is over already."""
+        self._forget()
         if self.is_open:
             self._pending.caller.realm.rpc.result(self._pending, as_payload(result))
 
     def abort(self, error: RequestError) -> None:
         """End the call with ERROR; queued results are taken back. Nothing is sent if the call is over already."""
+        self._forget()
         if self.is_open:
             self._pending.caller.realm.rpc.fail(self._pending, error)
 

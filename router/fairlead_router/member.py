@@ -8,18 +8,20 @@ message was sent, never inside the call that caused it. Belongs to asyncio, unli
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 import msgspec
 
 from fairlead_router.authorization import Principal
 from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
-from fairlead_router.errors import Canceled, InvalidArgument, RequestError
+from fairlead_router.errors import Canceled, InvalidArgument, NoSuchProcedure, RequestError
 from fairlead_router.messages import (
     CallMessage,
     CallOptions,
+    Cancel,
+    CancelOptions,
     Error,
     Event,
     Goodbye,
@@ -121,9 +123,8 @@ class Member:
         self._starting: dict[int, Any] = {}
         self._progress: dict[int, Callable[[list[Any], dict[str, Any]], None]] = {}
         self._endpoints: dict[int, Endpoint] = {}
-        self._handlers: dict[int, tuple[str, EventHandler]] = {}
-        self._calls: WeakValueDictionary[int, Call] = WeakValueDictionary()
-        """For INTERRUPT. A call that its endpoint has let go of needs none."""
+        self._handlers: dict[int, list[tuple[str, EventHandler]]] = {}
+        self._calls: dict[int, Call] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: list[TopicSource] = []
 
@@ -173,13 +174,18 @@ class Member:
         kwargs: dict[str, Any] | None = None,
         on_progress: Callable[[list[Any], dict[str, Any]], None] | None = None,
     ) -> CallResult:
-        """Call a procedure and wait for its result. Raises CallError."""
+        """Call a procedure and wait for its result. Raises CallError. Who gives up waiting cancels the call."""
         payload = Payload.from_values(args or [], kwargs)
         request_id = self._next_id()
         if on_progress is not None:
             self._progress[request_id] = on_progress
         options = CallOptions(receive_progress=on_progress is not None)
-        result: CallResult = await self._request(CallMessage(request_id, options, procedure, *_raw(payload)))
+        future = self._request(CallMessage(request_id, options, procedure, *_raw(payload)))
+        try:
+            result: CallResult = await future
+        except asyncio.CancelledError:
+            self._give_up(request_id)
+            raise
         return result
 
     def serve_topics(self, prefix: str, source: TopicSource) -> SourceTopics:
@@ -190,8 +196,6 @@ class Member:
 
     def leave(self) -> None:
         """End the session: registrations, subscriptions and sources go with it."""
-        for source in self._sources:
-            self._realm.broker.remove_source(source)
         self._realm.close_session(self._session, "wamp.close.normal")
         self._stop("the member has left")
 
@@ -200,7 +204,8 @@ class Member:
     def write(self, frames: list[Any]) -> None:
         """Messages for this member."""
         for message, payload in frames:
-            _HANDLERS[type(message)](self, message, payload)
+            if self._session.is_open:
+                _HANDLERS[type(message)](self, message, payload)
 
     def session_ended(self, reason: str, text: str) -> None:
         """The realm has ended the session."""
@@ -231,8 +236,16 @@ class Member:
             else:
                 future.set_result(value)
 
+    def _give_up(self, request_id: int) -> None:
+        if self._requests.pop(request_id, None) is not None and self._session.is_open:
+            self._progress.pop(request_id, None)
+            self._handle(Cancel(request_id, CancelOptions()))
+
     def on_subscribed(self, message: Subscribed, payload: Payload) -> None:
-        self._handlers[message.subscription] = self._starting[message.request]
+        handlers = self._handlers.setdefault(message.subscription, [])
+        handler = self._starting[message.request]
+        if handler not in handlers:
+            handlers.append(handler)
         self._answer(message.request, message.subscription)
 
     def on_registered(self, message: Registered, payload: Payload) -> None:
@@ -249,28 +262,32 @@ class Member:
         if "progress" not in message.details:
             self._answer(message.request, CallResult(payload.args, payload.kwargs))
         elif message.request in self._progress:
-            self._progress[message.request](payload.args, payload.kwargs)
+            try:
+                self._progress[message.request](payload.args, payload.kwargs)
+            except Exception:
+                log.exception("the handler of a progressive result failed")
 
     # --- events and invocations ---------------------------------------------------------------
 
     def on_event(self, message: Event, payload: Payload) -> None:
-        topic, handler = self._handlers.get(message.subscription, (None, None))
-        if topic is None or handler is None:
-            return
-        concrete = message.details.get("topic", topic)
-        try:
-            handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication))
-        except Exception:
-            log.exception("the handler of topic %s failed", concrete)
+        for topic, handler in self._handlers.get(message.subscription, ()):
+            concrete = message.details.get("topic", topic)
+            try:
+                handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication))
+            except Exception:
+                log.exception("the handler of topic %s failed", concrete)
 
     def on_invocation(self, message: Invocation, payload: Payload) -> None:
         pending = self._session.invocations.get(message.request)
         if pending is None:
             return
-        call = Call(pending, payload)
-        self._calls[message.request] = call
+        call = self._calls[message.request] = Call(pending, payload, partial(self._calls.pop, message.request, None))
+        endpoint = self._endpoints.get(message.registration)
+        if endpoint is None:
+            call.abort(NoSuchProcedure(f"procedure {call.procedure!r} was just unregistered"))
+            return
         try:
-            value = self._endpoints[message.registration](call)
+            value = endpoint(call)
         except Exception as error:  # noqa: BLE001 - an endpoint's mistake must not stop the member; it is logged whole
             self._fail(call, error)
             return
@@ -306,19 +323,26 @@ class Member:
 
     def on_interrupt(self, message: Interrupt, payload: Payload) -> None:
         """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""
-        call = self._calls.pop(message.request, None)
+        call = self._calls.get(message.request)
         if call is None:
             return
-        reason = str(message.options.get("reason", Canceled.uri))
         call.abort(Canceled("the caller canceled the call"))
-        if call.on_end is not None:
-            call.on_end(reason)
+        if call.on_end is None:
+            return
+        try:
+            call.on_end(str(message.options.get("reason", Canceled.uri)))
+        except Exception:
+            log.exception("on_end of a call of %s failed", call.procedure)
 
     def _stop(self, text: str) -> None:
+        for source in self._sources:
+            self._realm.broker.remove_source(source)
         for task in self._tasks:
             task.cancel()
-        for request_id in list(self._requests):
+        for request_id, future in list(self._requests.items()):
             self._answer(request_id, CallError(Canceled.uri, [text], {}))
+            if not future.cancelled():
+                future.exception()  # whoever awaits it has it raised; one left alone is no mistake
 
 
 def _raw(payload: Payload) -> tuple[msgspec.Raw, msgspec.Raw]:

@@ -120,12 +120,15 @@ class Rpc:
         registration.callee.outbox.send(invocation, payload, registration)
 
     def cancel(self, session: "Session", message: Cancel) -> None:
-        """A call that is over already is no error: CANCEL and the result may cross."""
+        """A call that is over already is no error: CANCEL and the result may cross.
+
+        A service is interrupted in every mode: what it still does for nobody is our own expense.
+        """
         pending = session.calls.get(message.request)
         if pending is None:
             return
         mode = message.options.mode
-        if mode != "skip":
+        if mode != "skip" or pending.callee.is_service:
             _interrupt(pending, mode, "wamp.error.canceled")
         if mode != "kill" or not pending.callee.features.takes_interrupt:
             self.fail(pending, Canceled("the caller canceled the call"))
