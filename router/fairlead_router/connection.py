@@ -110,10 +110,21 @@ class State(Enum):
 
 
 class Connection:
-    """One wire peer. The transport calls `receive`, `pause`, `resume` and `lost`."""
+    """One wire peer. The transport calls `receive`, `pause`, `resume` and `lost`.
 
-    def __init__(self, router: Gatekeeper, serializer: Serializer, wire: Wire, transport: ByteTransport) -> None:
+    `vouched` is who the peer is, where the program that attaches it says so: it is not asked for a proof.
+    """
+
+    def __init__(
+        self,
+        router: Gatekeeper,
+        serializer: Serializer,
+        wire: Wire,
+        transport: ByteTransport,
+        vouched: Principal | None = None,
+    ) -> None:
         self.wire = wire
+        self._vouched = vouched
         self._router = router
         self._serializer = serializer
         self._transport = transport
@@ -210,7 +221,7 @@ class Connection:
             raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
         self._realm, self._hello = realm, message
         details = message.details
-        answer = realm.authenticator.authenticate(
+        answer = self._vouched or realm.authenticator.authenticate(
             HelloRequest(message.realm, details.authid, tuple(details.authmethods), details.authextra, details.agent)
         )
         if isinstance(answer, Principal):
@@ -242,7 +253,7 @@ class Connection:
     def _open(self, principal: Principal) -> None:
         assert self._realm is not None
         assert self._hello is not None
-        if principal.authrole == SERVICE_ROLE:
+        if principal.authrole == SERVICE_ROLE and principal is not self._vouched:
             raise AuthenticationFailed(f"authrole {SERVICE_ROLE!r} is for services inside the router")
         self._cancel_timer()
         self._state = State.OPEN

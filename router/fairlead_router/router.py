@@ -49,6 +49,11 @@ class Router:
         self._realms[name] = realm
         return realm
 
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where connections are taken, in the order of `listen`."""
+        return tuple(self._listeners)
+
     def realm(self, name: str) -> Realm | None:
         """A realm by its name."""
         return self._realms.get(name)
