@@ -148,10 +148,6 @@ class Stream:
         """For the store."""
         return StreamKey(self.id, self.epoch)
 
-    def producer(self, name: str | None) -> Producer:
-        """Where a producer stands; one that is not known begins with term 0 at 0."""
-        return (self.producers or {}).get(name or "", Producer(0, 0))
-
     def offered(self, append: Append) -> None:
         """An append has arrived, whatever becomes of it: an unknown producer begins here."""
         name = append.producer
@@ -188,15 +184,14 @@ class Draft:
         return not (self._pieces or self._producers) and self._state() is None
 
     def producer(self, name: str | None) -> Producer:
-        """Where a producer will stand after this step."""
-        return self._producers.get(name or "") or self._stream.producer(name)
+        """Where a producer will stand after this step; one that is not known begins with term 0 at 0."""
+        return self._known(name or "") or Producer(0, 0)
 
     def append(self, request: Append) -> tuple[int, int]:
         """The numbers `[first, next)` that the request's new records get; raises Gap, Fenced or StreamSealed."""
         cut, lost = self._position(request)
         new = _without_first(request.pieces, cut)
-        takes_over = request.producer is not None and request.term > self.producer(request.producer).term
-        if not (new or lost or takes_over):
+        if not (new or lost or self._begins(request)):
             return self.head, self.head
         if self.sealed is not None:
             raise _sealed(self._stream.name, self.sealed)
@@ -251,7 +246,7 @@ class Draft:
         name = request.producer
         if name is None:
             return 0, request.lost
-        known = self._producers.get(name) or (self._stream.producers or {}).get(name)
+        known = self._known(name)
         if known is None:
             return self._first_position(name, request)
         if request.term < known.term:
@@ -266,6 +261,16 @@ class Draft:
         if missing > request.lost or (missing < 0 and request.term > known.term):
             raise self._gap(name, known.seq, known.term, request.seq)
         return max(0, -missing), max(0, missing)
+
+    def _known(self, name: str) -> Producer | None:
+        return self._producers.get(name) or (self._stream.producers or {}).get(name)
+
+    def _begins(self, request: Append) -> bool:
+        """Whether the producer or its term is new, which is kept even when no record comes with it."""
+        if request.producer is None:
+            return False
+        known = self._known(request.producer)
+        return known is None or request.term > known.term
 
     def _first_position(self, name: str, request: Append) -> tuple[int, int]:
         if request.seq is None:

@@ -152,7 +152,7 @@ async def run_history(data: st.DataObject, store: StreamStore) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_history_over_memory(data: st.DataObject) -> None:
     await run_history(data, MemoryStreamStore())
 

@@ -282,7 +282,7 @@ async def test_what_retention_removed_is_told(service: ServiceHarness, alice: Pe
 
 async def test_a_waiting_read_is_woken_by_an_append(alice: Peer) -> None:
     epoch = await fill(alice)
-    reading = asyncio.ensure_future(alice.call("read", "s", start=5, epoch=epoch, wait_s=20))
+    reading = asyncio.ensure_future(alice.call("read", "s", start=5, epoch=epoch, wait_s=50))
     await asyncio.sleep(0.02)
     assert not reading.done()
     await alice.call("append", "s", [wire_record("5")])
@@ -291,7 +291,7 @@ async def test_a_waiting_read_is_woken_by_an_append(alice: Peer) -> None:
 
 async def test_a_waiting_read_is_woken_by_the_seal(alice: Peer) -> None:
     await fill(alice)
-    reading = asyncio.ensure_future(alice.call("read", "s", tail=0, wait_s=20))
+    reading = asyncio.ensure_future(alice.call("read", "s", tail=0, wait_s=50))
     await asyncio.sleep(0)
     await alice.call("seal", "s", exit_code=0)
     page = await reading
@@ -306,9 +306,9 @@ async def test_a_waiting_read_ends_when_its_time_is_over(alice: Peer) -> None:
 
 async def test_a_read_does_not_wait_when_there_is_something(alice: Peer) -> None:
     await fill(alice)
-    assert texts(await alice.call("read", "s", tail=1, wait_s=20)) == ["4"]
+    assert texts(await alice.call("read", "s", tail=1, wait_s=50)) == ["4"]
     await alice.call("seal", "s")
-    assert (await alice.call("read", "s", tail=0, wait_s=20))["sealed"]["next"] == 5
+    assert (await alice.call("read", "s", tail=0, wait_s=50))["sealed"]["next"] == 5
 
 
 @pytest.mark.parametrize(
@@ -489,7 +489,7 @@ async def test_losing_the_right_ends_follow_and_waiting_read(guarded: ServiceHar
     await fill(alice)
     progress, final = bob.follow("s")
     others, _ = carol.follow("s")
-    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=20))
+    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=50))
     await eventually(lambda: len(texts(progress)) == 5 and len(texts(others)) == 5)
 
     guarded.revoke("bob", "read", "s")
@@ -527,7 +527,7 @@ async def test_close_acknowledges_what_is_being_written_and_ends_the_rest(store:
     await harness.start(store)
     alice, bob = harness.peer("alice"), harness.peer("bob")
     await fill(alice)
-    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=20))
+    reading = asyncio.ensure_future(bob.call("read", "s", tail=0, wait_s=50))
     progress, following = bob.follow("s")
     await eventually(lambda: progress)
     appends = [asyncio.ensure_future(alice.call("append", "s", [wire_record(str(index))])) for index in range(5)]

@@ -184,6 +184,12 @@ def test_a_first_append_at_0_is_plain() -> None:
     assert draft.producer("p") == Producer(3, 1)
 
 
+def test_a_first_append_without_records_is_kept() -> None:
+    draft = draft_of(stream_at())
+    assert draft.append(append_of(producer="p", term=2, seq=0)) == (0, 0)
+    assert change_of(draft).producers == {"p": Producer(2, 0)}
+
+
 def test_a_first_append_at_any_number_comes_behind_a_marker() -> None:
     draft = draft_of(stream_at())
     assert draft.append(append_of("a", producer="p", seq=500)) == (0, 2)
