@@ -33,6 +33,8 @@ from fairlead_router.topic_source import TopicReader
 
 KILLED = "wamp.close.killed"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
+ON_JOIN = "wamp.session.on_join"
+ON_LEAVE = "wamp.session.on_leave"
 
 
 class RealmObserver(Protocol):
@@ -96,6 +98,7 @@ class Realm:
         self.counters.sessions_opened += 1
         for observer in self._observers:
             observer.joined(session.id, principal)
+        self.publish_meta(ON_JOIN, {"session": session.id, **msgspec.structs.asdict(principal)})
         return session
 
     def close_session(self, session: Session, reason: str) -> None:
@@ -109,8 +112,10 @@ class Realm:
             self.broker.remove(membership)
             self.drop_membership(membership)
         self.rpc.session_left(session)
+        principal = session.principal
         for observer in self._observers:
-            observer.left(session.id, session.principal, reason)
+            observer.left(session.id, principal, reason)
+        self.publish_meta(ON_LEAVE, session.id, principal.authid, principal.authrole, reason=reason)
 
     def end_session(self, session: Session, reason: str, text: str, is_purged: bool = False) -> None:
         """The realm ends a session: GOODBYE after what is queued, or instead of it (`is_purged`)."""
@@ -203,7 +208,7 @@ class Realm:
             count += fan_out(self.pulse, members, event, payload, about, position if is_exact else None)
         return count
 
-    def publish_meta(self, topic: str, *args: Any) -> None:
+    def publish_meta(self, topic: str, *args: Any, **kwargs: Any) -> None:
         """A meta event (spec: Advanced Profile, Meta API). In the next turn: the gate may be amid its sweep."""
         if self.broker.has_members(topic):
-            self.host.call_soon(partial(self.pubsub.deliver, topic, Payload.of(*args), {}))
+            self.host.call_soon(partial(self.pubsub.deliver, topic, Payload.of(*args, **kwargs), {}))
