@@ -57,12 +57,13 @@ class SqlStreamStore:
 
     def _submit(self) -> None:
         taken: list[_Waiting] = []
+        self._has_job = True  # before the thread can have the job: it says when it has begun
         try:
             job = self._database.submit(partial(self._write_waiting, taken))
         except StoreError as error:
+            self._has_job = False
             self._fail_waiting(error)
             return
-        self._has_job = True
         job.add_done_callback(partial(self._written, taken))
 
     def _write_waiting(self, taken: list[_Waiting], connection: sa.Connection) -> None:
