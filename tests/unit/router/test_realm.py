@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from support.waiting import eventually
 
 from fairlead_router import MemberEvent, Principal, Realm, Router
+from support.waiting import eventually
 
 SERVICE = Principal("watcher", "service")
 USER = Principal("ann", "user")
