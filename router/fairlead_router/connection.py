@@ -36,7 +36,7 @@ from fairlead_router.messages import (
 )
 from fairlead_router.outbox import Wire
 from fairlead_router.payload import NO_PAYLOAD
-from fairlead_router.realm import Realm
+from fairlead_router.realm import SYSTEM_SHUTDOWN, Realm
 from fairlead_router.serializers import Serializer
 from fairlead_router.session import SERVICE_ROLE, Features, Session
 
@@ -165,6 +165,11 @@ class Connection:
         else:
             self._write_now(abort)
         self._close_soon()
+
+    def shut_down(self) -> None:
+        """The router closes. A session is told by its realm; a peer without one is told here."""
+        if self._state in (State.OPENING, State.AUTHENTICATING, State.JUDGING):
+            self.fail(SystemShutdown("the router is shutting down"))
 
     def pause(self) -> None:
         """The transport's buffer is full."""
@@ -317,6 +322,12 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class SystemShutdown(SessionError):
+    """The router closes before the peer has a session."""
+
+    uri = SYSTEM_SHUTDOWN
 
 
 class HelloTimeout(SessionError):

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 
 class Timer(Protocol):
-    """A pending `call_later`."""
+    """A pending `call_later` or `wait_for`."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """Forget it; harmless when it has run."""
 
 
@@ -24,5 +24,8 @@ class Host(Protocol):
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Run the callback after so many seconds."""
 
-    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
-        """Run the callback with the awaited result, or with the exception object that the await raised."""
+    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> Timer:
+        """Run the callback with the awaited result, or with the exception object that the await raised.
+
+        Canceling it cancels the awaitable too.
+        """

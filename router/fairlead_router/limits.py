@@ -18,6 +18,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unsent_bytes: int = 16 << 10
     """TCP_NOTSENT_LOWAT: without it the kernel held 3.8 MB of a stalled reader, with it about 0.1 MB."""
 
+    unread_bytes: int = 256 << 10
+    """SO_RCVBUF: what a peer may send ahead of us, and so the most that one turn of the loop takes from it (R3)."""
+
     catch_up_bytes: int = 256 << 10
     """Queued for one session by topic sources and progressive calls; control messages wait behind at most this."""
 

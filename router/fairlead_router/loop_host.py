@@ -22,11 +22,12 @@ class LoopHost:
         """Run the callback after so many seconds."""
         return self._loop.call_later(delay_s, callback)
 
-    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> Timer:
         """Run the callback with the result, or with the exception that the await raised."""
-        task = self._loop.create_task(_deliver(awaitable, callback))
+        task = self._loop.create_task(deliver(awaitable, callback))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """Cancel what is still awaited and wait until it is gone."""
@@ -35,9 +36,16 @@ class LoopHost:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _deliver(awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+async def deliver(awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
+    """Call back with the result or the exception, unless this task itself is canceled."""
+    task = asyncio.current_task()
+    assert task is not None
     try:
         result = await awaitable
+    except asyncio.CancelledError as error:
+        if task.cancelling():
+            raise
+        result = error  # somebody canceled what we wait for
     except Exception as error:  # noqa: BLE001 - handed to the callback, which fails closed
         result = error
     callback(result)

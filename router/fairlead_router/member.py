@@ -17,6 +17,7 @@ import msgspec
 from fairlead_router.authorization import Principal
 from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
 from fairlead_router.errors import Canceled, InvalidArgument, NoSuchProcedure, RequestError
+from fairlead_router.host import Timer
 from fairlead_router.messages import (
     CallMessage,
     CallOptions,
@@ -125,7 +126,7 @@ class Member:
         self._endpoints: dict[int, Endpoint] = {}
         self._handlers: dict[int, list[tuple[str, EventHandler]]] = {}
         self._calls: dict[int, Call] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: dict[int, Timer] = {}
         self._sources: list[TopicSource] = []
 
     @property
@@ -292,28 +293,28 @@ class Member:
             self._fail(call, error)
             return
         if isawaitable(value):
-            task = asyncio.ensure_future(self._finish_later(call, value))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        elif value is not PENDING:
+            finished = partial(self._finished, message.request, call)
+            self._running[message.request] = self._realm.host.wait_for(value, finished)
+        else:
             self._finish(call, value)
 
-    async def _finish_later(self, call: Call, value: Awaitable[Any]) -> None:
-        try:
-            result = await value
-            if result is PENDING:
-                return
-            self._finish(call, result)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._fail(call, error)
+    def _finished(self, invocation_id: int, call: Call, value: Any) -> None:
+        """An awaited endpoint has returned or raised."""
+        self._running.pop(invocation_id, None)
+        if isinstance(value, BaseException):
+            self._fail(call, value)
+        else:
+            self._finish(call, value)
 
     def _finish(self, call: Call, value: Any) -> None:
+        if value is PENDING:
+            return
         try:
             call.finish(as_payload(value))
         except InvalidArgument as error:
             self._fail(call, error)
 
-    def _fail(self, call: Call, error: Exception) -> None:
+    def _fail(self, call: Call, error: BaseException) -> None:
         """A RequestError is the answer; anything else is our own mistake and is logged whole."""
         if isinstance(error, RequestError):
             call.abort(error)
@@ -337,8 +338,8 @@ class Member:
     def _stop(self, text: str) -> None:
         for source in self._sources:
             self._realm.broker.remove_source(source)
-        for task in self._tasks:
-            task.cancel()
+        for endpoint in self._running.values():
+            endpoint.cancel()
         for request_id, future in list(self._requests.items()):
             self._answer(request_id, CallError(Canceled.uri, [text], {}))
             if not future.cancelled():

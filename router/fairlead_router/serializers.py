@@ -120,7 +120,7 @@ class _InertTags(dict[int, Any]):
     In a payload only its length matters here; transcode.py refuses the tag where the payload is read.
     """
 
-    def __getitem__(self, tag: int) -> Callable[[cbor2.CBORDecoder], object]:
+    def __getitem__(self, tag: int) -> Callable[[Any, bool], object]:
         return _skip_tagged
 
 
@@ -128,8 +128,7 @@ _TAGGED = object()
 _INERT_TAGS = _InertTags()
 
 
-def _skip_tagged(decoder: cbor2.CBORDecoder) -> object:
-    decoder.decode()
+def _skip_tagged(_value: Any, _immutable: bool) -> object:
     return _TAGGED
 
 

@@ -13,6 +13,7 @@ transport's buffer, which then pauses the connection, as a socket's does.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from fairlead_router.errors import SessionError
 from fairlead_router.gate import REVOKED, Gate, Hold
 from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
+from fairlead_router.loop_host import deliver
 from fairlead_router.messages import Message
 from fairlead_router.payload import Payload
 from fairlead_router.realm import Realm
@@ -104,9 +106,12 @@ class HandHost:
         self._timers.append(timer)
         return timer
 
-    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:
-        assert isinstance(awaitable, Answer), awaitable
+    def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> Timer:
+        """An Answer of the test; anything else needs an asyncio loop."""
+        if not isinstance(awaitable, Answer):
+            return asyncio.ensure_future(deliver(awaitable, callback))
         awaitable.call_back(lambda value: self.call_soon(lambda: callback(value)))
+        return HandTimer(0, _do_nothing)
 
     def turn(self) -> None:
         """One turn: what is due now, and not what that makes due."""

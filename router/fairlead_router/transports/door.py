@@ -64,7 +64,7 @@ class Door(asyncio.Protocol):
         self._seen += data
         if self._seen[0] == _RAW_SOCKET_MAGIC:
             self.close()
-        elif _END_OF_HEAD in self._seen:
+        elif _END_OF_HEAD in self._seen[: self._policy.limits.http_head_bytes]:
             self._decide()
         elif len(self._seen) > self._policy.limits.http_head_bytes:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")

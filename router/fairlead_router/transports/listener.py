@@ -9,6 +9,7 @@ from fairlead_router.connection import Gatekeeper
 from fairlead_router.host import Timer
 from fairlead_router.transports.door import Door, DoorPolicy
 from fairlead_router.transports.http_guard import HttpGuard
+from fairlead_router.transports.sockets import bound_input
 from fairlead_router.transports.websocket import WebSocketPeer, websocket_protocol
 
 HttpFactory = Callable[[], asyncio.Protocol]
@@ -25,6 +26,7 @@ class Listener:
         self._peers: set[WebSocketPeer] = set()
         self._waiting: set[Door] = set()
         self._server: asyncio.Server | None = None
+        self._port = 0
         self._timer: Timer | None = None
         self._policy = DoorPolicy(
             router.limits, guard, path, lambda: websocket_protocol(router, self._peers), http, self._waiting
@@ -36,14 +38,14 @@ class Listener:
         self._server = await aiofastnet.create_server(
             loop, lambda: Door(self._policy), host=host, port=port, backlog=BACKLOG
         )
+        self._port = self._server.sockets[0].getsockname()[1]
+        bound_input(self._server.sockets, self._router.limits)
         self._keep_alive()
 
     @property
     def port(self) -> int:
         """The port bound, also when 0 was asked for."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._port
 
     @property
     def connections(self) -> int:
@@ -51,11 +53,13 @@ class Listener:
         return len(self._peers)
 
     def stop_accepting(self) -> None:
-        """No new connections from now on."""
+        """No new connections from now on, and those that have no session yet get none."""
         if self._server is not None:
             self._server.close()
         for door in list(self._waiting):
             door.close()
+        for peer in list(self._peers):
+            peer.shut_down()
 
     async def close(self) -> None:
         """Stop, and reset what is still connected after sessions have had their time to leave."""

@@ -77,6 +77,7 @@ class WebSocketPeer(WSListener):
         "_fragments",
         "_fragments_size",
         "_heard_at",
+        "_is_closing",
         "_network",
         "_open_peers",
         "_pinged_at",
@@ -98,6 +99,7 @@ class WebSocketPeer(WSListener):
         self._was_heard = True
         self._heard_at = 0.0
         self._pinged_at: float | None = None
+        self._is_closing = False
 
     # --- called by picows ---------------------------------------------------------------------
 
@@ -113,7 +115,7 @@ class WebSocketPeer(WSListener):
         """One frame; nearly always one whole message."""
         self._was_heard = True
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self._close(WSCloseCode.PROTOCOL_ERROR, "reserved bits are set and no extension was agreed")
+            self._fail(WSCloseCode.PROTOCOL_ERROR, "reserved bits are set and no extension was agreed")
         elif frame.msg_type == self._expected and frame.fin and self._fragments is None:
             self._receive(frame.get_payload_as_bytes())
         else:
@@ -135,7 +137,9 @@ class WebSocketPeer(WSListener):
     # --- called by the connection (ByteTransport) ---------------------------------------------
 
     def write(self, frames: list[Any]) -> None:
-        """Hand ready frames to the network in one write."""
+        """Hand ready frames to the network in one write. Nothing follows a close frame (RFC 6455, 5.5.1)."""
+        if self._transport.is_close_frame_sent:
+            return
         self._network.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def close(self, error: SessionError | None) -> None:
@@ -152,10 +156,18 @@ class WebSocketPeer(WSListener):
 
     # --- called by the listener ---------------------------------------------------------------
 
+    def shut_down(self) -> None:
+        """The router closes."""
+        self._connection.shut_down()
+
     def keep_alive(self, now: float) -> None:
         """Ping a silent peer, give up one that stays silent. Costs nothing per message and no task per connection."""
         limits = self._router.limits
-        if self._was_heard:
+        if self._is_closing:
+            self.abort()
+        elif self._transport.is_close_frame_sent:
+            self._is_closing = True
+        elif self._was_heard:
             self._was_heard = False
             self._heard_at = now
             self._pinged_at = None
@@ -176,10 +188,10 @@ class WebSocketPeer(WSListener):
         elif frame.msg_type == WSMsgType.CONTINUATION:
             self._on_continuation(frame)
         elif self._fragments is not None:
-            self._close(WSCloseCode.PROTOCOL_ERROR, "a new message began inside a fragmented one")
+            self._fail(WSCloseCode.PROTOCOL_ERROR, "a new message began inside a fragmented one")
         elif frame.msg_type != self._expected:
             kind = "text" if self._serializer.is_text else "binary"
-            self._close(WSCloseCode.UNSUPPORTED_DATA, f"{self._serializer.subprotocol} uses {kind} messages")
+            self._fail(WSCloseCode.UNSUPPORTED_DATA, f"{self._serializer.subprotocol} uses {kind} messages")
         else:
             self._fragments = []
             self._fragments_size = 0
@@ -187,7 +199,7 @@ class WebSocketPeer(WSListener):
 
     def _on_continuation(self, frame: WSFrame) -> None:
         if self._fragments is None:
-            self._close(WSCloseCode.PROTOCOL_ERROR, "a continuation frame without a beginning")
+            self._fail(WSCloseCode.PROTOCOL_ERROR, "a continuation frame without a beginning")
             return
         self._add_fragment(frame)
         if frame.fin and self._fragments is not None:
@@ -200,13 +212,13 @@ class WebSocketPeer(WSListener):
         if self._fragments_size > self._router.limits.message_bytes:
             self._fragments = None
             limit = self._router.limits.message_bytes
-            self._close(WSCloseCode.MESSAGE_TOO_BIG, f"a message may have at most {limit} bytes")
+            self._fail(WSCloseCode.MESSAGE_TOO_BIG, f"a message may have at most {limit} bytes")
             return
         self._fragments.append(frame.get_payload_as_bytes())
 
     def _receive(self, data: bytes) -> None:
         if self._serializer.is_text and not _is_utf8(data):
-            self._close(WSCloseCode.INVALID_TEXT, "a text message is not valid UTF-8")
+            self._fail(WSCloseCode.INVALID_TEXT, "a text message is not valid UTF-8")
         else:
             self._connection.receive(data)
 
@@ -215,10 +227,15 @@ class WebSocketPeer(WSListener):
             self._transport.send_close(WSCloseCode.OK)
         self._transport.disconnect()
 
+    def _fail(self, code: WSCloseCode, reason: str) -> None:
+        """The peer broke RFC 6455: its session is over, and the close frame says why."""
+        self._connection.lost()
+        self._close(code, reason)
+
     def _close(self, code: WSCloseCode, reason: str) -> None:
         if not self._transport.is_close_frame_sent:
             self._transport.send_close(code, reason.encode()[:_MAX_CLOSE_REASON])
-            self._router.host.call_later(self._router.limits.close_timeout_s, self._transport.disconnect)
+            self._router.host.call_later(self._router.limits.close_timeout_s, self.abort)
 
 
 _MAX_CLOSE_REASON = 123
@@ -231,6 +248,11 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+_VERSION_HEADER = "Sec-WebSocket-Version"
+_VERSION = "13"
+"""picows does not look; a server says what it speaks (RFC 6455, 4.2.2)."""
 
 
 def choose_subprotocol(request: WSUpgradeRequest) -> str | None:
@@ -261,8 +283,17 @@ def websocket_protocol(router: Gatekeeper, open_peers: set[WebSocketPeer]) -> An
     )
 
 
-_picows_log = logging.LoggerAdapter(logging.getLogger("fairlead_router.picows"), {})
-"""An adapter, because picows makes a child logger for each connection out of a plain logger."""
+class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
+    """picows reports what peers send wrong as errors: they are told by a close frame, and the log is for our own.
+
+    An adapter, because picows makes a child logger for each connection out of a plain logger.
+    """
+
+    def error(self, msg: object, *args: object, **kwargs: Any) -> None:
+        self.debug(msg, *args, **kwargs)
+
+
+_picows_log = _PicowsLog(logging.getLogger("fairlead_router.picows"), {})
 
 
 def _accept(
@@ -273,5 +304,8 @@ def _accept(
         offered = request.headers.get("Sec-WebSocket-Protocol", "none")
         text = f"Sec-WebSocket-Protocol {offered[:200]!r} has none of {', '.join(BY_SUBPROTOCOL)}\n"
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(400, text.encode()), None)
+    if request.headers.get(_VERSION_HEADER) != _VERSION:
+        refusal = WSUpgradeResponse.create_error_response(426, b"only 13 is spoken\n", {_VERSION_HEADER: _VERSION})
+        return WSUpgradeResponseWithListener(refusal, None)
     response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": subprotocol})
     return WSUpgradeResponseWithListener(response, WebSocketPeer(router, subprotocol, open_peers))
