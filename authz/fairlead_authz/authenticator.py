@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fairlead_authz.graph import Graph
-from fairlead_authz.tokens import Tokens
+from fairlead_authz.tokens import TokenPrincipal, Tokens
 from fairlead_router.auth import ChallengeRequest, HelloRequest, offers_anonymous
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod
@@ -18,23 +18,23 @@ class TokenAuthenticator:
         self._now_us = now_us
 
     def authenticate(self, hello: HelloRequest) -> Principal | ChallengeRequest:
-        """Raises NoMatchingAuthMethod."""
+        """Raises NoMatchingAuthMethod, and AuthenticationFailed for an anonymous peer that claims to be a user."""
         if "ticket" in hello.authmethods:
             return ChallengeRequest("ticket", lambda token: self.principal(token, hello.authid))
         if not offers_anonymous(hello):
             raise NoMatchingAuthMethod(
                 f"authmethods {list(hello.authmethods)} are not offered here; use 'ticket' with a token, or 'anonymous'"
             )
+        if hello.authid not in (None, "", ANONYMOUS.authid):
+            raise AuthenticationFailed(f"authid {hello.authid!r} needs a token: use authmethod 'ticket'")
         return ANONYMOUS
 
     def principal(self, token: str, authid: str | None = None) -> Principal:
         """Whose token it is. Raises AuthenticationFailed; `authid` must be the same if it is given."""
-        user = self._tokens.user_of(token, self._now_us())
-        node = None if user is None else self._graph.nodes.get(user)
-        if node is None:
+        found = self._tokens.find(token, self._now_us())
+        node = None if found is None else self._graph.node(found.user)
+        if found is None or node is None or not node.is_active:
             raise AuthenticationFailed("the token is not valid")
-        if not node.is_active:
-            raise AuthenticationFailed(f"user {node.id!r} is not active")
         if authid not in (None, "", node.id):
             raise AuthenticationFailed(f"the token does not belong to user {authid!r}")
-        return Principal(node.id, "admin" if node.is_admin else "user", "ticket", "fairlead")
+        return TokenPrincipal(node.id, "admin" if node.is_admin else "user", "ticket", "fairlead", found.id)

@@ -34,13 +34,13 @@ class GraphAuthorizer:
         return None if found is None else found.object_id
 
     def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
-        """Deny by default. A pattern is allowed if it could match something; each event is judged by itself."""
+        """Deny by default. A prefix is allowed where each event under it is judged by its object when it comes."""
         if self.is_admin(principal):
             return True
         if action == "call" and uri.startswith(_OPEN_PROCEDURES):
             return True
         if match != "exact":
-            return action == "subscribe" and match == "prefix" and self._rules.may_match(uri, action)
+            return action == "subscribe" and match == "prefix" and self._rules.covers(uri, action)
         if action == "subscribe" and uri in _OPEN_TOPICS:
             return True
         found = self._rules.find(uri)

@@ -7,23 +7,23 @@ authz.bind(realm)
 await authz.close()
 """
 
+from collections.abc import Callable
+
 from fairlead_authz.admin_service import AdminService
 from fairlead_authz.authenticator import TokenAuthenticator
 from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import Change
 from fairlead_authz.editing import Actor
-from fairlead_authz.errors import NoSuchUser, StoreFailed
-from fairlead_authz.explain import explain
 from fairlead_authz.funnel import Applied, Funnel
 from fairlead_authz.graph import ADMIN, Graph
 from fairlead_authz.levels import NUMBERS
-from fairlead_authz.rights import Rights
-from fairlead_authz.store import PermissionStore, now_us
-from fairlead_authz.tokens import Token, Tokens, make_token
+from fairlead_authz.live import Live
+from fairlead_authz.rights import Policy
+from fairlead_authz.state import State
+from fairlead_authz.store import PermissionStore
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.realm import Realm
-from fairlead_store import StoreError
 
 ITSELF = Actor(ADMIN, is_admin=True)
 """Who changes permissions when the program does it, not a caller."""
@@ -32,51 +32,60 @@ ITSELF = Actor(ADMIN, is_admin=True)
 class Authz:
     """The permissions of one realm. Create it with `open`."""
 
-    def __init__(
-        self, store: PermissionStore, loaded: tuple[Graph, list[Token], int], rules: UriRules, is_open: bool
-    ) -> None:
-        self.store = store
-        self.graph, known_tokens, self.revision = loaded
-        self.rights = Rights(self.graph)
-        self.tokens = Tokens(known_tokens)
-        self.realm: Realm | None = None
-        self.authorizer = GraphAuthorizer(self.graph, self.rights, rules, is_open)
-        self.authenticator = TokenAuthenticator(self.graph, self.tokens, now_us)
-        self._funnel = Funnel(self)
+    def __init__(self, state: State, rules: UriRules, is_open: bool) -> None:
+        self._state = state
+        self._live = Live(state.closures)
+        self._funnel = Funnel(state, self._live)
         self._service = AdminService(self)
+        self.authorizer = GraphAuthorizer(state.graph, state.rights, rules, is_open)
+        self.authenticator = TokenAuthenticator(state.graph, state.tokens, state.policy.now_us)
 
     @classmethod
     async def open(
         cls, database_url: str, realm: str = "realm1", *, rules: tuple[UriRule, ...] = (), is_open: bool = False
     ) -> "Authz":
-        """Open or make the database and load it. Raises StoreError, and ValueError for a bad rule."""
+        """Open or make the database and load it. Raises StoreError, and ValueError for a bad rule.
+
+        `is_open`: everybody may everything, for trials. What anonymous sessions then make is owned by `system`.
+        """
         uri_rules = UriRules(rules)
         store = PermissionStore.open(database_url, realm)
         try:
-            return cls(store, await store.load(), uri_rules, is_open)
+            return cls(State(store, await store.load(), Policy()), uri_rules, is_open)
         except BaseException:
             await store.close()
             raise
 
     def bind(self, realm: Realm) -> None:
         """Register the procedures, and end what is live when a right goes."""
-        self.realm = realm
+        self._live.bind(realm)
         self._service.join(realm)
 
     async def close(self) -> None:
-        """Leave the realm and close the store."""
+        """Leave the realm, finish the changes that have begun, and close the store."""
         self._service.leave()
-        await self.store.close()
+        await self._funnel.close()
+        await self._state.store.close()
 
     # --- questions ----------------------------------------------------------------------------
 
+    @property
+    def graph(self) -> Graph:
+        """The graph as it is now: to read, not to change."""
+        return self._state.graph
+
+    @property
+    def revision(self) -> int:
+        """The number of the newest change."""
+        return self._state.revision
+
     def can(self, user: str, level: Level, object_id: str) -> bool:
         """Whether the user has this level on the object now."""
-        return self.rights.can(user, NUMBERS[level], object_id)
+        return self._state.rights.can(user, NUMBERS[level], object_id)
 
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """Which path allows it, or what is missing."""
-        return explain(self.graph, self.rights, user, level, object_id)
+        return self._state.explainer.explain(user, level, object_id)
 
     def actor(self, principal: Principal) -> Actor:
         """The principal as one who makes changes."""
@@ -84,19 +93,17 @@ class Authz:
 
     # --- changes ------------------------------------------------------------------------------
 
-    async def apply(self, changes: list[Change], actor: Actor = ITSELF) -> Applied:
+    async def apply(self, changes: list[Change], actor: Actor | Principal = ITSELF) -> Applied:
         """Make the changes, all or none; returns when no revoked right is served any more. Raises a RequestError."""
-        return await self._funnel.apply(changes, actor)
+        return await self._funnel.apply(changes, self._asked(actor))
 
-    async def create_token(self, user: str) -> str:
-        """A new token of an existing user. Raises NoSuchUser, StoreFailed."""
-        node = self.graph.nodes.get(user)
-        if node is None or node.kind != "user":
-            raise NoSuchUser(f"user {user!r} does not exist", id=user)
-        token, text = make_token(user, now_us())
-        try:
-            await self.store.add_token(token)
-        except StoreError as error:
-            raise StoreFailed(f"the token was not kept: {error}") from error
-        self.tokens.add(token)
-        return text
+    async def create_token(self, user: str, actor: Actor | Principal = ITSELF, *, create_user: bool = False) -> str:
+        """A new token of a user, who is made first if need be. Raises a RequestError."""
+        return await self._funnel.create_token(user, self._asked(actor), create_user)
+
+    async def delete_token(self, token_id: str) -> None:
+        """End a token (`v2/<id>/...`), and the sessions that came in with it. Raises StoreFailed."""
+        await self._funnel.delete_token(token_id)
+
+    def _asked(self, actor: Actor | Principal) -> Callable[[], Actor]:
+        return lambda: self.actor(actor) if isinstance(actor, Principal) else actor

@@ -1,79 +1,56 @@
-"""What one user reaches: the walk of Arvados' permission model, and its answers.
+"""What one user reaches: the walk of Arvados' permission model.
 
 The walk starts at the user with level 3. At each node the out-edges are followed if the node is a group
-(role or project) or the user itself, never out of another user. Edges: owner -> owned group or user,
-level 3; permission link, its level. The level at the head is the lower of both. A reach is *traversing*,
-so that it extends to what the head owns, if the head is a group, or a user that is reached over an edge
-of level 3.
+or the user itself, never out of another user. Edges: owner -> owned group or user, level 3; permission
+link, its level. The level at the head is the lower of both. A reach is *traversing*, so that it extends to
+what the head owns, if the head is a group, or a user that is reached over an edge of level 3.
 
-For each head the best level and the best traversing level are kept apart. Arvados keeps the maximum of
-one and the disjunction of the other, so that two weak paths together give what neither does; here they
-do not combine.
+A user who is reached in a traversing way can be acted as: what that user reaches is reached too, at no
+higher a level than the user is. That is one step only: whom somebody reaches while acting as another is
+not acted as, so that chains of managers stop half way, as in Arvados.
+
+What is reached without traversing it is a leaf and not kept here: rights.py finds it by its links and its
+owner. For each node the best traversing level of one path is kept. Arvados keeps the maximum of all levels
+and the disjunction of `traversing`, so that two weak paths together give what neither does; here they do
+not combine.
 """
-
-from typing import NamedTuple
 
 from fairlead_authz.graph import Graph
 from fairlead_authz.levels import MANAGE, NONE
 
 
-class Reach(NamedTuple):
-    """The best level on a node, and the best that extends to what it owns."""
-
-    level: int
-    traversing: int
-
-
-NO_REACH = Reach(NONE, NONE)
-
-
 class Closure:
-    """Everything that a user reaches without acting as another user."""
+    """The nodes that a user reaches in a traversing way. It never changes: a change makes a new one."""
 
-    __slots__ = ("_reached", "user")
+    __slots__ = ("followed", "owning", "user")
 
     def __init__(self, graph: Graph, user: str) -> None:
         self.user = user
-        self._reached = _walk(graph, user)
-
-    def __contains__(self, node_id: str) -> bool:
-        return node_id in self._reached
-
-    def reach(self, node_id: str) -> Reach:
-        """The reach of a node; nothing for one that is not reached."""
-        return self._reached.get(node_id, NO_REACH)
-
-    def personas(self, graph: Graph, level: int) -> list[str]:
-        """The users as whom this user may act at this level, itself first. One step, not further."""
-        others = [
-            node_id
-            for node_id, reach in self._reached.items()
-            if node_id != self.user and reach.traversing >= level and graph.nodes[node_id].kind == "user"
-        ]
-        return [self.user, *others]
+        self.followed: dict[str, int]
+        """The user, groups, and users acted as, with their levels: what they are linked to is reached."""
+        self.owning: dict[str, int]
+        """These and the users reached while acting as another: what they own is reached."""
+        groups, users = _walk(graph, {user: MANAGE})
+        users.pop(user, None)
+        if users:
+            groups, users = _walk(graph, {**users, user: MANAGE})
+        self.followed = groups
+        self.owning = {**groups, **users} if users else groups
 
 
-def _walk(graph: Graph, user: str) -> dict[str, Reach]:
-    reached = {user: Reach(MANAGE, MANAGE)}
-    pending = [user]
+def _walk(graph: Graph, starts: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """The best levels on the starts and on the groups that are reached from them, and on the users."""
+    followed = dict(starts)
+    users: dict[str, int] = {}
+    pending = list(starts)
     while pending:
         tail = pending.pop()
-        level_here = reached[tail].level
-        for head, edge_level in _edges(graph, tail):
-            node = graph.nodes.get(head)
-            if node is None:
-                continue
+        level_here = followed[tail]
+        for head, edge_level in graph.steps(tail).items():
             level = min(level_here, edge_level)
-            is_traversing = node.is_group or (node.kind == "user" and edge_level == MANAGE)
-            known = reached.get(head, NO_REACH)
-            better = Reach(max(known.level, level), max(known.traversing, level if is_traversing else NONE))
-            if better != known:
-                reached[head] = better
-                if node.is_group:
+            reached = followed if graph.nodes[head].is_group else users
+            if level > reached.get(head, NONE):
+                reached[head] = level
+                if reached is followed:
                     pending.append(head)
-    return reached
-
-
-def _edges(graph: Graph, tail: str) -> list[tuple[str, int]]:
-    owned = [(head, MANAGE) for head in graph.owned_groups(tail)]
-    return [*owned, *graph.links_from(tail).items()]
+    return followed, users

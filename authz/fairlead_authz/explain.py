@@ -1,68 +1,112 @@
-"""Why somebody may do something, or what is missing: a sentence for people."""
+"""Why somebody may do something, or what is missing: a sentence for people.
 
-from fairlead_authz.graph import Graph
-from fairlead_authz.levels import MANAGE, NAMES, NONE, NUMBERS, READ
+It looks for a shortest path anew, with edges of the level that is asked for; nothing here decides anything.
+"""
+
+from fairlead_authz.closures import ClosureSource
+from fairlead_authz.graph import Graph, Node, is_step
+from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE
 from fairlead_authz.rights import Rights
 from fairlead_router.authorization import Level
 
 
-def explain(graph: Graph, rights: Rights, user: str, level: Level, object_id: str) -> str:
-    """The path that allows it, or the nearest thing that is missing."""
-    node = graph.nodes.get(user)
-    if node is None:
-        return f"there is no user {user!r}"
-    if node.is_admin:
-        return f"{user} is an administrator"
-    if user == object_id:
-        return f"{user} is the user itself"
-    if object_id not in graph.nodes:
-        return f"there is no object {object_id!r}"
-    if not rights.can(user, NUMBERS[level], object_id):
-        return _missing(rights, user, level, object_id)
-    found = rights.path(user, NUMBERS[level], object_id)
-    if found is None:
-        return f"{object_id} is a role, and every active user reads every role"
-    persona, reached = found
-    steps = _steps(graph, persona, reached, NUMBERS[level])
-    if reached != object_id:
-        steps.append(f"{reached} owns {object_id}")
-    if persona != user:
-        steps = [*_steps(graph, user, persona, NUMBERS[level]), f"so {user} may act as {persona}", *steps]
-    return "; ".join(steps)
+class Explainer:
+    """Explains what `Rights` answers about the same graph."""
 
+    def __init__(self, graph: Graph, closures: ClosureSource, rights: Rights) -> None:
+        self._graph = graph
+        self._closures = closures
+        self._rights = rights
 
-def _missing(rights: Rights, user: str, level: Level, object_id: str) -> str:
-    highest = next((n for n in (MANAGE, 2, READ) if rights.can(user, n, object_id)), NONE)
-    if highest:
-        return f"{user} has {NAMES[highest]} on {object_id}, not {level}"
-    return f"no grant or ownership leads from {user} to {object_id}"
+    def explain(self, user: str, level: Level, object_id: str) -> str:
+        """The path that allows it, or the nearest thing that is missing."""
+        who, target = self._graph.node(user), self._graph.node(object_id)
+        if who is None:
+            return f"there is no user {user!r}"
+        if target is None:
+            return f"there is no object {object_id!r}"
+        if not self._rights.can(user, NUMBERS[level], object_id):
+            return self._missing(who, level, target)
+        if user == object_id:
+            return f"{user} is the user itself"
+        if who.is_admin:
+            return f"{user} is an administrator"
+        return "; ".join(self._steps(user, NUMBERS[level], target))
 
+    # --- denied -------------------------------------------------------------------------------
 
-def _steps(graph: Graph, user: str, target: str, level: int) -> list[str]:
-    """A shortest walk from the user to a node over edges of at least this level, as sentences."""
-    came_from: dict[str, tuple[str, str]] = {user: ("", "")}
-    pending = [user]
-    for tail in pending:
-        if tail == target:
-            break
-        if tail != user and not graph.nodes[tail].is_group:
-            continue
-        for head, words in _edges(graph, tail, level):
-            if head not in came_from:
-                came_from[head] = (tail, words)
-                pending.append(head)
-    steps: list[str] = []
-    while target != user and target in came_from:
-        target, words = came_from[target]
-        steps.insert(0, words)
-    return steps
+    def _missing(self, who: Node, level: Level, target: Node) -> str:
+        if level == "write" and self._rights.is_frozen(target):
+            return f"{target.id} is frozen, or in a frozen project: nobody can write to it"
+        if level == "read" and self._rights.is_trashed(target):
+            return f"{target.id} is in the trash, or in a project in the trash: nobody can see it"
+        if target.kind == "container":
+            return f"no request of {target.id} can be read by {who.id}, and nobody can do more to a container"
+        if target.kind == "log" and level == "read":
+            return f"{target.id} is about {target.about}: {self.explain(who.id, level, target.about or '')}"
+        for lower in (WRITE, READ):
+            if lower < NUMBERS[level] and self._rights.can(who.id, lower, target.id):
+                path = "; ".join(self._steps(who.id, lower, target))
+                return f"{who.id} has {NAMES[lower]} on {target.id}, not {level}: {path}"
+        return f"no grant or ownership leads from {who.id} to {target.id} or to its owner {target.owner}"
 
+    # --- allowed ------------------------------------------------------------------------------
 
-def _edges(graph: Graph, tail: str, level: int) -> list[tuple[str, str]]:
-    owned = [(head, f"{tail} owns {head}") for head in graph.owned_groups(tail)]
-    granted = [
-        (head, f"{tail} has {NAMES[granted]} on {head}")
-        for head, granted in graph.links_from(tail).items()
-        if granted >= level
-    ]
-    return owned + granted
+    def _steps(self, user: str, level: int, target: Node) -> list[str]:
+        if target.kind == "container":
+            return self._by_request(user, target)
+        if target.kind == "log" and target.about is not None and level == READ:
+            return [f"{target.id} is about {target.about}", self.explain(user, "read", target.about)]
+        for persona in self._personas(user, level):
+            steps = self._as_persona(persona, level, target)
+            if steps is not None:
+                return steps if persona == user else [*self._to_persona(user, level, persona), *steps]
+        return [f"{target.id} is a role, and every active user reads every role"]
+
+    def _by_request(self, user: str, target: Node) -> list[str]:
+        for request in self._graph.subjects(target.id):
+            if self._graph.nodes[request].kind != "log" and self._rights.can(user, READ, request):
+                return [self.explain(user, "read", request), f"{request} requested {target.id}"]
+        return []
+
+    def _personas(self, user: str, level: int) -> list[str]:
+        followed = self._closures.of(user).followed.items()
+        nodes = self._graph.nodes
+        others = (other for other, reached in followed if reached >= level and nodes[other].kind == "user")
+        return [user, *(other for other in others if other != user)]
+
+    def _to_persona(self, user: str, level: int, persona: str) -> list[str]:
+        return [*(self._walk(user, level, persona, is_traversing=True) or ()), f"so {user} may act as {persona}"]
+
+    def _as_persona(self, persona: str, level: int, target: Node) -> list[str] | None:
+        steps = self._walk(persona, level, target.id, is_traversing=False)
+        if steps is not None or (level == READ and target.is_group):
+            return steps
+        steps = self._walk(persona, level, target.owner, is_traversing=True)
+        return None if steps is None else [*steps, f"{target.owner} owns {target.id}"]
+
+    def _walk(self, start: str, level: int, goal: str, is_traversing: bool) -> list[str] | None:
+        """A shortest walk over groups, as sentences; empty where start is the goal, None if there is none."""
+        if start == goal:
+            return []
+        came_from: dict[str, list[str]] = {start: []}
+        pending = [start]
+        for tail in pending:
+            last = self._edge(tail, level, goal, is_traversing)
+            if last is not None:
+                return [*came_from[tail], last]
+            for head, edge_level in self._graph.steps(tail).items():
+                if edge_level >= level and head not in came_from and self._graph.nodes[head].is_group:
+                    came_from[head] = [*came_from[tail], self._edge(tail, level, head, is_traversing=True) or ""]
+                    pending.append(head)
+        return None
+
+    def _edge(self, tail: str, level: int, head: str, is_traversing: bool) -> str | None:
+        """One edge of at least this level in words, None if there is none."""
+        node = self._graph.nodes[head]
+        if is_step(node, MANAGE) and head in self._graph.owned(tail):
+            return f"{tail} owns {head}"
+        granted = self._graph.link_level(tail, head)
+        if granted < level or (is_traversing and not is_step(node, granted)):
+            return None
+        return f"{tail} has {NAMES[granted]} on {head}"

@@ -1,113 +1,173 @@
 """The funnel: the one way in which permissions change.
 
-In order: the changes are tried on the graph and taken back at once, which finds every reason to refuse
-them; they are committed to the store; then, in one turn of the loop, the graph changes, the cells of who
-and what lost something are bumped, and every live subscription and call on them is judged again; then the
-change is acknowledged. A failed commit has changed nothing. A list is atomic: revoke and re-grant in one
-list make no gap. One list after the other; what is tried is what is made.
+In order: the changes are worked out on the graph, which finds every reason to refuse them; what they come to
+is committed to the store; then, in one turn of the loop, the graph changes, the cells of exactly who and what
+lost something are bumped, every live subscription and call on them is judged again, sessions that may not go
+on are ended; then the change is acknowledged. A failed commit has changed nothing. A list is atomic: revoke
+and re-grant in one list is no change at all.
+
+One list after the other, in the order of their arrival. A caller that goes away or is cancelled stops
+nothing: what is committed is always adopted too.
 """
 
 import asyncio
-from typing import Any, Protocol
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 
-from fairlead_authz.changes import Change, Revoke
-from fairlead_authz.editing import Actor, Edit
-from fairlead_authz.errors import StoreFailed
-from fairlead_authz.explain import explain
-from fairlead_authz.graph import Graph
+from fairlead_authz import affected
+from fairlead_authz.changes import Change, Put, Revoke, check_id
+from fairlead_authz.changeset import Changeset
+from fairlead_authz.editing import Actor, work_out
+from fairlead_authz.errors import NoSuchUser, StoreFailed
+from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
 from fairlead_authz.levels import NUMBERS
-from fairlead_authz.rights import Rights
-from fairlead_authz.store import PermissionStore
-from fairlead_authz.tokens import Tokens
-from fairlead_router.realm import Realm
+from fairlead_authz.live import Live
+from fairlead_authz.state import State
+from fairlead_authz.tokens import make_token
+from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_store import StoreError
 
-USER_ENDED = "fairlead.close.user_ended"
-"""GOODBYE reason for the sessions of a user who was deleted or deactivated."""
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+STILL_MEMBERS = 100
+"""Members of a role that `still` looks at, when the revoked right was the role's."""
 
 
 class Applied(msgspec.Struct, frozen=True):
     """What came of a list of changes. `still` lists who keeps a right that was revoked, and why."""
 
     revision: int
-    still: list[dict[str, Any]]
-
-
-class State(Protocol):
-    """What the funnel changes."""
-
-    graph: Graph
-    rights: Rights
-    tokens: Tokens
-    store: PermissionStore
-    revision: int
-    realm: Realm | None
+    still: list[dict[str, str]]
 
 
 class Funnel:
     """Changes permissions, one list at a time."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, live: Live) -> None:
         self._state = state
+        self._live = live
         self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def apply(self, changes: list[Change], actor: Actor) -> Applied:
-        """Make the changes, all or none. Raises a RequestError; returns when no revoked right is served any more."""
-        async with self._turn:
-            state = self._state
-            trial = Edit(state.graph, actor)
-            trial.apply(changes)
-            trial.take_back()
-            revision = state.revision + 1
-            try:
-                await state.store.write(trial, revision, actor.user, msgspec.json.encode(changes))
-                if trial.users_ended:
-                    await state.store.drop_tokens(trial.users_ended)
-            except StoreError as error:
-                raise StoreFailed(f"the change was not kept: {error}") from error
-            self._adopt(changes, actor, revision)
-            return Applied(revision, self._still(changes))
+    async def apply(self, changes: list[Change], actor: Callable[[], Actor]) -> Applied:
+        """Make the changes, all or none. Raises a RequestError; returns when no revoked right is served any more.
 
-    def _adopt(self, changes: list[Change], actor: Actor, revision: int) -> None:
+        `actor` is asked when the turn has come: it may be an administrator no more.
+        """
+        return await self._in_turn(lambda: self._apply(changes, actor()))
+
+    async def create_token(self, user: str, actor: Callable[[], Actor], create_user: bool) -> str:
+        """A new token of a user. Raises NotAuthorized, NoSuchUser, InvalidArgument, StoreFailed."""
+        return await self._in_turn(lambda: self._create_token(user, actor(), create_user))
+
+    async def delete_token(self, id_: str) -> None:
+        """End a token, and the sessions that came in with it. Raises StoreFailed."""
+        await self._in_turn(lambda: self._delete_token(id_))
+
+    async def close(self) -> None:
+        """Wait for what has begun."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _in_turn(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run the job when its turn comes, to its end: cancelling the caller cancels only its waiting."""
+
+        async def run() -> T:
+            async with self._turn:
+                return await job()
+
+        task = asyncio.ensure_future(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # it has reached the caller, or there is none any more
+
+    # --- the jobs -----------------------------------------------------------------------------
+
+    async def _apply(self, changes: list[Change], actor: Actor) -> Applied:
+        state = self._state
+        changeset = work_out(state.graph, changes, actor, state.policy)
+        if changeset:
+            await _commit(state.store.write(changeset, state.revision + 1, actor.user, msgspec.json.encode(changes)))
+            self._adopt(changeset)
+        return Applied(state.revision, self._still(changes))
+
+    def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
         state = self._state
-        edit = Edit(state.graph, actor)
-        losers = self._possible_losers(changes, actor)
-        edit.apply(changes)
-        state.rights.forget(edit.touched)
-        state.revision = revision
-        state.tokens.drop(edit.users_ended)
-        if state.realm is None:
-            return
-        for user in edit.users_ended:
-            state.realm.kill(USER_ENDED, f"user {user!r} was deleted or deactivated", authid=user)
-        state.realm.gate.grant()
-        if edit.takes_away:
-            state.realm.gate.revoke(losers, edit.objects_lost)
+        lost = affected.make(state.graph, state.closures, changeset, state.policy)
+        state.revision += 1
+        for user in changeset.ended_users:
+            state.tokens.drop_all(user)
+        self._live.changed(lost, may_have_gained=not changeset.is_only_taking)
+        for user in changeset.ended_users:
+            self._live.end_user(user)
 
-    def _possible_losers(self, changes: list[Change], actor: Actor) -> list[str]:
-        """The connected users whose rights could rest on what is about to change, by what they reach now."""
+    async def _create_token(self, user: str, actor: Actor, create_user: bool) -> str:
         state = self._state
-        if state.realm is None:
-            return []
-        trial = Edit(state.graph, actor)
-        trial.apply(changes)
-        trial.take_back()
-        if not trial.takes_away:
-            return []
-        return [user for user in state.realm.gate.connected() if state.rights.depends_on(user, trial.touched)]
+        if not actor.is_admin:
+            raise NotAuthorized(f"{actor.user!r} may not make tokens: that is for administrators")
+        if check_id(user) in (SYSTEM, ANONYMOUS_USER):
+            raise InvalidArgument(f"user {user!r} cannot have a token: nobody logs in as it")
+        if create_user and state.graph.node(user) is None:
+            await self._apply([Put("user", user)], actor)
+        node = state.graph.node(user)
+        if node is None or node.kind != "user":
+            raise NoSuchUser(f"user {user!r} does not exist", id=user)
+        if not node.is_active:
+            raise InvalidArgument(f"user {user!r} is not active: its token would not be valid")
+        token, text = make_token(user, state.policy.now_us())
+        await _commit(state.store.add_token(token))
+        state.tokens.add(token)
+        return text
 
-    def _still(self, changes: list[Change]) -> list[dict[str, Any]]:
-        state = self._state
+    async def _delete_token(self, id_: str) -> None:
+        await _commit(self._state.store.delete_token(id_))
+        self._state.tokens.drop(id_)
+        self._live.end_token(id_)
+
+    # --- who keeps what was revoked -----------------------------------------------------------
+
+    def _still(self, changes: list[Change]) -> list[dict[str, str]]:
         return [
             {
-                "user": change.user,
+                "user": user,
                 "level": change.level,
                 "object": change.object,
-                "why": explain(state.graph, state.rights, change.user, change.level, change.object),
+                "why": self._state.explainer.explain(user, change.level, change.object),
             }
             for change in changes
-            if isinstance(change, Revoke) and state.rights.can(change.user, NUMBERS[change.level], change.object)
+            if isinstance(change, Revoke)
+            for user in self._users(change.user)
+            if self._state.rights.can(user, NUMBERS[change.level], change.object)
         ]
+
+    def _users(self, user_or_role: str) -> list[str]:
+        """The user, or the first members of the role; of those not the administrators, who keep every right."""
+        graph = self._state.graph
+        node = graph.node(user_or_role)
+        if node is None or node.kind == "user":
+            return [user_or_role]
+        return [
+            member for member in islice(graph.members(user_or_role), STILL_MEMBERS) if not graph.nodes[member].is_admin
+        ]
+
+
+async def _commit(writing: Awaitable[None]) -> None:
+    """Whatever goes wrong in the store, it has changed nothing, and the caller hears that."""
+    try:
+        await writing
+    except StoreError as error:
+        raise StoreFailed(f"the change was not kept: {error}") from error
+    except Exception as error:
+        log.exception("the permission store failed")
+        raise StoreFailed("the change was not kept: the permission store failed; the server's log says why") from error

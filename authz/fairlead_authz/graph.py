@@ -1,16 +1,28 @@
-"""The permission graph: users, roles, projects and objects, who owns them, and the links between them.
+"""The permission graph: users, groups and objects, who owns them, and the links between them.
 
 Pure memory: no store, no clock, no judgement of who may change it (editing.py does that). The model is
 Arvados': every node has one owner, a user or a project, except the system user, which owns itself; a
 permission link leads from a user or role to any node, with one level for a pair.
+
+Most nodes are leaves: objects, and users that somebody may merely see. They are no part of any walk, so the
+few edges that a walk follows (closure.py) are kept apart as *steps*: a project with a million objects, or a
+role that can see every user, costs a walk nothing.
 """
 
-from collections.abc import Iterator
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, Protocol
 
 import msgspec
 
-Kind = Literal["user", "role", "project", "object"]
+from fairlead_authz.levels import MANAGE, NONE
+
+Kind = Literal["user", "role", "project", "filter", "object", "container", "log"]
+
+GROUPS: Final = frozenset({"role", "project", "filter"})
+"""Kinds that pass on what one has on them. A filter (a saved search) owns nothing, so it has nothing to pass on."""
+
+OWNERS: Final = frozenset({"user", "project"})
+"""Kinds that can own."""
 
 SYSTEM: Final = "system"
 """Owns users and roles, as the system user does in Arvados. Nobody logs in as it."""
@@ -19,19 +31,19 @@ ADMIN: Final = "admin"
 """The first administrator, made with the store; its token is how everything begins."""
 
 ANONYMOUS_USER: Final = "anonymous"
-"""Who has no token. Its only rights come through ANONYMOUS_ROLE."""
+"""Who has no token. Its rights come through ANONYMOUS_ROLE, and from what is granted to it alone."""
 
 ALL_USERS: Final = "all-users"
 """The role of every user, with write on it: what it can read, everybody with a token can."""
 
 ANONYMOUS_ROLE: Final = "anonymous-users"
-"""What this role can read, everybody can."""
+"""What this role can read, everybody can: every user is in it through ALL_USERS."""
 
 WELL_KNOWN: Final = frozenset({SYSTEM, ADMIN, ANONYMOUS_USER, ALL_USERS, ANONYMOUS_ROLE})
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A user, role, project or object."""
+    """A user, a group, or an object of any other kind."""
 
     id: str
     kind: Kind
@@ -39,11 +51,29 @@ class Node(msgspec.Struct, frozen=True):
     name: str = ""
     is_admin: bool = False
     is_active: bool = True
+    trash_at_us: int | None = None
+    """From this time on nobody sees it, nor what it owns."""
+    frozen_by: str | None = None
+    """Who froze the project: nobody writes to it, nor to what it owns."""
+    about: str | None = None
+    """What its readers learn about: the container of an object that requested it, the object of a log row."""
 
     @property
     def is_group(self) -> bool:
-        """Roles and projects pass rights on; users and objects do not."""
-        return self.kind in ("role", "project")
+        """Whether it passes on what somebody has on it."""
+        return self.kind in GROUPS
+
+
+class GraphView(Protocol):
+    """What rights are judged by: the graph as it is, or as it was before a change (affected.py)."""
+
+    def node(self, node_id: str) -> Node | None: ...
+
+    def link_level(self, tail: str, head: str) -> int: ...
+
+    def links_to(self, head: str) -> Mapping[str, int]: ...
+
+    def subjects(self, node_id: str) -> Mapping[str, None]: ...
 
 
 class Graph:
@@ -52,27 +82,40 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self._owned: dict[str, dict[str, None]] = {}
-        self._owned_groups: dict[str, dict[str, None]] = {}
+        self._subjects: dict[str, dict[str, None]] = {}
         self._links: dict[str, dict[str, int]] = {}
         self._linked_from: dict[str, dict[str, int]] = {}
+        self._steps: dict[str, dict[str, int]] = {}
 
     # --- reading ------------------------------------------------------------------------------
 
-    def owned_groups(self, owner: str) -> Iterator[str]:
-        """The users, roles and projects that are owned directly. Objects are reached by their owner instead."""
-        return iter(self._owned_groups.get(owner, ()))
+    def node(self, node_id: str) -> Node | None:
+        """The node of this id."""
+        return self.nodes.get(node_id)
 
-    def owned(self, owner: str) -> dict[str, None]:
+    def owned(self, owner: str) -> Mapping[str, None]:
         """Everything that is owned directly."""
-        return self._owned.get(owner, {})
+        return self._owned.get(owner, _NOTHING)
 
-    def links_from(self, tail: str) -> dict[str, int]:
+    def subjects(self, node_id: str) -> Mapping[str, None]:
+        """Everything that is about this node: requests of a container, log rows of an object."""
+        return self._subjects.get(node_id, _NOTHING)
+
+    def links_from(self, tail: str) -> Mapping[str, int]:
         """What the tail is linked to, with the levels."""
-        return self._links.get(tail, {})
+        return self._links.get(tail, _NO_LINKS)
 
-    def links_to(self, head: str) -> dict[str, int]:
+    def links_to(self, head: str) -> Mapping[str, int]:
         """What links to the head, with the levels."""
-        return self._linked_from.get(head, {})
+        return self._linked_from.get(head, _NO_LINKS)
+
+    def link_level(self, tail: str, head: str) -> int:
+        """The level of one link."""
+        return self.links_from(tail).get(head, NONE)
+
+    def steps(self, tail: str) -> Mapping[str, int]:
+        """The edges that a walk can go on from: to groups, and to users at the level of managing them."""
+        return self._steps.get(tail, _NO_LINKS)
 
     def owners(self, node_id: str) -> Iterator[str]:
         """The owner, its owner and so on, up to a user."""
@@ -83,24 +126,44 @@ class Graph:
             if node is not None and node.kind == "user":
                 return
 
+    def members(self, role: str) -> Iterator[str]:
+        """The users who are in a role, directly or through other roles."""
+        seen = {role}
+        pending = [role]
+        for head in pending:
+            for tail in self.links_to(head):
+                node = self.nodes.get(tail)
+                if node is None or tail in seen:
+                    continue
+                seen.add(tail)
+                if node.kind == "user":
+                    yield tail
+                else:
+                    pending.append(tail)
+
     # --- changing -----------------------------------------------------------------------------
 
     def put(self, node: Node) -> None:
         """Add or replace a node."""
-        self.remove(node.id)
+        known = self.nodes.get(node.id)
+        if known is not None:
+            self._unlist(known)
         self.nodes[node.id] = node
-        if node.owner == node.id:
-            return
-        self._owned.setdefault(node.owner, {})[node.id] = None
-        if node.kind != "object":
-            self._owned_groups.setdefault(node.owner, {})[node.id] = None
+        _add(self._owned, node.owner, node.id)
+        if node.about is not None:
+            _add(self._subjects, node.about, node.id)
+        self._update_step(node.owner, node.id)
+        if known is None or known.kind != node.kind:
+            for tail in self.links_to(node.id):
+                self._update_step(tail, node.id)
 
     def remove(self, node_id: str) -> None:
         """Remove a node, not its links; harmless if there is none."""
         node = self.nodes.pop(node_id, None)
         if node is not None:
-            _discard(self._owned, node.owner, node_id)
-            _discard(self._owned_groups, node.owner, node_id)
+            self._unlist(node)
+            for tail in self.links_to(node_id):
+                self._update_step(tail, node_id)
 
     def link(self, tail: str, head: str, level: int) -> None:
         """Set the level of a link; 0 removes it."""
@@ -110,6 +173,42 @@ class Graph:
         else:
             _discard(self._links, tail, head)
             _discard(self._linked_from, head, tail)
+        self._update_step(tail, head)
+
+    def _unlist(self, node: Node) -> None:
+        _discard(self._owned, node.owner, node.id)
+        if node.about is not None:
+            _discard(self._subjects, node.about, node.id)
+        self._update_step(node.owner, node.id)
+
+    def _update_step(self, tail: str, head: str) -> None:
+        level = self._step_level(tail, head)
+        if level:
+            self._steps.setdefault(tail, {})[head] = level
+        else:
+            _discard(self._steps, tail, head)
+
+    def _step_level(self, tail: str, head: str) -> int:
+        node = self.nodes.get(head)
+        if node is None or not is_step(node, MANAGE) or tail == head:
+            return NONE
+        if head in self.owned(tail):
+            return MANAGE
+        level = self.link_level(tail, head)
+        return level if is_step(node, level) else NONE
+
+
+def is_step(head: Node, level: int) -> bool:
+    """Whether a walk can go on from this head of an edge: a group, or a user who is managed and can be acted as."""
+    return head.is_group or (head.kind == "user" and level == MANAGE)
+
+
+_NOTHING: Final[Mapping[str, None]] = {}
+_NO_LINKS: Final[Mapping[str, int]] = {}
+
+
+def _add(index: dict[str, dict[str, None]], outer: str, inner: str) -> None:
+    index.setdefault(outer, {})[inner] = None
 
 
 def _discard(index: dict[str, dict[str, int]] | dict[str, dict[str, None]], outer: str, inner: str) -> None:

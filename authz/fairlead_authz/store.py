@@ -1,18 +1,17 @@
 """The permission store: all SQL of this package, a sentence per query.
 
 Every row has its realm. `permission_log` holds each change with its revision in the transaction that made
-it, so that another process can follow: read from a revision on, and know how fresh it is.
+it, so that another process can follow: read from a revision on, assign what it says, and know how fresh it is.
 """
 
-import time
-from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from fairlead_authz.editing import Edit
+from fairlead_authz.changeset import Changeset
+from fairlead_authz.clock import now_us
 from fairlead_authz.graph import (
     ADMIN,
     ALL_USERS,
@@ -22,7 +21,7 @@ from fairlead_authz.graph import (
     Graph,
     Node,
 )
-from fairlead_authz.levels import READ, WRITE
+from fairlead_authz.levels import NONE, READ, WRITE
 from fairlead_authz.tokens import Token
 from fairlead_store import Database
 
@@ -40,6 +39,9 @@ nodes = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("is_admin", sa.Boolean, nullable=False),
     sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("trash_at_us", sa.BigInteger),
+    sa.Column("frozen_by", sa.Text),
+    sa.Column("about", sa.Text),
 )
 
 links = sa.Table(
@@ -60,6 +62,7 @@ tokens = sa.Table(
     sa.Column("secret_sha256", sa.LargeBinary, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("expires_us", sa.BigInteger),
+    sa.Index("tokens_of_user", "realm", "user"),
 )
 
 permission_log = sa.Table(
@@ -69,13 +72,18 @@ permission_log = sa.Table(
     sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at_us", sa.BigInteger, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("changes", sa.LargeBinary, nullable=False),
+    sa.Column("asked", sa.LargeBinary, nullable=False),
+    sa.Column("rows", sa.LargeBinary, nullable=False),
 )
+"""`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
+{nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
+
+_LINK_COLUMNS = (links.c.tail, links.c.head, links.c.level)
 
 _FIRST_NODES = (
     Node(SYSTEM, "user", SYSTEM, "Fairlead itself"),
     Node(ADMIN, "user", SYSTEM, "Administrator", is_admin=True),
-    Node(ANONYMOUS_USER, "user", SYSTEM, "Everybody without a token"),
+    Node(ANONYMOUS_USER, "user", SYSTEM, "Everybody without a token", is_active=False),
     Node(ALL_USERS, "role", SYSTEM, "All users"),
     Node(ANONYMOUS_ROLE, "role", SYSTEM, "Anonymous users"),
 )
@@ -87,8 +95,29 @@ _FIRST_LINKS = (
 )
 
 
+FIRST_REVISION = 1
+"""That of the nodes and links that every store has."""
+
+
+def _first() -> Changeset:
+    changeset = Changeset()
+    for node in _FIRST_NODES:
+        changeset.set_node(node.id, None, node)
+    for tail, head, level in _FIRST_LINKS:
+        changeset.set_link(tail, head, NONE, level)
+    return changeset
+
+
+class Loaded(NamedTuple):
+    """What is in a store when it is opened."""
+
+    graph: Graph
+    tokens: list[Token]
+    revision: int
+
+
 class PermissionStore:
-    """The permissions of one realm in a database."""
+    """The permissions of one realm in a database. A job that fails has changed nothing."""
 
     def __init__(self, database: Database, realm: str) -> None:
         self._database = database
@@ -99,86 +128,78 @@ class PermissionStore:
         """Open or make the database. Raises StoreError."""
         return cls(Database.open(url, metadata, SCHEMA_VERSION), realm)
 
-    async def load(self) -> tuple[Graph, list[Token], int]:
+    async def load(self) -> Loaded:
         """The graph, the tokens and the revision; a realm that is new gets its first nodes."""
         loaded = await self._database.read(partial(_load, self._realm))
-        if not loaded[0].nodes:
-            await self._database.write(partial(_write_first, self._realm))
+        if not loaded.graph.nodes:
+            await self.write(_first(), FIRST_REVISION, SYSTEM, b"[]")
             loaded = await self._database.read(partial(_load, self._realm))
         return loaded
 
-    async def write(self, edit: Edit, revision: int, actor: str, changes: bytes) -> None:
-        """Make an edit durable under a revision. Raises StoreError, then nothing has changed."""
-        entry = {"realm": self._realm, "revision": revision, "at_us": now_us(), "actor": actor, "changes": changes}
-        node_rows = {
-            node_id: None if node is None else _node_row(self._realm, node) for node_id, node in edit.nodes.items()
+    async def write(self, changeset: Changeset, revision: int, actor: str, asked: bytes) -> None:
+        """Make a changeset durable under a revision, the end of tokens included."""
+        rows = _rows(changeset)
+        entry = {
+            "realm": self._realm,
+            "revision": revision,
+            "at_us": now_us(),
+            "actor": actor,
+            "asked": asked,
+            "rows": msgspec.json.encode(rows),
         }
-        await self._database.write(partial(_write, self._realm, node_rows, dict(edit.links), entry))
+        await self._database.write(partial(_write, self._realm, rows, sorted(changeset.ended_users), entry))
 
     async def add_token(self, token: Token) -> None:
         """Keep a token."""
         row = {"realm": self._realm, **msgspec.structs.asdict(token)}
-        await self._database.write(lambda connection: _insert(connection, tokens, [row]))
+        await self._database.write(partial(_insert, table=tokens, rows=[row]))
 
-    async def drop_tokens(self, users: Iterable[str]) -> None:
-        """Forget all tokens of these users."""
-        condition = sa.and_(tokens.c.realm == self._realm, tokens.c.user.in_(list(users)))
-        await self._database.write(lambda connection: _execute(connection, tokens.delete().where(condition)))
+    async def delete_token(self, id_: str) -> None:
+        """Forget a token."""
+        await self._database.write(partial(_delete, tokens, [{"realm": self._realm, "id": id_}]))
 
     async def close(self) -> None:
         """Finish what was submitted, then close."""
         await self._database.close()
 
 
-def now_us() -> int:
-    """The time, in microseconds since 1970."""
-    return time.time_ns() // 1000
+class Rows(msgspec.Struct, frozen=True):
+    """What a changeset writes, as `permission_log.rows` has it."""
+
+    nodes: dict[str, Node | None]
+    links: list[tuple[str, str, int]]
+
+
+def _rows(changeset: Changeset) -> Rows:
+    return Rows(
+        {node_id: change.after for node_id, change in changeset.nodes.items()},
+        [(tail, head, levels.after) for (tail, head), levels in changeset.links.items()],
+    )
 
 
 # --- jobs: each runs in a thread, in a transaction, and touches nothing else ----------------------
 
 
-def _load(realm: str, connection: sa.Connection) -> tuple[Graph, list[Token], int]:
+def _load(realm: str, connection: sa.Connection) -> Loaded:
     graph = Graph()
-    for row in connection.execute(sa.select(nodes).where(nodes.c.realm == realm)):
-        graph.put(Node(row.id, row.kind, row.owner, row.name, row.is_admin, row.is_active))
-    for row in connection.execute(sa.select(links).where(links.c.realm == realm)):
-        graph.link(row.tail, row.head, row.level)
-    found = [
-        Token(row.id, row.user, row.secret_sha256, row.created_us, row.expires_us)
-        for row in connection.execute(sa.select(tokens).where(tokens.c.realm == realm))
-    ]
+    columns = [nodes.c[name] for name in Node.__struct_fields__]
+    for row in connection.execute(sa.select(*columns).where(nodes.c.realm == realm)):
+        graph.put(Node(*row))
+    for tail, head, level in connection.execute(sa.select(*_LINK_COLUMNS).where(links.c.realm == realm)):
+        graph.link(tail, head, level)
+    columns = [tokens.c[name] for name in Token.__struct_fields__]
+    found = [Token(*row) for row in connection.execute(sa.select(*columns).where(tokens.c.realm == realm))]
     newest = sa.select(sa.func.max(permission_log.c.revision)).where(permission_log.c.realm == realm)
-    return graph, found, connection.execute(newest).scalar() or 0
+    return Loaded(graph, found, connection.execute(newest).scalar() or 0)
 
 
-def _write_first(realm: str, connection: sa.Connection) -> None:
-    _insert(connection, nodes, [_node_row(realm, node) for node in _FIRST_NODES])
-    rows = [{"realm": realm, "tail": tail, "head": head, "level": level} for tail, head, level in _FIRST_LINKS]
-    _insert(connection, links, rows)
-
-
-def _write(
-    realm: str,
-    node_rows: dict[str, dict[str, Any] | None],
-    new_links: dict[tuple[str, str], int],
-    entry: dict[str, Any],
-    connection: sa.Connection,
-) -> None:
-    """Rows are deleted and inserted anew: the same on every database, and few."""
-    for node_id in node_rows:
-        condition = sa.and_(nodes.c.realm == realm, nodes.c.id == node_id)
-        connection.execute(nodes.delete().where(condition))
-    for tail, head in new_links:
-        condition = sa.and_(links.c.realm == realm, links.c.tail == tail, links.c.head == head)
-        connection.execute(links.delete().where(condition))
-    _insert(connection, nodes, [row for row in node_rows.values() if row is not None])
-    rows = [
-        {"realm": realm, "tail": tail, "head": head, "level": level}
-        for (tail, head), level in new_links.items()
-        if level
-    ]
-    _insert(connection, links, rows)
+def _write(realm: str, rows: Rows, ended_users: list[str], entry: dict[str, Any], connection: sa.Connection) -> None:
+    """Rows are deleted and inserted anew: the same on every database."""
+    _delete(nodes, [{"realm": realm, "id": node_id} for node_id in rows.nodes], connection)
+    _delete(links, [{"realm": realm, "tail": tail, "head": head} for tail, head, _ in rows.links], connection)
+    _delete(tokens, [{"realm": realm, "user": user} for user in ended_users], connection)
+    _insert(connection, nodes, [_node_row(realm, node) for node in rows.nodes.values() if node is not None])
+    _insert(connection, links, [_link_row(realm, *link) for link in rows.links if link[2]])
     _insert(connection, permission_log, [entry])
 
 
@@ -187,9 +208,17 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any
         connection.execute(table.insert(), rows)
 
 
-def _execute(connection: sa.Connection, statement: sa.Executable) -> None:
-    connection.execute(statement)
+def _delete(table: sa.Table, keys: list[dict[str, str]], connection: sa.Connection) -> None:
+    """The rows that have these values in these columns, the same columns for all."""
+    if keys:
+        condition = sa.and_(*(table.c[name] == sa.bindparam(f"key_{name}") for name in keys[0]))
+        values = [{f"key_{name}": value for name, value in key.items()} for key in keys]
+        connection.execute(table.delete().where(condition), values)
 
 
 def _node_row(realm: str, node: Node) -> dict[str, Any]:
     return {"realm": realm, **msgspec.structs.asdict(node)}
+
+
+def _link_row(realm: str, tail: str, head: str, level: int) -> dict[str, Any]:
+    return {"realm": realm, "tail": tail, "head": head, "level": level}

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from fairlead_router.authorization import Principal
+
 _SECRET_BYTES = 32
 """256 random bits: guessing is hopeless, so a plain hash keeps it, without salt or stretching."""
 
@@ -23,23 +25,43 @@ class Token(msgspec.Struct, frozen=True):
     expires_us: int | None = None
 
 
+class TokenPrincipal(Principal, frozen=True):
+    """Who came in with a token, and which: the session ends with it. The id is never told to others."""
+
+    token_id: str = ""
+
+
 class Tokens:
-    """The valid tokens of a realm."""
+    """The tokens of a realm, by id and by user."""
 
     def __init__(self, known: Iterable[Token]) -> None:
-        self._by_id = {token.id: token for token in known}
+        self._by_id: dict[str, Token] = {}
+        self._by_user: dict[str, set[str]] = {}
+        for token in known:
+            self.add(token)
 
     def add(self, token: Token) -> None:
         """The token is durable."""
         self._by_id[token.id] = token
+        self._by_user.setdefault(token.user, set()).add(token.id)
 
-    def drop(self, users: Iterable[str]) -> None:
-        """Forget all tokens of these users."""
-        gone = set(users)
-        self._by_id = {id_: token for id_, token in self._by_id.items() if token.user not in gone}
+    def get(self, id_: str) -> Token | None:
+        """The token of this id."""
+        return self._by_id.get(id_)
 
-    def user_of(self, text: str, now_us: int) -> str | None:
-        """Whose token this is, None if it is not valid now."""
+    def drop(self, id_: str) -> None:
+        """Forget a token."""
+        token = self._by_id.pop(id_, None)
+        if token is not None:
+            self._by_user[token.user].discard(id_)
+
+    def drop_all(self, user: str) -> None:
+        """Forget all tokens of a user."""
+        for id_ in self._by_user.pop(user, ()):
+            del self._by_id[id_]
+
+    def find(self, text: str, now_us: int) -> Token | None:
+        """The token with this text, None if there is none that is valid now."""
         parts = text.strip().split("/")
         if len(parts) != _PARTS or parts[0] != "v2":
             return None
@@ -48,7 +70,7 @@ class Tokens:
             return None
         if token.expires_us is not None and token.expires_us <= now_us:
             return None
-        return token.user
+        return token
 
 
 def make_token(user: str, now_us: int) -> tuple[Token, str]:
@@ -59,4 +81,4 @@ def make_token(user: str, now_us: int) -> tuple[Token, str]:
 
 
 def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode(errors="replace")).digest()

@@ -56,12 +56,12 @@ class UriRules:
                     return Found(rule, object_id)
         return None
 
-    def may_match(self, prefix: str, action: Action) -> bool:
-        """Whether a prefix could match URIs that a rule allows somebody: each of them is judged when it comes."""
-        return any(
-            rule.level(action) is not None and (before.startswith(prefix) or prefix.startswith(before))
-            for rule, before, _ in self._rules
-        )
+    def covers(self, prefix: str, action: Action) -> bool:
+        """Whether every URI under a prefix is judged by the object in it, so that the prefix itself gives nothing away.
+
+        A prefix that reaches further (`fairlead.`) is not: who gets some of what it asked for takes it for all.
+        """
+        return any(rule.level(action) is not None and prefix.startswith(before) for rule, before, _ in self._rules)
 
 
 def _split(uri: str) -> tuple[str, str]:

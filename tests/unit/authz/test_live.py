@@ -207,7 +207,7 @@ async def test_deny_by_default(world: World) -> None:
 async def test_check_tells_about_oneself_and_about_others_to_managers(world: World) -> None:
     alice, bob = world.join("alice"), world.join("bob")
     assert (await alice.call("fairlead.authz.check", ["bob", "read", "x"])).args == [
-        {"allowed": False, "why": "no grant or ownership leads from bob to x"}
+        {"allowed": False, "why": "no grant or ownership leads from bob to x or to its owner p"}
     ]
     assert (await bob.call("fairlead.authz.check", ["bob", "read", "x"])).args[0]["allowed"] is False
     with pytest.raises(CallError, match="not_authorized"):
@@ -227,9 +227,12 @@ async def test_tokens_are_for_administrators(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ([{"op": "gift"}], "put, delete, grant or revoke; given: 'gift'"),
-        ([{"op": "grant", "user": "bob", "level": "red", "object": "x"}], "read, write or manage; given: 'red'"),
-        ([{"op": "put", "kind": "planet", "id": "x"}], "user, role, project or object; given: 'planet'"),
+        ([{"op": "gift"}], "op is 'gift': an op is put, delete, grant or revoke"),
+        (
+            [{"op": "grant", "user": "bob", "level": "red", "object": "x"}],
+            "level is 'red': a level is read, write or manage",
+        ),
+        ([{"op": "put", "kind": "planet", "id": "x"}], "kind is 'planet': a kind is user, role, project or object"),
         ([{"op": "grant", "user": "bob"}], "level"),
         ("grant", "Expected `array`"),
         (["grant"], "Expected `object`"),

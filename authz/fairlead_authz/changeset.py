@@ -1,0 +1,106 @@
+"""What a list of changes comes to: each node and link that is different afterwards, before and after.
+
+Assigning `after` makes the changes, assigning `before` takes them back, and the rows of `after` are what the
+store writes. What was changed and changed back is not in it: revoke and re-grant in one list is no change.
+"""
+
+from typing import NamedTuple
+
+from fairlead_authz.graph import Graph, Node, is_step
+from fairlead_authz.levels import MANAGE
+
+
+class NodeChange(NamedTuple):
+    """A node before and after; None where it does not exist."""
+
+    before: Node | None
+    after: Node | None
+
+
+class LinkChange(NamedTuple):
+    """The level of a link before and after; 0 where it does not exist."""
+
+    before: int
+    after: int
+
+
+class Changeset:
+    """Nodes and links that differ, by id and by (tail, head)."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeChange] = {}
+        self.links: dict[tuple[str, str], LinkChange] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.nodes or self.links)
+
+    def set_node(self, node_id: str, known: Node | None, node: Node | None) -> None:
+        """The node becomes this; `known` is what it was just before."""
+        before = self.nodes[node_id].before if node_id in self.nodes else known
+        self.nodes[node_id] = NodeChange(before, node)
+        if before == node:
+            del self.nodes[node_id]
+
+    def set_link(self, tail: str, head: str, known: int, level: int) -> None:
+        """The link gets this level; `known` is what it had just before."""
+        before = self.links[tail, head].before if (tail, head) in self.links else known
+        self.links[tail, head] = LinkChange(before, level)
+        if before == level:
+            del self.links[tail, head]
+
+    def make(self, graph: Graph) -> None:
+        """The graph gets what is after."""
+        for node_id, change in self.nodes.items():
+            _assign(graph, node_id, change.after)
+        for (tail, head), levels in self.links.items():
+            graph.link(tail, head, levels.after)
+
+    def take_back(self, graph: Graph) -> None:
+        """The graph gets what was before."""
+        for node_id, change in self.nodes.items():
+            _assign(graph, node_id, change.before)
+        for (tail, head), levels in self.links.items():
+            graph.link(tail, head, levels.before)
+
+    def tails(self, graph: Graph) -> set[str]:
+        """The nodes whose steps may have changed: whoever reaches one of them may reach something else now."""
+        tails: set[str] = set()
+        for node_id, (before, after) in self.nodes.items():
+            tails.update(node.owner for node in (before, after) if node is not None and is_step(node, MANAGE))
+            if before is not None and after is not None and before.kind != after.kind:
+                tails.update(graph.links_to(node_id))
+        for (tail, head), levels in self.links.items():
+            node = self.nodes[head].before or self.nodes[head].after if head in self.nodes else graph.node(head)
+            if node is not None and (is_step(node, levels.before) or is_step(node, levels.after)):
+                tails.add(tail)
+        return tails
+
+    @property
+    def lowered_links(self) -> list[tuple[str, str]]:
+        """The links that give less than before."""
+        return [link for link, levels in self.links.items() if levels.after < levels.before]
+
+    @property
+    def is_only_taking(self) -> bool:
+        """Whether nobody can have gained anything."""
+        return all(levels.after < levels.before for levels in self.links.values()) and all(
+            change.after is None for change in self.nodes.values()
+        )
+
+    @property
+    def ended_users(self) -> set[str]:
+        """Users who may have no session and no token any more: removed, or not active any more."""
+        return {
+            node_id
+            for node_id, (before, after) in self.nodes.items()
+            if before is not None
+            and before.kind == "user"
+            and (after is None or after.kind != "user" or (before.is_active and not after.is_active))
+        }
+
+
+def _assign(graph: Graph, node_id: str, node: Node | None) -> None:
+    if node is None:
+        graph.remove(node_id)
+    else:
+        graph.put(node)

@@ -1,0 +1,21 @@
+"""What an Authz holds in memory, for the parts that read and change it."""
+
+from fairlead_authz.closures import Closures
+from fairlead_authz.explain import Explainer
+from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.store import Loaded, PermissionStore
+from fairlead_authz.tokens import Tokens
+
+
+class State:
+    """The permissions of one realm: as loaded, then as the funnel changes them."""
+
+    def __init__(self, store: PermissionStore, loaded: Loaded, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self.graph = loaded.graph
+        self.revision = loaded.revision
+        self.tokens = Tokens(loaded.tokens)
+        self.closures = Closures(self.graph)
+        self.rights = Rights(self.graph, self.closures, policy)
+        self.explainer = Explainer(self.graph, self.closures, self.rights)
