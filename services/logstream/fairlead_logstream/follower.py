@@ -5,7 +5,7 @@ the same thing: a cursor behind the head. It reads batches, from memory or the s
 them while there is room. When the cursor is at the head, in that turn of the loop, it
 joins the live group. When a send finds no room it leaves the group, waits for room and
 reads on from what was not sent. So there is nothing to merge, and a slow reader keeps
-a number and at most one read (READ_BYTES).
+a number and at most SEND_BYTES.
 
 What it sends to is a sink: the call of `follow`, or one session's part in a topic.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from enum import Enum, auto
 from typing import Protocol
 
@@ -27,8 +28,12 @@ from fairlead_logstream.stream import Sealed
 from fairlead_router import Payload, RequestError
 from fairlead_store import StoreError
 
-READ_BYTES = 64 << 10
-"""Records of one read: what a revocation cannot recall is one write of as much (G3), and readers take turns."""
+SEND_BYTES = 64 << 10
+"""Small batches go together up to this: what a revocation cannot recall is one write of as much (G3)."""
+
+FETCH_BYTES = 256 << 10
+"""Records of one read of the store, which costs some hundred microseconds whatever it brings: as much as the
+router queues for one session, so that one read fills it."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +85,7 @@ class Follower:
         self._cursor = place.position
         self._first_notice = notices.reset(live.stream) if place.is_reset else None
         self._state = _State.WAITING
-        self._unsent: list[Batch] = []
+        self._unsent: deque[Batch] = deque()
         self._task: asyncio.Task[None] | None = None
         self._is_idle = False
 
@@ -103,7 +108,7 @@ class Follower:
     def end(self) -> None:
         """Send nothing more."""
         self._state = _State.ENDED
-        self._unsent = []
+        self._unsent.clear()
         self._live.leave(self)
         if self._task is not None:
             self._task.cancel()
@@ -148,7 +153,7 @@ class Follower:
             elif self._cursor == stream.head:
                 self._arrive()
             else:
-                found = self._history.cached(self._live, self._cursor, READ_BYTES)
+                found = self._history.cached(self._live, self._cursor, SEND_BYTES)
                 if found is None:
                     self._fetch()
                 else:
@@ -168,17 +173,26 @@ class Follower:
             _log.error("stream %r has no records %d to %d", self._live.stream.name, self._cursor, first)
             self._skip_to(first, is_damaged=True)
         else:
-            self._unsent = [merged(batches)] if self._sink.merges else batches
+            self._unsent.extend(batches)
 
     def _send_unsent(self) -> None:
-        batches = self._unsent
-        for index, batch in enumerate(batches):
+        while self._unsent:
+            batch = merged(self._together()) if self._sink.merges else self._unsent.popleft()
             if not self._sink.send_batch(batch):
-                self._unsent = batches[index:]
+                self._unsent.appendleft(batch)
                 self._wait()
                 return
             self._cursor = batch.next
-        self._unsent = []
+
+    def _together(self) -> list[Batch]:
+        """Take the next batches up to SEND_BYTES, at least one."""
+        group = [self._unsent.popleft()]
+        size = group[0].size
+        while self._unsent and size + self._unsent[0].size <= SEND_BYTES:
+            batch = self._unsent.popleft()
+            size += batch.size
+            group.append(batch)
+        return group
 
     def _skip_to(self, position: int, *, is_damaged: bool = False) -> None:
         """What was there is gone: say so."""
@@ -206,8 +220,12 @@ class Follower:
             self._wait()
 
     def _wait(self) -> None:
+        """No room. Who waits may wait long: what it keeps meanwhile is little, the rest is read again."""
         if self._state is not _State.ENDED:
             self._state = _State.WAITING
+            size = sum(batch.size for batch in self._unsent)
+            while len(self._unsent) > 1 and size > SEND_BYTES:
+                size -= self._unsent.pop().size
 
     # ---- the store
 
@@ -217,7 +235,7 @@ class Follower:
 
     async def _read_store(self) -> None:
         try:
-            batches = await self._history.stored(self._live, self._cursor, READ_BYTES)
+            batches = await self._history.stored(self._live, self._cursor, FETCH_BYTES)
         except CorruptBatch as damage:
             _log.error("stream %r: %s", self._live.stream.name, damage)
             self._fetched()

@@ -53,7 +53,7 @@ INSERT_CHUNK = text(
     """
 )
 
-# The batches that meet a range, from the one that holds its start.
+# The batches that meet a range, from the one that holds its start. Rows are taken one by one up to a size.
 CHUNKS = text(
     """
     SELECT first, count, min_time_us, max_time_us, publication, codec, crc, data FROM chunks
@@ -61,14 +61,14 @@ CHUNKS = text(
         (SELECT max(first) FROM chunks WHERE stream_id = :stream_id AND first <= :start), :start)
     ORDER BY first
     """
-)
+).execution_options(stream_results=True)
 
 # The sizes of the batches before an end, the last one first: how far back a tail reaches.
 SIZES_BACKWARDS = text(
     """
     SELECT first, length(data) FROM chunks WHERE stream_id = :stream_id AND first < :end ORDER BY first DESC
     """
-)
+).execution_options(stream_results=True)
 
 # The first batch that has a record of a time or later.
 CHUNK_SINCE = text(

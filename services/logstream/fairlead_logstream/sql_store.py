@@ -162,7 +162,7 @@ def _producers(stream_id: int, connection: sa.Connection) -> dict[str, Producer]
 
 def _read(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection: sa.Connection) -> list[Batch]:
     values = {"stream_id": key.id, "start": between[0], "end": between[1]}
-    rows = connection.execution_options(stream_results=True).execute(queries.CHUNKS, values)
+    rows = connection.execute(queries.CHUNKS, values)
     found: list[Batch] = []
     size = 0
     for row in rows:
@@ -179,9 +179,7 @@ def _read(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection
 
 
 def _tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:
-    rows = connection.execution_options(stream_results=True).execute(
-        queries.SIZES_BACKWARDS, {"stream_id": key.id, "end": end}
-    )
+    rows = connection.execute(queries.SIZES_BACKWARDS, {"stream_id": key.id, "end": end})
     start, size = end, 0
     for first, length in rows:
         size += length

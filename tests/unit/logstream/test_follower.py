@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairlead_logstream.appender import Request
 from fairlead_logstream.batch import Batch
-from fairlead_logstream.follower import READ_BYTES, Follower
+from fairlead_logstream.follower import SEND_BYTES, Follower
 from fairlead_logstream.history import History, Place
 from fairlead_logstream.store import CorruptBatch
 from fairlead_logstream.stream import StreamKey
@@ -114,7 +114,7 @@ async def test_a_stopped_sink_costs_one_read_at_most() -> None:
     sink.give(1)
     follower = sink.follower
     await eventually(lambda: follower._unsent)
-    assert sum(batch.size for batch in follower._unsent) <= READ_BYTES
+    assert sum(batch.size for batch in follower._unsent) <= SEND_BYTES
     assert not following.surroundings.followed
 
 
@@ -127,14 +127,16 @@ async def test_one_slow_sink_delays_nobody() -> None:
     assert (slow.texts, quick.texts) == ([], ["a", "b", "c"])
 
 
-async def test_results_are_merged_and_stay_within_64_kib() -> None:
-    following = Following()
+@pytest.mark.parametrize("recent_bytes", [0, 1 << 20])
+async def test_results_are_merged_and_stay_within_64_kib(recent_bytes: int) -> None:
+    following = Following(recent_bytes)
     await following.start()
     for index in range(300):
         await following.append(str(index).rjust(500))
     sink = following.follow()
+    await eventually(lambda: live(sink))
     assert len(sink.batches) == 3
-    assert all(batch.size <= READ_BYTES for batch in sink.batches)
+    assert all(batch.size <= SEND_BYTES for batch in sink.batches)
     assert [int(text) for text in sink.texts] == list(range(300))
 
 
