@@ -70,12 +70,17 @@ class Run:
     def __init__(self, options: argparse.Namespace, console: Console) -> None:
         self._options = options
         self._console = console
+        self._machine = Machine.this()
         self._versions: dict[str, str] = {}
         self._unavailable: dict[str, str] = {}
 
     def run(self) -> int:
         """Everything, in order."""
         allow_many_files()
+        if self._machine.is_busy:
+            self._console.print(
+                f"Others use this machine (load average {self._machine.load_average:.1f}): expect noise."
+            )
         peers = [PEERS[name] for name in self._options.peers if self._prepare(PEERS[name])]
         if not peers:
             return NOTHING_MEASURED
@@ -107,7 +112,7 @@ class Run:
     def _write(self, plan: Plan, outcomes: list[Outcome], start_up: StartUp | None) -> Report:
         reference = plan.peers[0].name
         written = Report(
-            machine=Machine.this(),
+            machine=self._machine,
             versions=self._versions,
             unavailable=self._unavailable,
             reference=reference,

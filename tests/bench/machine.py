@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+BUSY = 0.5
 LIBRARIES = ("picows", "aiofastnet", "uvloop", "msgspec", "cbor2")
 
 
@@ -23,6 +24,13 @@ class Machine(msgspec.Struct, frozen=True):
     system: str
     python: str
     libraries: dict[str, str]
+    load_average: float
+    """Of the last minute before the run: how much else the machine had to do."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether others used so much of it that absolute numbers and start-up times say little."""
+        return self.load_average > BUSY
 
     @classmethod
     def this(cls) -> Machine:
@@ -34,6 +42,7 @@ class Machine(msgspec.Struct, frozen=True):
             system=f"{platform.system()} {platform.release()}",
             python=f"{platform.python_implementation()} {platform.python_version()}",
             libraries={name: metadata.version(name) for name in LIBRARIES},
+            load_average=os.getloadavg()[0],
         )
 
 

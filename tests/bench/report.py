@@ -75,6 +75,11 @@ def _introduction(report: Report) -> Iterator[str]:
         + ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
         + "."
     )
+    if machine.is_busy:
+        yield (
+            f"**The machine was busy with other things** (load average {machine.load_average:.1f} before the run):"
+            " throughput, latency and start-up times are worse than they could be."
+        )
     yield (
         f"Everything runs on this one machine over loopback: WebSocket, JSON, a payload of 100 bytes. A number is the"
         f" median of {report.rounds} {'round' if report.rounds == 1 else 'rounds'} of {report.measured_s:g} s."
