@@ -1,0 +1,308 @@
+"""The page in real Chromium against a real `fairlead serve`: what a person sees, does, and must not see."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from support import chromium
+from support.browser import SHOWN_LIMIT_S, Admin, ServerProcess, Viewer, administration, viewing
+from support.waiting import eventually
+
+NOON_US = int(datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()) * 1_000_000
+
+# What breaks viewers, from a real command. It ends without a newline, as programs do that are cut off.
+UGLY = r"""
+import sys, time
+out = sys.stdout.buffer
+out.write(b"nul \0 inside\n\0at the beginning\ninvalid \xff\xfe end\n")
+out.write("gr\u00fc\u00dfe <b>&amp;</b>\n".encode())
+for percent in range(0, 101, 10):
+    out.write(b"\r%d%%" % percent); out.flush(); time.sleep(0.01)
+out.write(b" done\n" + b"x" * 1_000_000 + b"\nlast")
+"""
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.find())
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
+    server = ServerProcess(tmp_path_factory.mktemp("site"))
+    await server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def admin(server: ServerProcess) -> AsyncIterator[Admin]:
+    async with administration(server) as admin:
+        yield admin
+
+
+@pytest.fixture
+async def viewer(browser: Browser, server: ServerProcess) -> AsyncIterator[Viewer]:
+    async with viewing(browser, server) as viewer:
+        yield viewer
+
+
+def line(number: int, text: str, source: str = "stdout", flags: int = 0) -> list[object]:
+    return [NOON_US + number * 1_000, source, text, flags]
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+async def test_page_shows_history_then_live_lines_with_source_and_time(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("basic", readers=("alice",))
+    await admin.append("basic", line(0, "first"), line(1, "a warning", "stderr"))
+    await viewer.open("alice", token, "basic")
+    await viewer.shows("first", "a warning")
+    await viewer.says("#log-badge", "live")
+    await admin.append("basic", line(2, "live now"))
+    rows = await viewer.shows("first", "a warning", "live now")
+    assert [row.source for row in rows] == ["stdout", "stderr", "stdout"]
+    assert rows[1].time == "2026-11-21T12:00:00.001Z"
+    assert "12:00:00.002" in await viewer.page.locator(".row").last.inner_text()
+
+
+async def test_end_of_a_log_is_shown_with_its_exit_status_in_log_and_list(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("ending", readers=("alice",))
+    await admin.append("ending", line(0, "working"))
+    await viewer.open("alice", token, "ending")
+    await viewer.shows("working")
+    await admin.seal("ending", exit_code=3)
+    await viewer.says("#end", "exit status 3")
+    await viewer.says("#log-badge", "exit 3")
+    await viewer.says("#announcer", "exit status 3")
+    await viewer.says("a[href='#log=ending'] .badge", "exit 3")
+    await viewer.page.reload()
+    await viewer.shows("working")
+    await viewer.says("#end", "exit status 3")
+
+
+async def test_what_breaks_viewers_is_shown(server: ServerProcess, admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("ugly", readers=("alice",))
+    command = [sys.executable, "-m", "fairlead_server", "run", "-q", "--object", "ugly", "--url", server.url]
+    environment = {**os.environ, "FAIRLEAD_TOKEN": server.admin_token}
+    with subprocess.Popen([*command, "--", sys.executable, "-c", UGLY], env=environment):  # noqa: ASYNC220
+        await viewer.open("alice", token, "ugly")
+        await viewer.says("#end", "exit status 0")
+    long_line = "x" * 1_000
+    expected = [
+        "nul \\x00 inside", "\\x00at the beginning", "invalid \ufffd\ufffd end", "grüße <b>&amp;</b>",
+        "100% done", long_line, "last",
+    ]  # fmt: skip
+    await viewer.shows(*expected)
+    button = viewer.page.get_by_role("button", name="more character")
+    assert "999\u202f000" in await button.inner_text()
+    await button.click()
+    await viewer.shows(*expected[:5], "x" * 101_000, "last")
+    await viewer.page.get_by_role("button", name="updates").click()
+    states = "\n".join([*(f"{percent}%" for percent in range(0, 100, 10)), "100% done"])
+    await viewer.shows(*expected[:4], states, "x" * 101_000, "last")
+
+
+async def test_list_holds_what_the_user_may_read_and_can_be_filtered(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("carl")
+    for stream in ("list-one", "list-two", "list-hidden"):
+        await admin.create(stream)
+    await admin.grant("carl", "list-one")
+    await viewer.open("carl", token)
+    await viewer.lists("list-one")
+    await admin.grant("carl", "list-two")
+    await viewer.lists("list-two", "list-one")
+    await viewer.page.fill("#filter", "ONE")
+    await viewer.lists("list-one")
+
+
+async def test_page_stays_with_the_reader_who_scrolls_up(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("long", readers=("alice",))
+    for first in range(0, 5_000, 500):
+        await admin.append("long", *(line(n, f"line {n}") for n in range(first, first + 500)))
+    await viewer.open("alice", token, "long")
+    await viewer.says("#log-count", "last 2\u202f000 lines")
+    await eventually(lambda: _last_is(viewer, "line 4999"), SHOWN_LIMIT_S)
+    await viewer.page.focus("#scroller")
+    await viewer.page.keyboard.press("Home")
+    await eventually(lambda: _has(viewer, "line 3000"), SHOWN_LIMIT_S)
+    await viewer.says("#log-count", "last 4\u202f000 lines")
+    assert await _has(viewer, "line 3000"), "what was in sight stays there when earlier lines come"
+    await admin.append("long", line(5_000, "line 5000"))
+    await viewer.says("#jump", "1 new line")
+    await viewer.page.click("#jump")
+    await eventually(lambda: _last_is(viewer, "line 5000"), SHOWN_LIMIT_S)
+    assert not await viewer.page.locator("#jump").is_visible()
+
+    async def beginning_is_in_sight() -> bool:
+        await viewer.page.evaluate("() => { document.getElementById('scroller').scrollTop = 0 }")
+        return await _has(viewer, "line 0")
+
+    await eventually(beginning_is_in_sight, SHOWN_LIMIT_S)
+    await viewer.says("#log-count", "5\u202f001 lines")
+
+
+# ---------------------------------------------------------------- what must not be shown
+
+
+async def test_revocation_ends_it_with_a_notice_and_shows_no_later_line(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("bob")
+    await admin.create("taken", readers=("bob",))
+    await admin.append("taken", line(0, "permitted"))
+    await viewer.open("bob", token, "taken")
+    await viewer.shows("permitted")
+    await admin.revoke("bob", "taken")
+    await admin.append("taken", line(1, "secret"))
+    await viewer.says("#end", "permission", "withdrawn")
+    await viewer.says("#announcer", "withdrawn")
+    await viewer.says("#list-note", "no log that you may read")
+    await viewer.shows("permitted")
+    await viewer.page.get_by_role("button", name="Try again").click()
+    await viewer.says("#end", "may not read")
+    await viewer.page.reload()
+    await viewer.says("#end", "may not read")
+    assert "secret" not in await viewer.page.content()
+
+
+async def test_after_a_new_grant_it_goes_on_where_it_stood(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("bob")
+    await admin.create("given-back", readers=("bob",))
+    await admin.append("given-back", line(0, "before"))
+    await viewer.open("bob", token, "given-back")
+    await viewer.shows("before")
+    await admin.revoke("bob", "given-back")
+    await viewer.says("#end", "withdrawn")
+    await admin.append("given-back", line(1, "meanwhile"))
+    await admin.grant("bob", "given-back")
+    await viewer.page.get_by_role("button", name="Try again").click()
+    await viewer.shows("before", "meanwhile")
+
+
+async def test_wrong_token_gives_a_clear_message(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await viewer.open("alice", "v2/0123456789abcdef/wrong", "some-log")
+    await viewer.says("#login-error", "does not accept", "alice")
+    assert "wrong" not in viewer.page.url
+    await viewer.page.fill("#login-user", "alice")
+    await viewer.page.fill("#login-token", token)
+    await viewer.page.press("#login-token", "Enter")
+    await viewer.says("#connection", "Connected")
+    await viewer.says("#end", "may not read this log")
+
+
+async def test_token_leaves_the_address_and_serves_this_tab_only(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("private", readers=("alice",))
+    await viewer.open("alice", token, "private")
+    await viewer.says("#user", "alice")
+    assert viewer.page.url == f"{viewer.address}#log=private"
+    assert await viewer.page.evaluate("history.length") <= 2, "no entry of the history holds it"
+    await viewer.page.reload()
+    await viewer.says("#user", "alice")
+    assert await viewer.page.evaluate("localStorage.length") == 0
+    await viewer.page.click("#sign-out")
+    await viewer.says("#login", "Sign in")
+    assert await viewer.page.evaluate("sessionStorage.length") == 0
+
+
+# ---------------------------------------------------------------- trouble, and other ways to use it
+
+
+async def test_page_catches_up_exactly_after_a_kill_9(server: ServerProcess, viewer: Viewer) -> None:
+    async with administration(server) as admin:
+        token = await admin.user("alice")
+        await admin.create("survivor", readers=("alice",))
+        await admin.append("survivor", *(line(n, f"line {n}") for n in range(40)))
+        await viewer.open("alice", token, "survivor")
+        await viewer.shows(*(f"line {n}" for n in range(40)))
+    server.kill()
+    await viewer.says("#connection", "Reconnecting in")
+    await viewer.says("#announcer", "Connection lost")
+    await server.start()
+    async with administration(server) as admin:
+        await admin.append("survivor", *(line(n, f"line {n}") for n in range(40, 60)))
+        await viewer.says("#connection", "Connected")
+        await admin.append("survivor", *(line(n, f"line {n}") for n in range(60, 80)))
+        await viewer.shows(*(f"line {n}" for n in range(80)))
+        await viewer.says("#announcer", "Connected again")
+        await admin.seal("survivor", exit_code=0)
+        await viewer.says("#end", "exit status 0")
+
+
+async def test_keyboard_alone_reaches_a_log_and_its_lines(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("kim")
+    for stream in ("keys-a", "keys-b"):
+        await admin.create(stream, readers=("kim",))
+        await admin.append(stream, line(0, f"in {stream}"))
+    press = viewer.page.keyboard.press
+    await viewer.open()
+    await viewer.says("#login", "Sign in")
+    assert await viewer.focused() == "login-user"
+    await viewer.page.keyboard.type("kim")
+    await press("Tab")
+    await viewer.page.keyboard.type(token)
+    await press("Enter")
+    await viewer.says("#list", "keys-a", "keys-b")
+    await press("Tab")
+    assert await viewer.focused() == "filter"
+    await press("ArrowDown")
+    assert "keys-b" in await viewer.focused(), "the newest comes first"
+    await press("ArrowDown")
+    assert "keys-a" in await viewer.focused()
+    await press("Enter")
+    await viewer.shows("in keys-a")
+    assert "keys-a" in await viewer.focused(), "the focus stays in the list"
+    await press("ArrowUp")
+    await press("Enter")
+    await viewer.shows("in keys-b")
+    assert await viewer.page.locator("a[aria-current]").get_attribute("href") == "#log=keys-b"
+    await press("Shift+Tab")
+    await press("Shift+Tab")
+    await press("Shift+Tab")
+    assert "Skip" in await viewer.focused()
+    await press("Enter")
+    assert await viewer.focused() == "scroller"
+
+
+async def test_phone_shows_one_pane_at_a_time(admin: Admin, browser: Browser, server: ServerProcess) -> None:
+    token = await admin.user("alice")
+    await admin.create("small", readers=("alice",))
+    await admin.append("small", line(0, "a line that is too long for a phone " * 5))
+    async with viewing(browser, server, (360, 640)) as viewer:
+        await viewer.open("alice", token)
+        await viewer.says("#list", "small")
+        assert not await viewer.page.locator("#main").is_visible()
+        await viewer.page.click("a[href='#log=small']")
+        await viewer.says("#scroller", "too long for a phone")
+        assert not await viewer.page.locator("#list").is_visible()
+        width = "document.documentElement.scrollWidth + document.getElementById('scroller').scrollWidth"
+        assert await viewer.page.evaluate(width) == 720, "nothing is wider than the screen"
+        await viewer.page.click("#back")
+        await viewer.says("#list", "small")
+
+
+# ---------------------------------------------------------------- helpers
+
+
+async def _has(viewer: Viewer, text: str) -> bool:
+    return any(row.text == text for row in await viewer.rows())
+
+
+async def _last_is(viewer: Viewer, text: str) -> bool:
+    rows = await viewer.rows()
+    return bool(rows) and rows[-1].text == text
