@@ -9,6 +9,7 @@
 | `fairlead.error.attempt` | expected | attempts are numbered without holes: this is the next |
 | `fairlead.error.ahead` | head, epoch | the cursor is of another copy of the log: begin anew |
 | `fairlead.error.busy` | limit_bytes | wait for acknowledgements, then send again from the oldest without one |
+| `fairlead.error.limit_exceeded` | | the text names the limit: use fewer producers |
 | `fairlead.error.store_failed` | | nothing was stored; send the same again after a pause |
 | `fairlead.error.no_progress` | | call with `receive_progress`, or use `read` with `wait_s` |
 | `wamp.error.invalid_argument` | | the text names the value and the rule: don't repeat it |

@@ -30,12 +30,17 @@ from fairlead_logstream.batch import Batch
 from fairlead_logstream.errors import AttemptOutOfTurn, Fenced, Gap, StreamSealed
 from fairlead_logstream.records import (
     BATCH_LIMIT_BYTES,
+    MAX_NUMBER,
     Piece,
     decode_records,
     joined,
     marker,
     pieces,
 )
+from fairlead_router import InvalidArgument, LimitExceeded
+
+PRODUCERS_LIMIT = 10_000
+"""Producers of one stream, each kept as long as the stream: an array job's tasks, not a name for each append."""
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -149,10 +154,12 @@ class Stream:
         return StreamKey(self.id, self.epoch)
 
     def offered(self, append: Append) -> None:
-        """An append has arrived, whatever becomes of it: an unknown producer begins here."""
+        """An append has arrived, whatever becomes of it: an unknown producer begins here. Raises LimitExceeded."""
         name = append.producer
         if name is None or append.seq is None or (self.producers is not None and name in self.producers):
             return
+        if len(self.first_offered) >= PRODUCERS_LIMIT and name not in self.first_offered:
+            raise _too_many_producers(self.name)
         self.first_offered.setdefault(name, append.seq)
 
     def adopt(self, change: Change, head: int) -> None:
@@ -188,7 +195,10 @@ class Draft:
         return self._known(name or "") or Producer(0, 0)
 
     def append(self, request: Append) -> tuple[int, int]:
-        """The numbers `[first, next)` that the request's new records get; raises Gap, Fenced or StreamSealed."""
+        """The numbers `[first, next)` that the request's new records get.
+
+        Raises Gap, Fenced, StreamSealed, LimitExceeded, InvalidArgument.
+        """
         cut, lost = self._position(request)
         new = _without_first(request.pieces, cut)
         if not (new or lost or self._begins(request)):
@@ -196,10 +206,10 @@ class Draft:
         if self.sealed is not None:
             raise _sealed(self._stream.name, self.sealed)
         first = self.head
+        self._advance(request)
         if lost:
             self._mark(lost=lost, **({"producer": request.producer} if request.producer else {}))
         self._add(new)
-        self._advance(request)
         return first, self.head
 
     def seal(self, exit_code: int | None, reason: str | None) -> int:
@@ -273,6 +283,8 @@ class Draft:
         return known is None or request.term > known.term
 
     def _first_position(self, name: str, request: Append) -> tuple[int, int]:
+        if len(self._stream.producers or ()) + len(self._producers) >= PRODUCERS_LIMIT:
+            raise _too_many_producers(self._stream.name)
         if request.seq is None:
             return 0, request.lost
         first_offered = self._stream.first_offered.get(name, request.seq)
@@ -292,6 +304,8 @@ class Draft:
             return
         known = self.producer(request.producer)
         begin = known.seq + request.lost if request.seq is None else request.seq
+        if begin + request.count > MAX_NUMBER:
+            raise InvalidArgument(f"producer '{request.producer}' would come beyond record 2^53")
         self._producers[request.producer] = Producer(request.term, max(known.seq, begin + request.count))
 
     def _mark(self, **facts: object) -> None:
@@ -300,6 +314,12 @@ class Draft:
     def _add(self, new: list[Piece]) -> None:
         self._pieces += new
         self.head += sum(piece.count for piece in new)
+
+
+def _too_many_producers(name: str) -> LimitExceeded:
+    return LimitExceeded(
+        f"stream '{name}' has {PRODUCERS_LIMIT} producers already: one is a writer, not an append"
+    )
 
 
 def _sealed(name: str, sealed: Sealed) -> StreamSealed:

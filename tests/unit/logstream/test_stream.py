@@ -11,6 +11,7 @@ import pytest
 from fairlead_logstream.errors import AttemptOutOfTurn, Fenced, Gap, StreamSealed
 from fairlead_logstream.records import BATCH_LIMIT_BYTES, MARKER, decode_records
 from fairlead_logstream.stream import Change, Draft, Producer, Sealed, State, Stream, StreamRow
+from fairlead_router import InvalidArgument, LimitExceeded
 from unit.logstream.fakes import NOW_US, append_of, texts_of
 
 
@@ -214,6 +215,29 @@ def test_what_was_sent_behind_a_failed_first_append_is_not_the_first() -> None:
     stream.adopt(change_of(draft), draft.head)
     assert stream.first_offered == {}
     assert texts_stored(draft) == ["a", "b"]
+
+
+def test_producers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairlead_logstream.stream.PRODUCERS_LIMIT", 3)
+    stream = stream_at(0, a=Producer(0, 1), b=Producer(0, 1))
+    draft = draft_of(stream)
+    draft.append(append_of("x", producer="c", seq=0))
+    with pytest.raises(LimitExceeded, match="has 3 producers already"):
+        draft.append(append_of("x", producer="d", seq=0))
+    draft.append(append_of("y", producer="a", seq=1))
+    for name in "cde":
+        stream.offered(append_of("x", producer=name, seq=0))
+    stream.offered(append_of("x", producer="e", seq=0))
+    with pytest.raises(LimitExceeded):
+        stream.offered(append_of("x", producer="f", seq=0))
+
+
+@pytest.mark.parametrize("about", [{"seq": 2**53}, {"lost": 2**53 - 5}])
+def test_a_producer_ends_at_2_53(about: dict[str, int]) -> None:
+    draft = draft_of(stream_at(0, p=Producer(0, 5)))
+    with pytest.raises(InvalidArgument, match=r"beyond record 2\^53"):
+        draft.append(append_of("x", producer="p", **{"lost": 2**53, **about}))
+    assert draft.is_empty
 
 
 # ---- terms
