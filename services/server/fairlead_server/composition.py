@@ -71,6 +71,7 @@ class Server:
         logs.bind(realm)
         http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins))
         listener = await _listen(router, config, await _http_runner(http, opened))
+        directory.serves(listener.port)
         http.state = "ok"
         return cls(config, http, listener, opened.pop_all())
 

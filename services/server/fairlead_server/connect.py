@@ -21,13 +21,14 @@ import typer
 from fairlead_client import ClientError, Refused
 from fairlead_client.asyncio import call, connect, disconnect
 from fairlead_client.autobahn_session import REALM, AutobahnSession, checked_url
-from fairlead_server.datadir import DEFAULT_PATH, DataDirectory
+from fairlead_server.datadir import find_admin_token
 from fairlead_server.errors import CommandError
 
 T = TypeVar("T")
 
 DEFAULT_URL = "ws://127.0.0.1:8080/ws"
 TOKEN_VARIABLE = "FAIRLEAD_TOKEN"
+_PORTS = {"ws": 80, "wss": 443}
 
 UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="The server's WebSocket.")]
 TokenFileOption = Annotated[
@@ -60,7 +61,7 @@ def token_for(url: str, token_file: Path | None) -> str | None:
         return from_environment
     if token_file is not None:
         return _token_in(token_file)
-    return DataDirectory(DEFAULT_PATH).read_admin_token() if is_local(url) else None
+    return find_admin_token(urlsplit(url).port or _PORTS[urlsplit(url).scheme]) if is_local(url) else None
 
 
 def is_local(url: str) -> bool:

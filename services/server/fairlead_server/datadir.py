@@ -2,7 +2,7 @@
 
     <data>/permissions.sqlite, <data>/logs.sqlite    the stores
     <data>/admin.token                               how commands on this machine prove who they are (mode 0600)
-    <data>/lock                                      held by the server that uses the directory, names its process
+    <data>/lock                                      held by the server that uses the directory; its process and port
 
 Light to import: client commands read the admin token through it. Two servers on one directory would both believe that
 they number the streams, so the lock is taken before anything is opened; the kernel drops it with the process, however
@@ -20,6 +20,7 @@ from typing import IO
 from fairlead_server.errors import CommandError
 
 DEFAULT_PATH = Path(".fairlead")
+DEMO_PATH = DEFAULT_PATH / "demo"
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
@@ -51,6 +52,16 @@ class DataDirectory:
         """The admin token, or None where no server has made one (or another user of the machine has)."""
         return read_token(self.admin_token)
 
+    @property
+    def last_served(self) -> tuple[int, int]:
+        """When a server last began to listen (a time in ns) and on which port; zeros where none ever has."""
+        lock = self.path / "lock"
+        try:
+            _, port = lock.read_text(encoding="ascii").split()
+            return lock.stat().st_mtime_ns, int(port)
+        except (OSError, ValueError):
+            return 0, 0
+
     def write_admin_token(self, token: str) -> None:
         """Keeps the token for the commands on this machine."""
         write_private(self.admin_token, token + "\n")
@@ -67,20 +78,40 @@ class DataDirectory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            holder = lock.read().strip() or "unknown"
+            holder = lock.read().partition("\n")[0] or "unknown"
             lock.close()
             text = f"the data directory {str(self.path)!r} is in use by another server (process {holder})"
             raise CommandError(text) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
         self._lock = lock
+        self._write_lock(f"{os.getpid()}\n")
+
+    def serves(self, port: int) -> None:
+        """Says for whom it is locked: commands on this machine find the token of the server on that port."""
+        self._write_lock(f"{os.getpid()}\n{port}\n")
 
     def unlock(self) -> None:
         """Gives the directory back."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _write_lock(self, text: str) -> None:
+        assert self._lock is not None, "it is locked by us"
+        self._lock.truncate(0)
+        self._lock.write(text)
+        self._lock.flush()
+
+
+def find_admin_token(port: int) -> str | None:
+    """The admin token of the server on that port of this machine, as far as it was started in this directory.
+
+    That is the one of the directory whose server listened there last, the default one or that of the demo; where
+    neither did (a forwarded port), the default one's.
+    """
+    directories = [DataDirectory(DEFAULT_PATH), DataDirectory(DEMO_PATH)]
+    serving = [directory for directory in directories if directory.last_served[1] == port]
+    newest = max(serving, key=lambda directory: directory.last_served[0], default=directories[0])
+    return newest.read_admin_token()
 
 
 def read_token(path: Path) -> str | None:

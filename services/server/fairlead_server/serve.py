@@ -25,6 +25,12 @@ from fairlead_server.config import Config, load
 # keeps the loop, and so every event, waiting for that long each time.
 SWITCH_INTERVAL_S = 0.0001
 
+# Logs and tokens are nobody else's business, whatever the umask of whoever starts the server.
+PRIVATE_UMASK = 0o077
+
+# Peers have 5 s to answer GOODBYE (the router's close_timeout_s); what takes longer than this has gone wrong.
+STOP_LIMIT_S = 20.0
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_BY_SIGNAL = 128
 
@@ -48,6 +54,7 @@ def serve(
     data directory, where commands on this machine find it.
     """
     settings = load(config, listen=listen, data=data, is_open=open_)
+    os.umask(PRIVATE_UMASK)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
@@ -69,11 +76,15 @@ def _stop_signals() -> asyncio.Event:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
+    def end_now(number: int, why: str) -> None:
+        print(f"fairlead: stopped at once: {why}", file=sys.stderr, flush=True)
+        os._exit(EXIT_BY_SIGNAL + number)
+
     def on_signal(number: int) -> None:
         if stopped.is_set():
-            print("fairlead: stopped at once", file=sys.stderr, flush=True)
-            os._exit(EXIT_BY_SIGNAL + number)
+            end_now(number, "a second signal")
         stopped.set()
+        loop.call_later(STOP_LIMIT_S, end_now, number, f"an orderly end took more than {STOP_LIMIT_S:g} s")
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
