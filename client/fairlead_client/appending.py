@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from fairlead_client.backoff import Backoff
-from fairlead_client.errors import FINAL_FOR_WRITERS, GAP, SEALED, CallFailed
+from fairlead_client.errors import FINAL_FOR_WRITERS, GAP, PASSING, SEALED, CallFailed
 from fairlead_client.requests import APPEND, CREATE, SEAL, Request, Result, given
 from fairlead_client.spool import Batch, Position, Spool
 
@@ -113,8 +113,11 @@ class Appender:
 
     def failed(self, request: Request, error: CallFailed) -> None:
         """A call was answered by an error."""
-        if request is self._create or request is self._seal:
-            self._refused(error)
+        if request is self._create:
+            self._refused(error, is_final=error.uri not in PASSING)
+            return
+        if request is self._seal:
+            self._refused(error, is_final=error.uri in FINAL_FOR_WRITERS)
             return
         if not any(sent.request is request for sent in self._sent):
             return
@@ -122,7 +125,7 @@ class Appender:
         if error.uri == GAP and isinstance(expected, int):
             self._rewind(expected)
         else:
-            self._refused(error)
+            self._refused(error, is_final=error.uri in FINAL_FOR_WRITERS)
 
     # ------------------------------------------------------------ create
 
@@ -221,8 +224,8 @@ class Appender:
 
     # ------------------------------------------------------------ errors
 
-    def _refused(self, error: CallFailed) -> None:
-        if error.uri in FINAL_FOR_WRITERS:
+    def _refused(self, error: CallFailed, *, is_final: bool) -> None:
+        if is_final:
             self.failure = error
         else:
             self._restart()

@@ -7,8 +7,9 @@
         Incontiguous        the answers have a hole or a repeat that nobody announced: never shown as if it were whole.
         SpoolError          the spool cannot be made, opened or understood.
 
-Which error URIs are worth a retry is one table, here: a writer gives up only on those of FINAL_FOR_WRITERS, since
-giving up loses output; a follower goes on only on those of PASSING, since waiting for what never comes helps nobody.
+Which error URIs are worth a retry is one table, here. A writer that was accepted gives up only on those of
+FINAL_FOR_WRITERS, since giving up holds output back; one that is not accepted yet, and a follower, go on only on those
+of PASSING, since waiting for what never comes helps nobody.
 """
 
 from __future__ import annotations
