@@ -26,9 +26,7 @@ from support.wamp import (
     frame,
 )
 
-LIMITS = Limits(
-    message_bytes=1 << 20, hello_timeout_s=0.3, close_timeout_s=0.3, ping_interval_s=0.1, ping_timeout_s=0.2
-)
+LIMITS = Limits(message_bytes=1 << 20, hello_timeout_s=1, close_timeout_s=0.3, ping_interval_s=0.1, ping_timeout_s=1)
 
 
 @pytest.fixture

@@ -1,0 +1,230 @@
+"""Slow readers and bursts on real sockets (R2, R3): who cannot keep up is told, and nobody else notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fairlead_router import Limits, Listener, Payload, Principal, Realm, Router, SourceTopics, TopicReader
+from support.waiting import eventually
+from support.wamp import Client
+
+SMALL = 4096
+SERVICE = Principal("service", "service")
+EVENTS = 1500
+EVENT_BYTES = 50_000
+
+
+class Endings:
+    """Why sessions have ended."""
+
+    def __init__(self, realm: Realm) -> None:
+        self.reasons: dict[int, str] = {}
+        realm.observe(self)
+
+    def joined(self, session_id: int, principal: Principal) -> None:
+        pass
+
+    def left(self, session_id: int, principal: Principal, reason: str) -> None:
+        self.reasons[session_id] = reason
+
+
+@pytest.fixture
+async def router() -> AsyncIterator[Router]:
+    router = Router(Limits(close_timeout_s=1))
+    router.add_realm("realm1")
+    yield router
+    await router.close()
+
+
+@pytest.fixture
+def realm(router: Router) -> Realm:
+    realm = router.realm("realm1")
+    assert realm is not None
+    return realm
+
+
+@pytest.fixture
+async def listener(router: Router) -> Listener:
+    return await router.listen("tcp://127.0.0.1:0")
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+async def publish(publisher: Client, first: int, count: int) -> None:
+    """Acknowledged one by one, as a publisher that must not be slowed would notice."""
+    for number in range(first, first + count):
+        published = await publisher.ask([16, number, {"acknowledge": True}, "com.x", [number, "x" * EVENT_BYTES]])
+        assert published[0] == 17, published
+
+
+async def receive_events(client: Client, count: int) -> list[int]:
+    return [(await client.receive())[4][0] for _ in range(count)]
+
+
+async def test_reader_that_stops_is_closed_and_nobody_else_is_slowed(realm: Realm, listener: Listener) -> None:
+    endings = Endings(realm)
+    slow = await Client.joined(listener.port, receive_buffer=SMALL)
+    quick, publisher = await Client.joined(listener.port), await Client.joined(listener.port)
+    for client in (slow, quick):
+        await client.subscribe("com.x")
+    slow.stop_reading()
+    memory = resident_bytes()
+    begin_s = time.monotonic()
+    numbers, _ = await asyncio.gather(receive_events(quick, EVENTS), publish(publisher, 1, EVENTS))
+    assert numbers == list(range(1, EVENTS + 1))
+    assert endings.reasons == {slow.session_id: "fairlead.close.too_slow"}
+    assert resident_bytes() - memory < 40 << 20, f"{EVENTS * EVENT_BYTES >> 20} MB were published"
+    assert realm.counters.sessions_too_slow == 1
+    await eventually(lambda: listener.connections == 2, timeout_s=begin_s + 5 - time.monotonic())
+    for client in (slow, quick, publisher):
+        await client.close()
+
+
+async def test_reader_that_was_too_slow_is_told_if_it_reads_on_in_time(realm: Realm, listener: Listener) -> None:
+    endings = Endings(realm)
+    slow, publisher = await Client.joined(listener.port, receive_buffer=SMALL), await Client.joined(listener.port)
+    await slow.subscribe("com.x")
+    slow.stop_reading()
+    while slow.session_id not in endings.reasons:
+        await publish(publisher, 1, 1)
+    slow.read_on()
+    *events, goodbye = await slow.receive_until(6)
+    assert goodbye[2] == "fairlead.close.too_slow"
+    numbers = [event[4][0] for event in events]
+    assert len(numbers) * EVENT_BYTES < 1 << 20, "what was queued is not sent"
+    slow.send([6, {}, "wamp.close.goodbye_and_out"])
+    assert (await slow.closed()).code == 1000
+    for client in (slow, publisher):
+        await client.close()
+
+
+@pytest.mark.parametrize("count", [20_000])
+async def test_burst_of_a_publisher_closes_no_reader(listener: Listener, count: int) -> None:
+    alice, bob = await Client.joined(listener.port), await Client.joined(listener.port)
+    await alice.subscribe("com.x")
+    bob.send(*([16, number, {}, "com.x", [number]] for number in range(1, count + 1)))
+    assert await receive_events(alice, count) == list(range(1, count + 1))
+    for client in (alice, bob):
+        await client.close()
+
+
+async def test_burst_of_many_publishers_closes_no_reader(listener: Listener) -> None:
+    alice = await Client.joined(listener.port)
+    publishers = [await Client.joined(listener.port) for _ in range(10)]
+    await alice.subscribe("com.x")
+    for publisher in publishers:
+        publisher.send(*([16, number, {}, "com.x", [number]] for number in range(1, 4001)))
+    assert sorted(await receive_events(alice, 40_000)) == sorted(list(range(1, 4001)) * 10)
+    for client in (alice, *publishers):
+        await client.close()
+
+
+async def test_burst_of_a_service_closes_no_reader(realm: Realm, listener: Listener) -> None:
+    alice = await Client.joined(listener.port)
+    await alice.subscribe("com.x")
+    service = realm.join(SERVICE)
+    for number in range(20_000):
+        service.publish("com.x", [number])
+    assert await receive_events(alice, 20_000) == list(range(20_000))
+    await alice.close()
+
+
+async def test_burst_of_requests_of_one_session_is_answered_whole(listener: Listener) -> None:
+    async with await Client.joined(listener.port) as alice:
+        alice.send(*([48, number, {}, "com.nobody"] for number in range(1, 20_001)))
+        assert [(await alice.receive())[2] for _ in range(20_000)] == list(range(1, 20_001))
+
+
+async def test_input_of_one_session_is_bounded(realm: Realm, listener: Listener) -> None:
+    """While the loop is busy a peer sends 20 MB ahead: no turn may take them all (R3)."""
+    publisher, other = await Client.joined(listener.port), await Client.joined(listener.port)
+    seen: list[int] = []
+    realm.join(SERVICE).subscribe("com.x", lambda event: seen.append(event.args[0]))
+    message = [16, 1, {}, "com.x", [0, "x" * 900]]
+    publisher.send(*([*message[:4], [number, "x" * 900]] for number in range(20_000)))
+    answers: list[int] = []
+    while not seen:
+        await asyncio.sleep(0)
+    for number in range(1, 20):
+        await other.ask([34, number, 1])
+        answers.append(len(seen))
+    assert answers[-1] < 20_000, "the other session was answered while the first one was still sending"
+    await eventually(lambda: len(seen) == 20_000)
+    assert seen == list(range(20_000))
+    for client in (publisher, other):
+        await client.close()
+
+
+class Numbers:
+    """A source whose readers start at the beginning (topic_source.py)."""
+
+    def __init__(self, realm: Realm) -> None:
+        self._topics: SourceTopics = realm.join(SERVICE).serve_topics("src.", self)
+        self.head = 0
+        self.cursors: dict[TopicReader, int] = {}
+        self.setbacks = 0
+
+    def append(self) -> None:
+        self.head += 1
+        self._topics.publish("src.numbers", self._payload(self.head - 1), self.head, self.head - 1)
+
+    def object_of(self, topic: str) -> str | None:
+        return None
+
+    def check(self, topic: str) -> None:
+        pass
+
+    def subscribed(self, reader: TopicReader) -> None:
+        self.cursors[reader] = 0
+        reader.on_writable = lambda: self._feed(reader)
+        self._feed(reader)
+
+    def fell_behind(self, reader: TopicReader, position: int) -> None:
+        self.cursors[reader] = position
+        self.setbacks += 1
+
+    def left(self, reader: TopicReader) -> None:
+        del self.cursors[reader]
+
+    def _feed(self, reader: TopicReader) -> None:
+        while self.cursors[reader] < self.head:
+            if not reader.send(self._payload(self.cursors[reader]), self.cursors[reader] + 1, self.cursors[reader]):
+                return
+            self.cursors[reader] += 1
+        reader.go_live()
+
+    def _payload(self, number: int) -> Payload:
+        return Payload.from_values([number, "x" * 10_000])
+
+
+async def test_slow_reader_of_a_stream_catches_up_exactly(realm: Realm, listener: Listener) -> None:
+    """L6: it costs nothing while it does not read, and misses nothing."""
+    numbers = Numbers(realm)
+    slow, quick = await Client.joined(listener.port, receive_buffer=SMALL), await Client.joined(listener.port)
+    for client in (slow, quick):
+        await client.subscribe("src.numbers")
+    slow.stop_reading()
+    memory = resident_bytes()
+
+    async def append() -> None:
+        for _ in range(3000):
+            numbers.append()
+            await asyncio.sleep(0)
+
+    quickly, _ = await asyncio.gather(receive_events(quick, 3000), append())
+    assert quickly == list(range(3000))
+    assert numbers.setbacks >= 1
+    assert resident_bytes() - memory < 20 << 20
+    slow.read_on()
+    assert await receive_events(slow, 3000) == list(range(3000))
+    numbers.append()
+    assert await receive_events(slow, 1) == [3000]
+    for client in (slow, quick):
+        await client.close()
