@@ -188,6 +188,7 @@ function makeItem(stream: string): HTMLLIElement {
   const item = make("li", "item");
   const link = make("a", "");
   link.href = fragmentOf(stream);
+  link.title = stream;
   link.append(make("span", "name", stream), make("span", "badge"), make("span", "about"));
   item.append(link);
   return item;
