@@ -317,9 +317,7 @@ class Draft:
 
 
 def _too_many_producers(name: str) -> LimitExceeded:
-    return LimitExceeded(
-        f"stream '{name}' has {PRODUCERS_LIMIT} producers already: one is a writer, not an append"
-    )
+    return LimitExceeded(f"stream '{name}' has {PRODUCERS_LIMIT} producers already: one is a writer, not an append")
 
 
 def _sealed(name: str, sealed: Sealed) -> StreamSealed:
