@@ -151,6 +151,44 @@ async def test_json_says_errors_too(server: Commands) -> None:
     assert json.loads(done.stdout)["error"]["uri"] == "fairlead.error.no_such_stream"
 
 
+async def token_of(server: Commands, user: str) -> str:
+    done = await server.fairlead("token", user, "--create")
+    assert done.status == 0, done.stderr
+    return done.stdout.decode().strip()
+
+
+async def test_losing_the_permission_ends_following_with_124_and_others_go_on(server: Commands, job: str) -> None:
+    alice, bob = await token_of(server, f"alice-{job}"), await token_of(server, f"bob-{job}")
+    async with server.running("run", "--object", job, "--", "cat") as run:
+        await line_with(run.stderr, "the log is")
+        for user in (f"alice-{job}", f"bob-{job}"):
+            assert (await server.fairlead("grant", user, "read", job)).status == 0
+        assert run.stdin is not None
+        async with (
+            server.running("logs", "-f", job, token=alice) as alices,
+            server.running("logs", "-f", job, token=bob) as bobs,
+        ):
+            run.stdin.write(b"before\n")
+            await line_with(alices.stdout, "before")
+            await line_with(bobs.stdout, "before")
+            assert (await server.fairlead("revoke", f"bob-{job}", "read", job)).status == 0
+            run.stdin.write(b"after\n")
+            stdout, stderr = await bobs.communicate()
+            await line_with(alices.stdout, "after")
+            run.stdin.close()
+            assert await alices.wait() == 0
+    assert bobs.returncode == 124
+    assert stdout == b""
+    assert stderr.startswith(f"fairlead: the permission to read {job} was revoked".encode())
+
+
+async def test_who_may_not_read_gets_one_line(server: Commands, job: str) -> None:
+    await make_log(server, job)
+    carol = await token_of(server, f"carol-{job}")
+    assert_one_line(await server.fairlead("logs", job, token=carol), "may not read")
+    assert_one_line(await server.fairlead("logs", "-f", job, token=carol), "may not read")
+
+
 def assert_one_line(done: Done, text: str) -> None:
     assert done.status == 125, done
     assert done.stderr.startswith("fairlead: ")
