@@ -1,0 +1,103 @@
+"""The authorizer: what each kind of principal may do to each kind of URI. Everything else is denied."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead_authz.authorizer import GraphAuthorizer
+from fairlead_authz.closures import Closures
+from fairlead_authz.graph import Graph, Node
+from fairlead_authz.levels import MANAGE, READ, WRITE
+from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.uri_rules import UriRule, UriRules
+from fairlead_router import ANONYMOUS, Action, Match, Principal
+
+APP = UriRule("com.app.{object}", subscribe="read", publish="write", call="write", register="manage")
+ADMIN, BOB, STRANGER = Principal("root", "admin"), Principal("bob", "user"), Principal("nobody", "user")
+FORMER = Principal("bob", "admin")
+"""Bob as he joined when he was an administrator."""
+
+ACTIONS: list[Action] = ["subscribe", "publish", "call", "register"]
+
+
+def authorizer(bobs_level: int = 0, is_open: bool = False) -> GraphAuthorizer:
+    graph = Graph()
+    graph.put(Node("root", "user", "root", is_admin=True))
+    graph.put(Node("bob", "user", "root"))
+    graph.put(Node("anonymous", "user", "root", is_active=False))
+    graph.put(Node("x", "object", "root"))
+    graph.link("bob", "x", bobs_level)
+    return GraphAuthorizer(graph, Rights(graph, Closures(graph), Policy(lambda: 0)), UriRules((APP,)), is_open)
+
+
+def allowed(of: GraphAuthorizer, who: Principal, uri: str, match: Match = "exact") -> list[Action]:
+    """The actions that are allowed, asked as the router asks."""
+    return [each for each in ACTIONS if of.authorize(who, each, uri, match, of.object_of(each, uri))]
+
+
+@pytest.mark.parametrize(
+    ("level", "actions"),
+    [
+        (0, []),
+        (READ, ["subscribe"]),
+        (WRITE, ["subscribe", "publish", "call"]),
+        (MANAGE, ["subscribe", "publish", "call", "register"]),
+    ],
+)
+def test_a_rule_says_which_level_each_action_needs(level: int, actions: list[Action]) -> None:
+    assert allowed(authorizer(level), BOB, "com.app.x") == actions
+
+
+def test_the_object_that_the_source_names_counts_not_the_one_in_the_uri() -> None:
+    judge = authorizer(READ)
+    assert judge.authorize(BOB, "subscribe", "fairlead.stream.another", "exact", "x")
+    assert not judge.authorize(BOB, "subscribe", "fairlead.stream.x", "exact", "another")
+
+
+def test_an_object_without_a_rule_for_its_uri_is_denied() -> None:
+    assert not authorizer(MANAGE).authorize(BOB, "subscribe", "com.other.x", "exact", "x")
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
+def test_everybody_may_call_the_services_and_hear_of_own_revocations(who: Principal) -> None:
+    judge = authorizer()
+    assert allowed(judge, who, "fairlead.log.append") == ["call"]
+    assert allowed(judge, who, "fairlead.authz.apply") == ["call"]
+    assert allowed(judge, who, "fairlead.session.revoked") == ["subscribe"]
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
+@pytest.mark.parametrize(
+    "uri",
+    ["com.app.x", "com.app.unknown", "com.app.x.y", "com.other", "fairlead.stream.x", "fairlead.records.x",
+     "fairlead.logs.x", "wamp.session.list", "wamp.session.on_join", "wamp.subscription.get_events"],
+)  # fmt: skip
+def test_the_rest_is_denied(who: Principal, uri: str) -> None:
+    assert allowed(authorizer(), who, uri) == []
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
+def test_prefixes_are_for_subscribing_where_each_event_is_judged(who: Principal) -> None:
+    judge = authorizer()
+    assert allowed(judge, who, "com.app.", "prefix") == ["subscribe"]
+    assert allowed(judge, who, "fairlead.stream.", "prefix") == ["subscribe"]
+    for prefix in ("com.", "fairlead.", "wamp.", "fairlead.session."):
+        assert allowed(judge, who, prefix, "prefix") == []
+    assert allowed(judge, who, "fairlead.stream.", "wildcard") == []
+
+
+def test_an_administrator_may_everything_and_a_former_one_nothing() -> None:
+    judge = authorizer()
+    for uri in ("com.app.x", "com.other", "wamp.session.list"):
+        assert allowed(judge, ADMIN, uri) == ACTIONS
+        assert allowed(judge, FORMER, uri) == []
+    assert judge.can(ADMIN, "manage", "x")
+    assert not judge.can(FORMER, "read", "x")
+
+
+def test_in_an_open_realm_everybody_may_everything() -> None:
+    judge = authorizer(is_open=True)
+    for who in (ANONYMOUS, BOB, STRANGER):
+        assert allowed(judge, who, "com.other") == ACTIONS
+        assert judge.can(who, "manage", "x")
+        assert judge.is_admin(who)

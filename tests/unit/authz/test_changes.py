@@ -1,0 +1,72 @@
+"""Decoding of changes: each mistake is told with its place, the value and the rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fairlead_authz.changes import MAX_CHANGES, Delete, Grant, Put, Revoke, check_id, decode_changes
+from fairlead_router import InvalidArgument
+
+
+def test_every_op_is_decoded() -> None:
+    values = [
+        {"op": "put", "kind": "project", "id": "p", "owner": "alice", "name": "P"},
+        {"op": "put", "kind": "user", "id": "u", "owner": None},
+        {"op": "delete", "id": "p"},
+        {"op": "grant", "user": "bob", "level": "read", "object": "p"},
+        {"op": "revoke", "user": "bob", "level": "manage", "object": "p"},
+    ]
+    assert decode_changes(values) == [
+        Put("project", "p", "alice", "P"),
+        Put("user", "u"),
+        Delete("p"),
+        Grant("bob", "read", "p"),
+        Revoke("bob", "manage", "p"),
+    ]
+
+
+GRANT = {"op": "grant", "user": "bob", "level": "read", "object": "x"}
+PUT = {"op": "put", "kind": "user", "id": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("grant", "changes[1]: Expected `object`, got `str`"),
+        ({}, "changes[1]: Object missing required field `op`"),
+        ({**GRANT, "op": "gift"}, "changes[1].op is 'gift': an op is put, delete, grant or revoke"),
+        ({**GRANT, "level": "red"}, "changes[1].level is 'red': a level is read, write or manage"),
+        ({**GRANT, "level": 1}, "changes[1].level is 1: a level is read, write or manage"),
+        ({**GRANT, "user": 7}, "changes[1].user is 7: Expected `str`, got `int`"),
+        ({"op": "grant", "user": "bob"}, "changes[1]: Object missing required field `level`"),
+        ({**GRANT, "objct": "y"}, "changes[1]: Object contains unknown field `objct`"),
+        ({**PUT, "kind": "planet"}, "changes[1].kind is 'planet': a kind is user, role, project or object"),
+        ({**PUT, "is_admin": "yes"}, "changes[1].is_admin is 'yes': Expected `bool | null`, got `str`"),
+        ({**PUT, "name": "n" * 9, "id": ["x" * 999]}, "...: Expected `str`, got `array`"),
+    ],
+)
+def test_a_mistake_is_told_with_place_value_and_rule(value: Any, text: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        decode_changes([GRANT, value])
+    assert text in caught.value.text
+    assert len(caught.value.text) < 120
+
+
+def test_too_many_changes_are_refused_with_the_limit() -> None:
+    with pytest.raises(InvalidArgument, match=str(MAX_CHANGES)):
+        decode_changes([GRANT] * (MAX_CHANGES + 1))
+
+
+@pytest.mark.parametrize(
+    "id_", ["a", "zzzzz-tpzed-000000000000000", "d41d8cd98f00b204e9800998ecf8427e+0", "me@x_Y-1", "x" * 128]
+)
+def test_ids_of_arvados_and_free_names_are_taken(id_: str) -> None:
+    assert check_id(id_) == id_
+
+
+@pytest.mark.parametrize("id_", ["", "a.b", "a b", "a/b", "ü", "a\n", "{object}", "x" * 129, "a\0", "#"])
+def test_what_is_no_single_uri_component_is_no_id(id_: str) -> None:
+    with pytest.raises(InvalidArgument, match="is no id: 1 to 128 of"):
+        check_id(id_)
