@@ -19,7 +19,7 @@ from aiohttp import web
 
 from fairlead_authz import Authz, Put
 from fairlead_logstream import LogService
-from fairlead_router import AuthenticationFailed, HttpGuard, Listener, NotAuthorized, Principal, Router
+from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal, Router
 from fairlead_server import VERSION
 from fairlead_server.config import Config
 from fairlead_server.datadir import DataDirectory
@@ -118,10 +118,7 @@ class ObjectMaker:
         """
         if object_id in self._authz.graph.nodes:
             return
-        actor = self._authz.actor(caller)
-        if project is None and caller.authrole == "anonymous" and not actor.is_admin:
-            raise NotAuthorized(f"object {object_id!r} is not there, and who has no token cannot own it")
-        await self._authz.apply([Put("object", object_id, owner=project)], actor)
+        await self._authz.apply([Put("object", object_id, owner=project)], self._authz.actor(caller))
 
 
 async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:
