@@ -46,8 +46,9 @@ class Explainer:
             return f"{target.id} is about {target.about}: {self.explain(who.id, level, target.about or '')}"
         for lower in (WRITE, READ):
             if lower < NUMBERS[level] and self._rights.can(who.id, lower, target.id):
+                has = f"{who.id} has {NAMES[lower]} on {target.id}"
                 path = "; ".join(self._steps(who.id, lower, target))
-                return f"{who.id} has {NAMES[lower]} on {target.id}, not {level}: {path}"
+                return f"{has}, not {level}" if path == has else f"{has}, not {level}: {path}"
         return f"no grant or ownership leads from {who.id} to {target.id} or to its owner {target.owner}"
 
     # --- allowed ------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ gate is what closes it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from fairlead_authz import Authz, Delete, Grant, Put, Revoke, UriRule
 from fairlead_authz.changes import Change
-from fairlead_router import ANONYMOUS, CallError, Member, MemberEvent, Principal, Realm, Router
+from fairlead_router import ANONYMOUS, Action, CallError, Match, Member, MemberEvent, Principal, Realm, Router
 from fairlead_router.gate import Gate, Hold
 from support.waiting import eventually
 
@@ -67,12 +68,12 @@ class World:
         sentinel.leave()
 
 
-@pytest.fixture(params=["gate on", "gate off"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    authz = await Authz.open(f"sqlite:///{tmp_path}/permissions.sqlite", rules=RULES)
+@asynccontextmanager
+async def a_world(directory: Path, gate_is_on: bool, is_open: bool = False) -> AsyncIterator[World]:
+    authz = await Authz.open(f"sqlite:///{directory}/permissions.sqlite", rules=RULES, is_open=is_open)
     router = Router()
     realm = router.add_realm("realm1", authz.authenticator, authz.authorizer)
-    if request.param == "gate off":
+    if not gate_is_on:
         realm.gate = OpenGate(router.host)
     authz.bind(realm)
     await authz.apply([Put("user", user) for user in ("alice", "bob", "carol")])
@@ -81,6 +82,12 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     yield World(router, realm, authz)
     await authz.close()
     await router.close()
+
+
+@pytest.fixture(params=["gate on", "gate off"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path, gate_is_on=request.param == "gate on") as world:
+        yield world
 
 
 def _leaks(world: World) -> bool:
@@ -242,3 +249,125 @@ async def test_malformed_changes_are_told_with_what_is_allowed(world: World, cha
     with pytest.raises(CallError, match="invalid_argument") as caught:
         await world.join("admin").call("fairlead.authz.apply", [changes])
     assert text in caught.value.error_args[0]
+
+
+# --- what ends sessions, and what must not be disturbed; with the gate on ---------------------------------------------
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[World]:
+    async with a_world(tmp_path, gate_is_on=True) as world:
+        yield world
+
+
+async def test_the_loser_is_told_once(guarded: World) -> None:
+    await guarded.authz.apply([Grant("bob", "read", "x"), Grant("bob", "read", "y")])
+    bob = guarded.join("bob")
+    notices: list[dict[str, object]] = []
+    await bob.subscribe("fairlead.session.revoked", lambda event: notices.append(event.args[0]))
+    subscription = await bob.subscribe("com.app.x", lambda event: None)
+    await bob.subscribe("com.app.y", lambda event: None)
+    await guarded.authz.apply([Revoke("bob", "read", "x")])
+    await guarded.authz.apply([Grant("bob", "read", "x")])
+    await guarded.authz.apply([Revoke("bob", "read", "x")])
+    await guarded.publish("com.app.x", "secret")
+    await eventually(lambda: notices)
+    assert [(notice["subscription"], notice["topic"]) for notice in notices] == [(subscription, "com.app.x")]
+
+
+@pytest.mark.parametrize("change", [Delete("bob"), Put("user", "bob", is_active=False)])
+async def test_the_sessions_of_a_user_who_ends_are_ended(guarded: World, change: Change) -> None:
+    await guarded.authz.apply([Grant("bob", "read", "x")])
+    await guarded.subscribe("bob", "com.app.x")
+    await guarded.subscribe("carol", "fairlead.session.revoked")
+    await guarded.authz.apply([change])
+    await guarded.publish("com.app.x", "secret")
+    assert guarded.events["bob"] == []
+    assert {principal.authid for _, principal in guarded.realm.sessions()} == {"publisher", "carol", "fairlead.authz"}
+
+
+async def test_the_sessions_of_a_deleted_token_are_ended_and_the_users_others_are_not(guarded: World) -> None:
+    tokens = [await guarded.authz.create_token("bob") for _ in range(2)]
+    first, second = [guarded.realm.join(guarded.authz.authenticator.principal(token)) for token in tokens]
+    await guarded.authz.delete_token(tokens[0].split("/")[1])
+    left = {session_id for session_id, _ in guarded.realm.sessions()}
+    assert first.session_id not in left
+    assert second.session_id in left
+
+
+async def test_a_grant_judges_nothing_again_and_a_revoke_only_what_rests_on_the_loss(guarded: World) -> None:
+    await guarded.authz.apply([Grant(user, "read", each) for user in ("bob", "carol") for each in ("x", "y")])
+    for user in ("alice", "bob", "carol"):
+        for each in ("x", "y"):
+            await guarded.subscribe(user, f"com.app.{each}")
+    asked = count_questions(guarded)
+    await guarded.authz.apply([Grant("bob", "write", "x"), Put("object", "z", owner="q"), Grant("carol", "read", "z")])
+    assert asked == []
+    await guarded.authz.apply([Revoke("bob", "write", "x")])
+    assert sorted(set(asked)) == [("alice", "com.app.x"), ("bob", "com.app.x"), ("carol", "com.app.x")]
+    asked.clear()
+    await guarded.authz.apply([Revoke("bob", "read", "staff"), Delete("z")])
+    assert asked == []
+
+
+def count_questions(world: World) -> list[tuple[str, str]]:
+    """What the authorizer is asked from now on: (who, uri)."""
+    asked: list[tuple[str, str]] = []
+    authorize = world.authz.authorizer.authorize
+
+    def counting(
+        principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        asked.append((principal.authid, uri))
+        return authorize(principal, action, uri, match, object_id)
+
+    world.authz.authorizer.authorize = counting  # type: ignore[method-assign, assignment]
+    return asked
+
+
+async def test_what_one_makes_without_naming_an_owner_is_ones_own(guarded: World) -> None:
+    bob = guarded.join("bob")
+    put = {"op": "put", "kind": "object", "id": "bobs"}
+    assert (await bob.call("fairlead.authz.apply", [[put]])).args == [{"revision": guarded.authz.revision, "still": []}]
+    assert guarded.authz.can("bob", "manage", "bobs")
+    assert not guarded.authz.can("carol", "read", "bobs")
+
+
+async def test_revoke_over_the_wire_answers_who_keeps_the_right(guarded: World) -> None:
+    await guarded.authz.apply([Grant("carol", "read", "x"), Grant("carol", "read", "p")])
+    alice = guarded.join("alice")
+    revoke = {"op": "revoke", "user": "carol", "level": "read", "object": "x"}
+    result = (await alice.call("fairlead.authz.apply", [], {"changes": [revoke]})).args[0]
+    assert result["still"] == [
+        {"user": "carol", "level": "read", "object": "x", "why": "carol has read on p; p owns x"}
+    ]
+
+
+async def test_check_tells_nothing_of_what_one_may_not_see(guarded: World) -> None:
+    bob = guarded.join("bob")
+    hidden, missing = [
+        (await bob.call("fairlead.authz.check", ["bob", "read", each])).args[0] for each in ("x", "nothing")
+    ]
+    assert hidden["why"].replace("x", "nothing") == missing["why"]
+    await guarded.authz.apply([Grant("bob", "read", "x")])
+    seen = (await bob.call("fairlead.authz.check", ["bob", "write", "x"])).args[0]
+    assert seen == {"allowed": False, "why": "bob has read on x, not write"}
+
+
+async def test_an_anonymous_session_reads_what_its_role_reads_and_changes_nothing(guarded: World) -> None:
+    await guarded.authz.apply([Grant("anonymous-users", "read", "x")])
+    member = guarded.realm.join(ANONYMOUS)
+    await member.subscribe("com.app.x", lambda event: None)
+    with pytest.raises(CallError, match="not_authorized"):
+        await member.call("fairlead.authz.apply", [[{"op": "put", "kind": "object", "id": "o"}]])
+    assert (await member.call("fairlead.authz.check", ["anonymous", "read", "x"])).args[0]["allowed"] is True
+
+
+async def test_in_an_open_realm_an_anonymous_session_may_everything_but_owns_nothing(tmp_path: Path) -> None:
+    async with a_world(tmp_path, gate_is_on=True, is_open=True) as world:
+        member = world.realm.join(ANONYMOUS)
+        await member.subscribe("com.other", lambda event: None)
+        await member.call("fairlead.authz.apply", [[{"op": "put", "kind": "object", "id": "o"}]])
+        node = world.authz.graph.node("o")
+        assert node is not None
+        assert node.owner == "system"
