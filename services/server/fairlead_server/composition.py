@@ -147,7 +147,7 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     """The system's words for a port that cannot be bound, in ours."""
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is in use by another program: choose another with --listen {host}:PORT"
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in {errno.EADDRNOTAVAIL, None}:  # the loop says it without a number
         return f"cannot listen on {host}:{port}: this machine has no address {host}"
     if error.errno == errno.EACCES:
         return f"cannot listen on {host}:{port}: ports below 1024 need a privilege that this process does not have"
