@@ -29,7 +29,7 @@ class Dialect(Protocol):
         ...
 
     def engine(self) -> sa.Engine:
-        """An engine whose transactions begin as DESIGN demands; connects lazily."""
+        """An engine whose transactions begin as they must; connects lazily."""
         ...
 
     def schema_version(self, connection: sa.Connection) -> int | None:

@@ -1,7 +1,7 @@
 """SQLite: one file, WAL, synchronous=FULL, one process.
 
 WAL lets readers go on while the writer commits; FULL makes a commit wait for the
-disk, so that what is acknowledged survives a power loss (DESIGN L1, L8).
+disk, so that what is acknowledged survives a power loss.
 """
 
 from __future__ import annotations

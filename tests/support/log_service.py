@@ -1,6 +1,6 @@
 """A log service in memory, as small as its rules: what the client's state machines are tested against.
 
-Only what `fairlead_client` calls; the rules are those of DESIGN section 5 and of `fairlead_logstream.stream`. The
+Only what `fairlead_client` calls; the rules are those of docs/reference.md and of `fairlead_logstream.stream`. The
 integration tests run the same client against the real one.
 """
 

@@ -1,4 +1,4 @@
-"""The arguments of the procedures, with their limits (DESIGN section 5)."""
+"""The arguments of the procedures, with their limits."""
 
 from __future__ import annotations
 

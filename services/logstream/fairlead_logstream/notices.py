@@ -1,4 +1,4 @@
-"""The other dicts on a stream's channel: lagged, reset, head and sealed (DESIGN section 5)."""
+"""The other dicts on a stream's channel: lagged, reset, head and sealed."""
 
 from __future__ import annotations
 

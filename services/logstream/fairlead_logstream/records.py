@@ -32,7 +32,7 @@ MARKER_SOURCE = "fairlead"
 """The source of the markers that the service writes itself."""
 
 TEXT_LIMIT_BYTES = 64 << 10
-"""The longest text: writers cut longer lines into partial records (DESIGN section 5)."""
+"""The longest text: writers cut longer lines into partial records."""
 
 BATCH_LIMIT_BYTES = 64 << 10
 """Where a batch is cut: what one revocation cannot take back is one write of as much (G3)."""

@@ -23,7 +23,7 @@ TOPIC_PREFIX = "fairlead.stream."
 
 RETAINED_RECORDS = 1_000
 RETAINED_BYTES = 256 << 10
-"""What `get_retained` brings: some screens of text, quick on a slow line (DESIGN section 5)."""
+"""What `get_retained` brings: some screens of text, quick on a slow line."""
 
 
 class Topics:

@@ -26,7 +26,7 @@ PRODUCERS = ("p", "q")
 
 
 class Model:
-    """What is stored, by the rules of DESIGN section 5."""
+    """What is stored, by the rules of docs/reference.md."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
