@@ -35,6 +35,7 @@ class Appender:
     def __init__(self, spool: Spool, in_flight: int = APPENDS_IN_FLIGHT) -> None:
         self.spool = spool
         self.failure: CallFailed | None = None
+        self.last_error: CallFailed | None = None  # the latest that passes, for who asks why nothing happens
         self.is_sealed = False
         self.acknowledged = spool.oldest  # what is before it needs no sending
         self._in_flight = in_flight
@@ -225,6 +226,7 @@ class Appender:
     # ------------------------------------------------------------ errors
 
     def _refused(self, error: CallFailed, *, is_final: bool) -> None:
+        self.last_error = error
         if is_final:
             self.failure = error
         else:

@@ -15,19 +15,18 @@ component joins hands its sessions over through `given_sessions()`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import ssl
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 
-from fairlead_client import connection, writer
+from fairlead_client import connection
 from fairlead_client.autobahn_session import (
     OPEN_TIMEOUT_S,
     PROTOCOL_OPTIONS,
@@ -39,13 +38,10 @@ from fairlead_client.autobahn_session import (
     serializers,
 )
 from fairlead_client.errors import Unreachable
-from fairlead_client.follow import items_of, records_of
-from fairlead_client.following import Cursor, Follower, Item, Start
-from fairlead_client.records import Record
+from fairlead_client.follow import follow, follow_items
 from fairlead_client.requests import Request, Result
-from fairlead_client.runtime import Answer, Sessions
-from fairlead_client.spool import Spool
-from fairlead_client.writer import About, new_spool
+from fairlead_client.runtime import Answer
+from fairlead_client.writer import LogWriter
 
 __all__ = [
     "AsyncioRuntime",
@@ -61,8 +57,6 @@ __all__ = [
 
 # How long the router's GOODBYE may take before the connection is closed without it.
 CLOSE_TIMEOUT_S = 1.0
-
-logger = logging.getLogger(__name__)
 
 
 async def connect(
@@ -111,6 +105,7 @@ async def call(session: AutobahnSession, procedure: str, *args: Any, **kwargs: A
 
 async def disconnect(session: AutobahnSession) -> None:
     """Leaves the realm and waits for the connection's end; closes it when the router takes too long."""
+    await asyncio.sleep(0)  # a call that was canceled in this turn sends its CANCEL in the next: not behind GOODBYE
     transport = session.transport
     if transport is None or transport.is_closing():
         return
@@ -155,46 +150,6 @@ class Connection(connection.Connection):
 def given_sessions() -> connection.GivenSessions:
     """Sessions of a program's own: call `.joined(AutobahnSession(session))` whenever its component has joined."""
     return connection.GivenSessions(AsyncioRuntime())
-
-
-class LogWriter(writer.LogWriter):
-    """Writes one stream; what it is about are the keywords of `About`, or a spool that was left behind.
-
-    Begins to send at once. `await close()` in the end: it says what could not be sent.
-    """
-
-    def __init__(
-        self,
-        sessions: Sessions,
-        stream: str | Spool,
-        on_room: Callable[[], None] | None = None,
-        **about: Unpack[About],
-    ) -> None:
-        spool = stream if isinstance(stream, Spool) else new_spool(stream, **about)
-        super().__init__(AsyncioRuntime(), sessions, spool, on_room)
-        self.start()
-
-
-def follow(
-    sessions: Sessions,
-    stream: str,
-    cursor: Cursor | None = None,
-    *,
-    tail: int | None = None,
-    since_us: int | None = None,
-) -> AsyncGenerator[Record | Item, None]:
-    """The records of a stream from a cursor, the last `tail`, a time or its beginning on, until it is sealed.
-
-    Goes on by itself after lost sessions, without a hole or a repeat. Among the records are Lagged (some were not kept
-    that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked. Raises
-    CallFailed or Refused when there is no right to read in the first place.
-    """
-    return records_of(follow_items(sessions, Follower(stream, Start(cursor, tail, since_us))))
-
-
-def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
-    """The same by batches, for a follower of one's own, whose `cursor` can be kept."""
-    return items_of(AsyncioRuntime(), sessions, follower)
 
 
 # ---------------------------------------------------------------- the framework

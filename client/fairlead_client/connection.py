@@ -20,7 +20,7 @@ class Connection:
     def __init__(
         self, runtime: Runtime, open_session: Callable[[], Awaitable[Session]], on_change: OnChange | None = None
     ) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._open_session = open_session
         self._on_change = on_change
         self._session: Session | None = None
@@ -35,7 +35,7 @@ class Connection:
         """The open session, else a new one: tries until there is one. Raises Refused when the router will have none."""
         while self._session is None or not self._session.is_open:
             if self._is_opening:
-                bell = self._runtime.wakeup()
+                bell = self.runtime.wakeup()
                 self._waiting.append(bell)
                 await bell.wait()
                 continue
@@ -69,7 +69,7 @@ class Connection:
             else:
                 break
             await self._pause()
-        self._session, self._opened_s = session, self._runtime.time_s()
+        self._session, self._opened_s = session, self.runtime.time_s()
         if self._is_away:
             self._is_away = False
             self._say(None)
@@ -80,13 +80,13 @@ class Connection:
         """
         self._session = None
         self._say_away("the connection was lost")
-        if self._runtime.time_s() - self._opened_s > self._last_delay_s:
+        if self.runtime.time_s() - self._opened_s > self._last_delay_s:
             self._backoff.reset()
         await self._pause()
 
     async def _pause(self) -> None:
         self._last_delay_s = self._backoff.next_s()
-        await self._runtime.wakeup().wait(self._last_delay_s)
+        await self.runtime.wakeup().wait(self._last_delay_s)
 
     def _say_away(self, reason: str) -> None:
         if not self._is_away:
@@ -102,7 +102,7 @@ class GivenSessions:
     """For a program whose own Autobahn component joins and rejoins: tell it of each session, and it is used."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._session: Session | None = None
         self._waiting: list[Wakeup] = []
 
@@ -116,7 +116,7 @@ class GivenSessions:
     async def session(self) -> Session:
         """The open session, however long it takes until there is one."""
         while self._session is None or not self._session.is_open:
-            bell = self._runtime.wakeup()
+            bell = self.runtime.wakeup()
             self._waiting.append(bell)
             await bell.wait()
         return self._session

@@ -45,6 +45,7 @@ PASSING = frozenset(
         NO_SUCH_PROCEDURE,
         "fairlead.error.busy",
         "fairlead.error.store_failed",
+        "wamp.error.authorization_failed",
         "wamp.error.canceled",
         "wamp.error.network_failure",
         "wamp.error.timeout",

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import CallFailed, Refused
-from fairlead_client.following import Batch, Follower, Item
+from fairlead_client.following import Batch, Cursor, Follower, Item, Start
 from fairlead_client.records import Record
 from fairlead_client.requests import Request
 from fairlead_client.runtime import Answer, Runtime, Session, Sessions
@@ -17,12 +17,27 @@ from fairlead_client.runtime import Answer, Runtime, Session, Sessions
 WAITING_ANSWERS = 16
 
 
-async def items_of(runtime: Runtime, sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
-    """The items of a stream, over as many sessions as it takes; ends behind Sealed or Revoked.
+def follow(
+    sessions: Sessions,
+    stream: str,
+    cursor: Cursor | None = None,
+    *,
+    tail: int | None = None,
+    since_us: int | None = None,
+) -> AsyncGenerator[Record | Item, None]:
+    """The records of a stream from a cursor, the last `tail`, a time or its beginning on, until it is sealed.
 
-    Raises CallFailed or Refused when the router will not have us from the start, Incontiguous when what it says cannot
-    be right. Whoever iterates slowly slows the router's sending to us, and nothing else.
+    Goes on by itself after lost sessions, without a hole or a repeat. Among the records are Lagged (some were not kept
+    that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked. Raises
+    CallFailed or Refused when there is no right to read in the first place, Incontiguous when what the router says
+    cannot be right. Whoever iterates slowly slows the router's sending to us, and nothing else.
     """
+    return _one_by_one(follow_items(sessions, Follower(stream, Start(cursor, tail, since_us))))
+
+
+async def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
+    """The same by batches, for a follower of one's own, whose `cursor` can be kept."""
+    runtime = sessions.runtime
     backoff = Backoff()
     while not follower.is_finished:
         try:
@@ -46,8 +61,7 @@ async def items_of(runtime: Runtime, sessions: Sessions, follower: Follower) -> 
             await runtime.wakeup().wait(backoff.next_s())
 
 
-async def records_of(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Record | Item, None]:
-    """The same, with the records one by one."""
+async def _one_by_one(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Record | Item, None]:
     async with aclosing(items):
         async for item in items:
             if isinstance(item, Batch):

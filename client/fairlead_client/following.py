@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from fairlead_client.errors import CORRUPT, PASSING, REVOKING, CallFailed, Incontiguous, Refused
+from fairlead_client.errors import CORRUPT, NO_SUCH_PROCEDURE, PASSING, REVOKING, CallFailed, Incontiguous, Refused
 from fairlead_client.records import Record
 from fairlead_client.requests import FOLLOW, READ, Request, Result, given
 
@@ -145,7 +145,7 @@ class Follower:
         if error.uri in REVOKING and self._has_read:
             self.is_finished = True
             return [Revoked(error.text or error.uri)]
-        if error.uri in PASSING and self._has_read:
+        if error.uri in PASSING and (self._has_read or error.uri != NO_SUCH_PROCEDURE):
             return []
         if error.uri == CORRUPT and self.cursor is not None:
             return self._corrupt(self.cursor, error)

@@ -79,7 +79,11 @@ class Session(Protocol):
 
 
 class Sessions(Protocol):
-    """Where sessions come from."""
+    """Where sessions come from, and so what framework all that uses them runs on."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """The framework."""
 
     async def session(self) -> Session:
         """The open session, else a new one, however long that takes. Raises Refused when there will be none."""

@@ -1,7 +1,7 @@
 """The LogWriter: output goes in at once, and to the log service whenever that can be reached.
 
 `write` puts records into a spool on disk and returns; a loop of its own sends them (`appending`), over as many sessions
-as it takes. This is the part that both frameworks share; make one through `fairlead_client.asyncio` or `.twisted`.
+as it takes, on the framework that the sessions are of.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple, TypedDict, Unpack
 from fairlead_client.appending import Appender
 from fairlead_client.errors import CallFailed, ClientError, Refused
 from fairlead_client.records import Text, WireRecord, records_of
-from fairlead_client.runtime import Answer, Runtime, Sessions, Task
+from fairlead_client.runtime import Answer, Sessions, Task
 from fairlead_client.spool import LIMIT_BYTES, Spool, SpoolMeta
 
 # What a power loss may take of the output that was not sent yet.
@@ -53,29 +53,32 @@ class About(TypedDict, total=False):
 
 
 class LogWriter:
-    """Writes one stream. Not thread-safe: all calls from the thread of the framework.
+    """Writes one stream: a new one, of which the keywords of `About` tell more, or what is left in a spool.
 
-    `on_room` is called when there is room again after `has_room` was false.
+    Begins to send at once; call `await close()` in the end, it says what could not be sent. `on_room` is called when
+    there is room again after `has_room` was false. Not thread-safe: all calls from the thread of the framework.
     """
 
     def __init__(
-        self, runtime: Runtime, sessions: Sessions, spool: Spool, on_room: Callable[[], None] | None = None
+        self,
+        sessions: Sessions,
+        stream: str | Spool,
+        on_room: Callable[[], None] | None = None,
+        **about: Unpack[About],
     ) -> None:
-        self.spool = spool
+        runtime = sessions.runtime
+        self.spool = stream if isinstance(stream, Spool) else new_spool(stream, **about)
         self._runtime = runtime
         self._sessions = sessions
-        self._appender = Appender(spool)
+        self._appender = Appender(self.spool)
         self._on_room = on_room
         self._had_room = True
         self._news = runtime.wakeup()
         self._written = runtime.wakeup()
         self._watchers: list[Callable[[], None]] = []
         self._was_open = False
-        self._tasks: list[Task] = []
-
-    def start(self) -> None:
-        """Begins to send."""
-        self._tasks = [self._runtime.spawn(self._send()), self._runtime.spawn(self._keep_synced())]
+        self._is_closed = False
+        self._tasks: list[Task] = [runtime.spawn(self._send()), runtime.spawn(self._keep_synced())]
 
     # ------------------------------------------------------------ what callers see
 
@@ -140,6 +143,7 @@ class LogWriter:
     async def close(self, linger_s: float = LINGER_S) -> Unsent | None:
         """Waits for the rest to be sent, deletes the spool if that succeeds, else says what is left in it."""
         is_done = await self.drain(linger_s)
+        self._is_closed = True
         for task in self._tasks:
             task.cancel()
         self._tasks = []
@@ -150,9 +154,8 @@ class LogWriter:
         if job is not None:
             job()
         self.spool.close()
-        failure = self.failure
-        reason = str(failure) if failure is not None else "the server did not take it in time"
-        return Unsent(self.unsent, self.spool.path, reason)
+        error = self._appender.last_error if self.failure is None else self.failure
+        return Unsent(self.unsent, self.spool.path, "no server took it in time" if error is None else str(error))
 
     # ------------------------------------------------------------ the loops
 
@@ -160,6 +163,8 @@ class LogWriter:
         try:
             await self._send_all()
         except Exception as error:
+            if self._is_closed:  # Twisted's CancelledError is an Exception
+                return
             self._appender.failure = CallFailed("fairlead.error.client", f"the writer failed: {error!r}")
             self._tell_watchers()
             raise

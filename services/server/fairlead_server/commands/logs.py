@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from fairlead_client import ClientError, Follower, Revoked, Sealed, Start, Unreachable
-from fairlead_client.asyncio import Connection, connect, disconnect, follow_items
+from fairlead_client.asyncio import AsyncioRuntime, Connection, connect, disconnect, follow_items
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.runtime import Session, Sessions
 from fairlead_server.commands._display import Display, JsonDisplay, OutputClosed
@@ -118,6 +118,7 @@ class _OneSession:
     """Sessions of somebody who does not wait for a server that is away."""
 
     def __init__(self, session: AutobahnSession) -> None:
+        self.runtime = AsyncioRuntime()
         self._session = session
 
     async def session(self) -> Session:
