@@ -66,9 +66,9 @@ class Display:
     def said(self, item: Item) -> str:
         """What is not output, in words; nothing for what a reader need not know."""
         if isinstance(item, Lagged):
-            return f"{plural(item.stop - item.start, 'line')} from number {item.start} on are not kept any more"
+            return f"not kept any more: {plural(item.stop - item.start, 'line')} from number {item.start} on"
         if isinstance(item, Corrupt):
-            return f"{plural(item.stop - item.start, 'line')} from number {item.start} on are damaged and left out"
+            return f"damaged and left out: {plural(item.stop - item.start, 'line')} from number {item.start} on"
         if isinstance(item, Reset):
             return f"the log's store was replaced: this is {self._stream} from its oldest line on"
         return ""
