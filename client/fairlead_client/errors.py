@@ -22,7 +22,6 @@ NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
 GAP = "fairlead.error.gap"
 FENCED = "fairlead.error.fenced"
 SEALED = "fairlead.error.sealed"
-CORRUPT = "fairlead.error.corrupt"
 
 # The right is gone, not just a right never had, when one of these ends what has worked before.
 REVOKING = frozenset(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from fairlead_client.errors import CORRUPT, NO_SUCH_PROCEDURE, PASSING, REVOKING, CallFailed, Incontiguous, Refused
+from fairlead_client.errors import NO_SUCH_PROCEDURE, PASSING, REVOKING, CallFailed, Incontiguous, Refused
 from fairlead_client.records import Record
 from fairlead_client.requests import FOLLOW, READ, Request, Result, given
 
@@ -147,8 +147,6 @@ class Follower:
             return [Revoked(error.text or error.uri)]
         if error.uri in PASSING and (self._has_read or error.uri != NO_SUCH_PROCEDURE):
             return []
-        if error.uri == CORRUPT and self.cursor is not None:
-            return self._corrupt(self.cursor, error)
         if request.procedure == FOLLOW and error.uri not in REVOKING:
             self.progressive = False  # another router, or another service: the portable way
             return []
@@ -205,14 +203,7 @@ class Follower:
         if self.cursor is not None:
             self._expect(start, self.cursor.epoch)
             self.cursor = Cursor(self.cursor.epoch, stop)
-        return Lagged(start, stop)
-
-    def _corrupt(self, cursor: Cursor, error: CallFailed) -> list[Item]:
-        start, stop = error.details.get("from"), error.details.get("to")
-        if not isinstance(start, int) or not isinstance(stop, int) or stop <= cursor.next:
-            raise error
-        self.cursor = Cursor(cursor.epoch, stop)
-        return [Corrupt(start, stop)]
+        return Corrupt(start, stop) if lagged.get("damaged") else Lagged(start, stop)
 
     def _reset(self, reset: Result) -> Item:
         epoch, oldest, after = reset["epoch"], reset["oldest"], reset["next"]

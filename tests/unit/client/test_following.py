@@ -221,8 +221,7 @@ def test_an_error_that_passes_leaves_the_cursor() -> None:
 
 def test_damaged_records_are_told_and_skipped() -> None:
     follower = at(Follower("log"), service_with(5))
-    error = CallFailed("fairlead.error.corrupt", "damaged", {"from": 5, "to": 9})
-    assert follower.failed(follower.request(), error) == [Corrupt(5, 9)]
+    assert follower.progressed({"lagged": {"from": 5, "to": 9, "damaged": True}}) == [Corrupt(5, 9)]
     assert follower.request().kwargs["start"] == 9
 
 
