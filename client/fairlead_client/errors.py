@@ -32,6 +32,7 @@ FINAL_FOR_WRITERS = REVOKING | {
     FENCED,
     SEALED,
     "fairlead.error.attempt",
+    "fairlead.error.limit_exceeded",
     "wamp.error.invalid_argument",
     "wamp.error.invalid_uri",
     "wamp.error.no_such_realm",

@@ -91,7 +91,7 @@ async def connection(site: Site) -> AsyncIterator[Connection]:
         yield connection
 
 
-def texts(items: list[Any]) -> list[str]:
+def texts(items: list[Any]) -> list[str | bytes]:
     return [item.text for item in items if isinstance(item, Record)]
 
 
@@ -229,7 +229,7 @@ async def _patiently(connection: Connection, stream: str) -> AsyncIterator[Any]:
 async def test_both_live_through_lost_sessions(site: Site, connection: Connection, tmp_path: Path) -> None:
     writer = LogWriter(connection, "log", spool=tmp_path / "spool")
     assert await writer.opened(10)
-    seen: list[str] = []
+    seen: list[str | bytes] = []
 
     async def read() -> None:
         async with Connection(site.url) as other:
