@@ -57,10 +57,16 @@ class Child:
 
     async def wait(self) -> int:
         """Its exit status, -n when signal n ended it, once it has ended."""
+        await self.says(None)
+        return await self.process.wait()
+
+    async def says(self, text: str | None) -> None:
+        """Reads its stderr, where that is kept, until a line has this text, or to the end."""
         if self.process.stderr is not None:
             async for line in self.process.stderr:
                 self.last_line = line.decode(errors="replace").strip()
-        return await self.process.wait()
+                if text is not None and text in self.last_line:
+                    return
 
     async def stop(self) -> None:
         """Ends it, kindly at first; returns when it is gone."""

@@ -153,7 +153,7 @@ class Demo:
         return self._directory.path / f"{user}.token"
 
     async def _run_containers(self) -> None:
-        """Starts the commands as alice, each with its own log."""
+        """Starts the commands as alice, each with its own log; returns when the logs are there."""
         environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
         environment["XDG_STATE_HOME"] = str((self._directory.path / "state").absolute())
         options = ["--quiet", "--url", self._server.url, "--token-file", str(self._token_file("alice"))]
@@ -162,6 +162,8 @@ class Demo:
             command = (*FAIRLEAD, "run", *options, "--object", container.name, "--", *PROGRAMS, container.program)
             child = await Child.start(command, environment, keeps_stderr=True)
             self._children.append(child)
+        for container, child in zip(self.containers, self._children, strict=True):
+            await child.says(f"the log is {container.name}")
             self._reports.append(asyncio.create_task(_report_end(container, child)))
 
     # ------------------------------------------------------------ what is said
