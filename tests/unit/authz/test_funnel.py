@@ -357,3 +357,33 @@ async def test_two_realms_in_one_database_do_not_see_each_other(tmp_path: Path) 
     assert bob is not None
     assert not bob.is_admin
     await first.close()
+
+
+async def test_a_user_does_not_make_itself_an_administrator(authz: Authz) -> None:
+    for change in (
+        Put("user", "bob", is_admin=True),
+        Put("user", "bob", is_active=True),
+        Put("user", "bob", name="Bob"),
+    ):
+        with pytest.raises(NotAuthorized, match="administrators"):
+            await authz.apply([change], Actor("bob", is_admin=False))
+
+
+async def test_each_change_is_judged_by_those_before_it_in_the_list(authz: Authz) -> None:
+    alice, bob = Actor("alice", is_admin=False), Actor("bob", is_admin=False)
+    await authz.apply([Put("project", "mine"), Put("object", "o", owner="mine"), Grant("alice", "manage", "mine")], bob)
+    giving_up: list[Change] = [Revoke("alice", "read", "mine"), Put("object", "o2", owner="mine")]
+    with pytest.raises(NotAuthorized, match="'alice' may not write 'mine'"):
+        await authz.apply(giving_up, alice)
+    assert authz.can("alice", "manage", "o")
+
+
+async def test_the_tokens_of_a_deleted_user_do_not_come_back_with_the_name(authz: Authz, tmp_path: Path) -> None:
+    token = await authz.create_token("bob")
+    await authz.apply([Delete("bob")])
+    await authz.close()
+    again = await Authz.open(_url(tmp_path))
+    await again.apply([Put("user", "bob")])
+    with pytest.raises(AuthenticationFailed):
+        again.authenticator.principal(token)
+    await again.close()
