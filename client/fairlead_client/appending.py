@@ -50,7 +50,7 @@ class Appender:
         self._lost = 0
         self._backoff = Backoff()
         self._pause_s: float | None = None
-        self._not_before_s = 0.0
+        self._not_before_s: float | None = None
 
     # ------------------------------------------------------------ state
 
@@ -90,8 +90,13 @@ class Appender:
         """The calls to make now; ask again after each answer, each append to the spool, and after `wait_s`."""
         if self._pause_s is not None:
             self._not_before_s, self._pause_s = now_s + self._pause_s, None
-        if not self._is_connected or self.is_finished or now_s < self._not_before_s:
+        if (
+            not self._is_connected
+            or self.is_finished
+            or (self._not_before_s is not None and now_s < self._not_before_s)
+        ):
             return []
+        self._not_before_s = None
         if not self._is_open:
             if self._create is None:
                 self._create = self._create_request()
@@ -101,7 +106,7 @@ class Appender:
 
     def wait_s(self, now_s: float) -> float | None:
         """When `due` may have more to say without anything happening, in seconds from now."""
-        return self._not_before_s - now_s if self._not_before_s > now_s else None
+        return None if self._not_before_s is None else max(0.0, self._not_before_s - now_s)
 
     def succeeded(self, request: Request, result: Result) -> None:
         """A call was answered."""

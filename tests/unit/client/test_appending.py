@@ -230,6 +230,14 @@ def test_an_error_that_passes_is_retried_after_a_growing_pause(bench: Bench) -> 
     assert seen(bench.service) == [*range(10)]
 
 
+def test_a_pause_that_is_over_before_anybody_waits_is_not_waited_for_forever(bench: Bench) -> None:
+    bench.appender.connected()
+    [create] = bench.due()
+    bench.appender.failed(create, CallFailed("fairlead.error.store_failed"))
+    assert bench.appender.due(bench.now_s) == []
+    assert bench.appender.wait_s(bench.now_s + LONG_AFTER_S) == 0
+
+
 def test_an_unknown_error_of_an_append_is_retried_from_what_is_acknowledged(bench: Bench) -> None:
     bench.spool.append(lines(0, 500))
     bench.appender.connected()
