@@ -20,7 +20,7 @@ import sys, time
 for n in range({LINES}):
     print(n, "x" * 60, file=(sys.stdout, sys.stderr)[n % 10 == 9])
     if n % 1000 == 0:
-        sys.stdout.flush(); sys.stderr.flush(); time.sleep(0.06)
+        sys.stdout.flush(); sys.stderr.flush(); time.sleep(0.12)
 """
 
 
@@ -46,11 +46,12 @@ async def test_100_000_lines_through_five_kills_are_complete_in_order_and_once(s
         async with server.running("logs", "-f", "job") as early:
             early_output = asyncio.create_task(early.communicate())
             for kill in range(5):
-                await asyncio.sleep(random.uniform(0.3, 1.0))
+                await asyncio.sleep(random.uniform(0.2, 0.8))
                 await server.kill()
                 await server.start()
                 if kill == 2:
                     late = asyncio.create_task(server.fairlead("logs", "-f", "job"))
+            assert run.returncode is None, "the kills are to come while it writes"
             _, run_stderr = await run.communicate()
             stdout, stderr = await early_output
         late_done = await late
