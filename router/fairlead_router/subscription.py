@@ -65,7 +65,8 @@ class PatternMembership(Membership):
             self._remember(about, revision, verdict)
             return verdict
         self.outbox.block()
-        self.session.realm.host.wait_for(verdict, partial(self._settle, about, object_cell, revision))
+        basis = revision, self._openings
+        self.session.realm.host.wait_for(verdict, partial(self._settle, about, object_cell, basis))
         return True
 
     def purge_lost(self, object_id: str | None) -> None:
@@ -89,9 +90,11 @@ class PatternMembership(Membership):
             self._verdicts.clear()
         self._verdicts[about] = (revision, verdict)
 
-    def _settle(self, about: About, object_cell: Cell, revision: int, verdict: Any) -> None:
-        """An asynchronous answer; asked for again if a cell moved meanwhile."""
-        if revision != self.principal_cell.revision + object_cell.revision:
+    def _settle(self, about: About, object_cell: Cell, basis: tuple[int, int], verdict: Any) -> None:
+        """An asynchronous answer; asked for again if a cell moved, or a denial if something was granted, meanwhile."""
+        revision, openings = basis
+        is_moved = revision != self.principal_cell.revision + object_cell.revision
+        if is_moved or (verdict is False and openings != self.session.realm.gate.openings):
             self._purge_unless_seen(about, object_cell)
         else:
             self._remember(about, revision, verdict is True)

@@ -404,6 +404,34 @@ def test_verdicts_of_a_pattern_are_remembered() -> None:
     settle(core, rights)
 
 
+def test_pattern_sees_what_was_granted_after_it_was_denied() -> None:
+    core, rights = world()
+    alice, bob = core.join("alice"), core.join("bob")
+    for peer in (alice, bob):
+        peer.subscribe("obj.", match="prefix")
+    publish_by_service(core, "obj.c.x")
+    rights.grant("alice", "c")
+    core.realm1.gate.grant()
+    publish_by_service(core, "obj.c.x")
+    assert (alice.events(), bob.take()) == ([[]], [])
+
+
+def test_denial_from_before_a_grant_is_asked_for_again() -> None:
+    core, rights = world()
+    alice = core.join("alice")
+    alice.subscribe("obj.", match="prefix")
+    rights.is_asynchronous = True
+    publish_by_service(core, "obj.c.x")
+    [[answer, _]] = rights.asked
+    rights.asked.clear()
+    rights.grant("alice", "c")
+    core.realm1.gate.grant()
+    publish_by_service(core, "obj.c.x")
+    answer.give(False)
+    settle(core, rights)
+    assert alice.events() == [[], []]
+
+
 def test_pattern_tells_a_topic_from_an_object_of_the_same_name() -> None:
     """The object of `obj.com.x` is `com`; nothing that is allowed for the topic `com` may count for it."""
     core, _ = world()
