@@ -13,9 +13,12 @@ from operator import attrgetter
 
 from fairlead_logstream.batch import Batch
 
-RECENT_LIMIT_BYTES = 32 << 20
-"""Ten seconds of the rate that we aim at (300 000 lines/s of 100 bytes would be 3 s per 100 MB,
-2 000 lines/s 160 s). Twice as much at worst, when two serializers' bytes are kept of each batch."""
+RECENT_LIMIT_BYTES = 16 << 20
+"""A minute at 2 000 lines/s of 100 bytes; who is further behind reads the store, which is as quick. What is
+really kept is two to three times that: the records, and a serializer's bytes of each batch or two."""
+
+GONE_LIMIT = 256
+"""Batches that were forgotten and still take memory, before the list is cut: cutting costs a copy of the rest."""
 
 BATCH_OVERHEAD_BYTES = 512
 """What a batch costs besides its records: small ones count too."""
@@ -40,7 +43,7 @@ class Window:
         """Forget the oldest batch; returns what it cost."""
         size = cost_of(self._batches[self._gone])
         self._gone += 1
-        if self._gone > len(self._batches) // 2:
+        if self._gone >= min(GONE_LIMIT, len(self._batches)):
             del self._batches[: self._gone]
             self._gone = 0
         return size
