@@ -1,0 +1,89 @@
+"""The protocol core's view of an asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from fairlead_router.loop_host import LoopHost
+from support.waiting import eventually
+
+
+@pytest.fixture
+async def host() -> LoopHost:
+    return LoopHost(asyncio.get_running_loop())
+
+
+async def returning(value: object) -> object:
+    await asyncio.sleep(0)
+    return value
+
+
+async def failing() -> None:
+    raise ZeroDivisionError
+
+
+async def test_call_soon_is_the_next_turn(host: LoopHost) -> None:
+    ran: list[str] = []
+    host.call_soon(lambda: ran.append("later"))
+    assert ran == []
+    await asyncio.sleep(0)
+    assert ran == ["later"]
+
+
+async def test_timer_runs_unless_it_is_cancelled(host: LoopHost) -> None:
+    ran: list[int] = []
+    host.call_later(0.001, lambda: ran.append(1))
+    host.call_later(0.001, lambda: ran.append(2)).cancel()
+    await eventually(lambda: ran)
+    assert ran == [1]
+
+
+@pytest.mark.parametrize(("awaitable", "expected"), [(lambda: returning(5), 5), (failing, ZeroDivisionError)])
+async def test_result_or_exception_is_delivered(host: LoopHost, awaitable: Any, expected: Any) -> None:
+    got: list[Any] = []
+    host.wait_for(awaitable(), got.append)
+    await eventually(lambda: got)
+    assert got == [expected] or isinstance(got[0], expected)
+
+
+async def test_awaitable_that_somebody_cancels_is_a_failure_and_not_silence(host: LoopHost) -> None:
+    """Else a session would wait for its authorizer for ever."""
+    future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    got: list[Any] = []
+    host.wait_for(future, got.append)
+    await asyncio.sleep(0)
+    future.cancel()
+    await eventually(lambda: got)
+    assert isinstance(got[0], asyncio.CancelledError)
+
+
+async def test_cancelled_wait_cancels_the_awaitable_and_delivers_nothing(host: LoopHost) -> None:
+    got: list[Any] = []
+    future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    waiting = host.wait_for(future, got.append)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await eventually(future.cancelled)
+    assert got == []
+
+
+async def test_close_ends_what_is_still_awaited(host: LoopHost) -> None:
+    ended: list[bool] = []
+
+    async def patient() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    waits: Awaitable[None] = patient()
+    host.wait_for(waits, ended.append)
+    await asyncio.sleep(0)
+    await host.close()
+    assert ended == [True]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
