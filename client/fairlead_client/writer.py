@@ -23,7 +23,7 @@ from fairlead_client.spool import LIMIT_BYTES, Spool, SpoolMeta
 
 # What a power loss may take of the output that was not sent yet.
 SYNC_S = 1.0
-# `has_room` is false below this: what a reader of pipes may hand over before it looks again.
+# `has_room` is false below this, or a quarter of a small spool: what a reader of pipes hands over before it looks again.
 ROOM_BYTES = 512 * 1024
 LINGER_S = 60.0
 
@@ -108,7 +108,8 @@ class LogWriter:
 
         Also when the service has refused us for good: waiting would never end, and dropping is what is left.
         """
-        self._had_room = self.spool.room_bytes >= ROOM_BYTES or self._appender.failure is not None
+        wanted_bytes = min(ROOM_BYTES, self.spool.limit_bytes // 4)
+        self._had_room = self.spool.room_bytes >= wanted_bytes or self._appender.failure is not None
         return self._had_room
 
     def write(self, source: str, text: Text, time_us: int | None = None, flags: int = 0) -> bool:
@@ -134,6 +135,12 @@ class LogWriter:
         """Whether the service has accepted us within that time; False also when it refused (see `failure`)."""
         await self._wait_until(lambda: self._was_open or self._appender.is_finished, timeout_s)
         return self._was_open
+
+    async def failed(self) -> CallFailed:
+        """Waits for a refusal for good, perhaps for ever, and returns it."""
+        await self._wait_until(lambda: self.failure is not None, None)
+        assert self.failure is not None, "it was waited for"
+        return self.failure
 
     async def drain(self, timeout_s: float) -> bool:
         """Waits until the service has everything; False when it did not within that time, or never will."""
@@ -203,13 +210,16 @@ class LogWriter:
             if job is not None:
                 self._runtime.in_thread(job)
 
-    async def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
+    async def _wait_until(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
         bell = self._runtime.wakeup()
-        deadline_s = self._runtime.time_s() + timeout_s
+        deadline_s = None if timeout_s is None else self._runtime.time_s() + timeout_s
         self._watchers.append(bell.set)
         try:
-            while not condition() and self._runtime.time_s() < deadline_s:
-                await bell.wait(deadline_s - self._runtime.time_s())
+            while not condition():
+                left_s = None if deadline_s is None else deadline_s - self._runtime.time_s()
+                if left_s is not None and left_s <= 0:
+                    return
+                await bell.wait(left_s)
         finally:
             self._watchers.remove(bell.set)
 

@@ -189,6 +189,27 @@ async def test_a_bad_token_is_one_line_and_nothing_runs(server: Commands) -> Non
     assert not (server.directory / "ran").exists()
 
 
+async def test_a_permission_lost_on_the_way_is_told_and_the_command_goes_on(server: Commands, job: str) -> None:
+    user = f"dora-{job}"
+    token = (await server.fairlead("token", user, "--create")).stdout.decode().strip()
+    await server.fairlead("run", "-q", "--object", job, "--", "true")
+    assert (await server.fairlead("grant", user, "write", job)).status == 0
+    async with server.running("run", "--object", job, "--attempt", "2", "--", "cat", token=token) as run:
+        assert run.stdin is not None
+        await line_with(run.stderr, "the log is")
+        run.stdin.write(b"before\n")
+        await line_with(run.stdout, "before")
+        assert (await server.fairlead("revoke", user, "write", job)).status == 0
+        run.stdin.write(b"after\n")
+        await line_with(run.stderr, "takes no more of the log")
+        await line_with(run.stdout, "after")
+        run.stdin.close()
+        _, stderr = await run.communicate()
+    assert run.returncode == 0
+    assert b"1 line of the log not sent" in stderr
+    assert (await server.fairlead("logs", job)).stdout == b"before\n"
+
+
 async def test_a_log_that_has_ended_takes_the_next_attempt_only(server: Commands, job: str) -> None:
     assert (await server.fairlead("run", "--object", job, "--", "echo", "first")).status == 0
     assert_one_line(await server.fairlead("run", "--object", job, "--", "touch", "ran"), 125, "--attempt 2")

@@ -112,9 +112,11 @@ async def _run(server: Server, spool: Spool, plan: Plan) -> int:
         if writer.failure is not None:
             raise _refused(writer.stream, writer.failure)
         note(f"the log is {writer.stream}")
+        watching = asyncio.create_task(_say_failure(writer))
         with attendant.signals():
             status = await _attend(attendant, writer, plan)
             await _deliver(writer, plan.linger_s, attendant)
+        watching.cancel()
         return status
     finally:
         unsent = await writer.close(linger_s=0)
@@ -135,6 +137,11 @@ async def _attend(attendant: Attendant, writer: LogWriter, plan: Plan) -> int:
             return status
     writer.seal(status)
     return status
+
+
+async def _say_failure(writer: LogWriter) -> None:
+    error = await writer.failed()
+    note(f"the server takes no more of the log: {error}; the command goes on")
 
 
 async def _first_word(writer: LogWriter, away: asyncio.Event) -> None:
