@@ -16,7 +16,7 @@ A judgement may be asynchronous. Until it is known the session's outbox is block
 order, and are purged if the answer is no.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Container, Iterable
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -28,13 +28,20 @@ REVOKED = "fairlead.revoked.permission"
 """Why a subscription ended: a right was taken away. A URI, because clients check it against the URI grammar."""
 
 
+class _EveryObject(Container[str | None]):
+    def __contains__(self, object_id: object) -> bool:
+        return True
+
+
+_EVERY_OBJECT = _EveryObject()
+
+
 class Cell:
     """A principal or an object, as far as something live rests on it."""
 
-    __slots__ = ("__weakref__", "holds", "name", "revision")
+    __slots__ = ("__weakref__", "holds", "revision")
 
-    def __init__(self, name: str, revision: int) -> None:
-        self.name = name
+    def __init__(self, revision: int) -> None:
         self.revision = revision
         self.holds: dict[Hold, None] = {}
 
@@ -66,8 +73,8 @@ class Hold:
         """Ask the authorizer again."""
         raise NotImplementedError
 
-    def purge_lost(self, object_id: str | None) -> None:
-        """The hold stands; take back queued items about objects that may no longer be seen. Only patterns have any."""
+    def purge_lost(self, objects: Container[str | None]) -> None:
+        """The hold stands; take back queued items about these that may no longer be seen. Only patterns have any."""
 
     def revoke(self, reason: str) -> None:
         """The right has gone: take back what is queued, end, and tell the peer once. The gate has released the hold."""
@@ -84,7 +91,7 @@ class Gate:
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._patterns: dict[Hold, None] = {}
-        self._no_object = Cell("", 0)
+        self._no_object = Cell(0)
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -107,7 +114,7 @@ class Gate:
     def _cell(self, cells: "WeakValueDictionary[str, Cell]", name: str) -> Cell:
         cell = cells.get(name)
         if cell is None:
-            cell = cells[name] = Cell(name, self.moves)
+            cell = cells[name] = Cell(self.moves)
         return cell
 
     # --- holds --------------------------------------------------------------------------------
@@ -140,16 +147,13 @@ class Gate:
         Call it when the authorizer already says no, and before the change is acknowledged.
         """
         touched: dict[Hold, None] = {}
-        moved_objects = []
-        for cell in self._bumped(self._principals, principals):
+        moved = frozenset(objects)
+        for cell in (*self._bumped(self._principals, principals), *self._bumped(self._objects, moved)):
             touched |= cell.holds
-        for cell in self._bumped(self._objects, objects):
-            touched |= cell.holds
-            moved_objects.append(cell.name)
         self._sweep(touched, reason)
-        for object_id in moved_objects:
+        if moved:
             for hold in list(self._patterns):
-                hold.purge_lost(object_id)
+                hold.purge_lost(moved)
 
     def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
         """These holds rest on another object from now on, and are judged by it in this turn."""
@@ -185,7 +189,7 @@ class Gate:
             if not hold.is_ended:
                 self._judge(hold, reason)
             if not hold.is_ended:
-                hold.purge_lost(None)
+                hold.purge_lost(_EVERY_OBJECT)
 
     def _judge(self, hold: Hold, reason: str) -> None:
         basis = hold.basis

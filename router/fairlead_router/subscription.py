@@ -6,7 +6,7 @@ rests on its topic's object. A pattern membership is judged once as a whole, and
 topic and object that an event is about (G9).
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Container, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +69,10 @@ class PatternMembership(Membership):
         self.session.realm.host.wait_for(verdict, partial(self._settle, about, object_cell, basis))
         return True
 
-    def purge_lost(self, object_id: str | None) -> None:
-        """Take back queued events about this object, or about any, that may no longer be seen."""
+    def purge_lost(self, objects: Container[str | None]) -> None:
+        """Take back queued events about these objects that may no longer be seen."""
         for about in self.outbox.queued_topics(self.subscription):
-            if object_id in (None, about.object_id):
+            if about.object_id in objects:
                 self._purge_unless_seen(about, self.session.realm.gate.object_cell(about.object_id))
 
     def _purge_unless_seen(self, about: About, object_cell: Cell) -> None:

@@ -251,6 +251,24 @@ def g9_queued_events_of_a_pattern_are_taken_back_by_object(core: Core, rights: R
 
 
 @scenario
+def g9_queued_events_of_a_pattern_are_found_also_when_nothing_else_rests_on_the_object(
+    core: Core, rights: Rights
+) -> None:
+    """Somebody else joins the pattern, so what was remembered about the object is forgotten."""
+    alice, bob = core.join("alice"), core.join("bob")
+    alice.subscribe("obj.", match="prefix")
+    alice.clog()
+    publish(core, "obj.a.x", 1)
+    core.host.run()
+    bob.subscribe("obj.", match="prefix")
+    gc.collect()
+    rights.take_away("alice", "a")
+    core.realm1.gate.revoke(objects=["a"])
+    alice.read_on()
+    assert alice.take() == []
+
+
+@scenario
 def g9_queued_events_of_a_pattern_wait_for_an_asynchronous_authorizer(core: Core, rights: Rights) -> None:
     alice = core.join("alice")
     alice.subscribe("obj.", match="prefix")
