@@ -39,6 +39,10 @@ class Running:
     def token(self) -> str:
         return (self.data / "admin.token").read_text().strip()
 
+    @property
+    def port(self) -> int:
+        return int(self.url.removesuffix("/ws").rpartition(":")[2])
+
     async def end(self, number: int = signal.SIGTERM) -> Done:
         if self.process.returncode is None:
             self.process.send_signal(number)
@@ -73,6 +77,11 @@ async def refused(data: Path, *options: str) -> str:
     assert (process.returncode, stdout) == (125, b"")
     assert stderr.count(b"\n") == 1
     return stderr.decode()
+
+
+def without_page_note(stderr: str) -> str:
+    """The page need not be built for these tests."""
+    return stderr.replace("fairlead: the page is not built; in a checkout, `make web` builds it\n", "")
 
 
 def names_in(directory: Path) -> list[str]:
@@ -147,6 +156,13 @@ async def test_files_and_directory_are_private(shared: Running) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "ü x", "#h"])
+async def test_any_directory_will_do(tmp_path: Path, name: str) -> None:
+    async with serving(tmp_path / name):
+        assert names_in(tmp_path) == [name]
+        assert {"logs.sqlite", "permissions.sqlite"} <= set(names_in(tmp_path / name))
+
+
 async def test_the_admin_token_is_kept_over_a_restart(data: Path) -> None:
     async with serving(data) as first:
         token = first.token
@@ -176,6 +192,30 @@ async def test_a_later_request_of_a_connection_is_judged_too(shared: Running, ht
         await response.read()
     async with http.get(f"{shared.address}health", headers={"Host": "evil.example"}) as response:
         assert response.status == 403
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
+        b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_answered_and_not_logged(server: Running, request_bytes: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(request_bytes)
+    status = (await asyncio.wait_for(reader.readline(), COMMAND_S)).split()[1]
+    assert status in {b"400", b"405"}
+    writer.close()
+    assert without_page_note((await server.end()).stderr) == ""
+
+
+async def test_a_plain_request_for_the_websocket_is_told_so(shared: Running, http: aiohttp.ClientSession) -> None:
+    async with http.get(f"{shared.address}ws") as response:
+        assert (response.status, response.headers["Upgrade"]) == (426, "websocket")
 
 
 async def test_without_a_token_nothing_is_allowed(shared: Running) -> None:
@@ -270,14 +310,13 @@ async def test_a_signal_ends_it_in_order(server: Running, number: int) -> None:
     assert done.status == 0
     assert time.monotonic() - began_s < 5
     assert await asyncio.wait_for(reasons.get(), COMMAND_S) == "wamp.close.system_shutdown"
-    assert done.stderr.replace("fairlead: the page is not built; in a checkout, `make web` builds it\n", "") == ""
+    assert without_page_note(done.stderr) == ""
     await disconnect(session)
 
 
 async def test_a_second_signal_ends_it_at_once(server: Running) -> None:
     # A peer that does not answer GOODBYE is what an orderly end waits for.
-    port = int(server.url.removesuffix("/ws").rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
         b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -285,7 +324,7 @@ async def test_a_second_signal_ends_it_at_once(server: Running) -> None:
     )
     await reader.readuntil(b"\r\n\r\n")
     server.process.terminate()
-    await eventually(lambda: not is_listening(port), what="no new connections")
+    await eventually(lambda: not is_listening(server.port), what="no new connections")
     done = await server.end()
     assert (done.status, done.stderr.splitlines()[-1]) == (143, "fairlead: stopped at once: a second signal")
     writer.close()

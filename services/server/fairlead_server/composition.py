@@ -24,12 +24,11 @@ from fairlead_server import VERSION
 from fairlead_server.config import Config
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
-from fairlead_server.http import HttpService
+from fairlead_server.http import WEBSOCKET_PATH, HttpService, http_log
 from fairlead_server.page import find_page
 from fairlead_store import StoreError
 
 ADMIN = "admin"
-WEBSOCKET_PATH = "/ws"
 
 # How long a request for a file of the page may go on once we stop: those are small.
 HTTP_SHUTDOWN_S = 1.0
@@ -122,7 +121,13 @@ class ObjectMaker:
 
 
 async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:
-    runner = web.AppRunner(http.application, access_log=None, handle_signals=False, shutdown_timeout=HTTP_SHUTDOWN_S)
+    runner = web.AppRunner(
+        http.application,
+        access_log=None,
+        logger=http_log(),
+        handle_signals=False,
+        shutdown_timeout=HTTP_SHUTDOWN_S,
+    )
     opened.push_async_callback(runner.cleanup)
     await runner.setup()
     assert runner.server is not None

@@ -16,6 +16,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from fairlead_server.errors import CommandError
 
@@ -41,12 +42,12 @@ class DataDirectory:
     @property
     def permissions_url(self) -> str:
         """The default database of the permissions."""
-        return f"sqlite:///{self.path.absolute() / 'permissions.sqlite'}"
+        return self._url("permissions.sqlite")
 
     @property
     def logs_url(self) -> str:
         """The default database of the streams."""
-        return f"sqlite:///{self.path.absolute() / 'logs.sqlite'}"
+        return self._url("logs.sqlite")
 
     def read_admin_token(self) -> str | None:
         """The admin token, or None where no server has made one (or another user of the machine has)."""
@@ -73,7 +74,7 @@ class DataDirectory:
             # Opened for appending: another server's line must stay readable until the lock is ours.
             lock = (self.path / "lock").open("a+", encoding="ascii")
         except OSError as error:
-            raise CommandError(f"cannot write to the data directory {str(self.path)!r}: {error.strerror}") from None
+            raise self._unwritable(error) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -95,11 +96,20 @@ class DataDirectory:
             self._lock.close()
             self._lock = None
 
+    def _url(self, name: str) -> str:
+        return f"sqlite:///{quote(str(self.path.absolute() / name))}"
+
     def _write_lock(self, text: str) -> None:
         assert self._lock is not None, "it is locked by us"
-        self._lock.truncate(0)
-        self._lock.write(text)
-        self._lock.flush()
+        try:
+            self._lock.truncate(0)
+            self._lock.write(text)
+            self._lock.flush()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> CommandError:
+        return CommandError(f"cannot write to the data directory {str(self.path)!r}: {error.strerror}")
 
 
 def find_admin_token(port: int) -> str | None:

@@ -192,7 +192,7 @@ class Demo:
                 *[f"  {as_user[user]}{fairlead} logs -f{url} {log}" for user in USERS],
                 f"  {fairlead} revoke{as_admin} bob read {log}",
                 f"  {fairlead} grant{as_admin} bob read {log}",
-                f"  {as_user['alice']}{fairlead} run{url} -- ping -c 20 127.0.0.1",
+                f"  {as_user['alice']}{fairlead} run{url} -- sh -c 'while date; do sleep 1; done'",
                 f"  kill -9 {self._server.pid}    # the server: it comes back, nothing is lost",
                 "",
                 f"Everything is in {data}/. Ctrl-C ends the demo and all that it has started.",

@@ -8,16 +8,20 @@ the fragment of its URL, which browsers do not send.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from fairlead_router import HttpGuard
 from fairlead_server import VERSION
 from fairlead_server.page import NOT_BUILT
+
+WEBSOCKET_PATH = "/ws"
 
 State = Literal["starting", "ok", "stopping"]
 
@@ -39,6 +43,7 @@ SECURITY_HEADERS = {
 KEPT_FOR_A_YEAR = "public, max-age=31536000, immutable"
 NOT_KEPT = "no-store"
 
+NO_HANDSHAKE = "This is for WebSocket clients that speak WAMP: wamp.2.json, wamp.2.msgpack or wamp.2.cbor.\n"
 NOT_FOUND = "There is nothing here. The page is at /, WebSocket clients connect to /ws.\n"
 
 
@@ -52,6 +57,7 @@ class HttpService:
         self.application.on_response_prepare.append(_add_headers)
         self.application.router.add_get("/health", self._health)
         self.application.router.add_get("/ready", self._ready)
+        self.application.router.add_get(WEBSOCKET_PATH, _no_handshake)
         self.application.router.add_get("/{path:.*}", self._file)
 
     @property
@@ -79,6 +85,26 @@ class HttpService:
             raise web.HTTPNotFound(text=NOT_FOUND)
         kept = KEPT_FOR_A_YEAR if name.startswith("assets/") else NOT_KEPT
         return web.FileResponse(file, headers={"Cache-Control": kept})
+
+
+class QuietAboutPeers(logging.Filter):
+    """Drops what aiohttp logs, with a traceback, of requests that are no HTTP: a peer's mistake is no line of ours."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is worth a line."""
+        return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+def http_log() -> logging.Logger:
+    """Where aiohttp's own server part writes."""
+    log = logging.getLogger("fairlead_server.http")
+    log.addFilter(QuietAboutPeers())
+    return log
+
+
+async def _no_handshake(_request: web.Request) -> web.Response:
+    """Who speaks WebSocket has been taken by the router before."""
+    return web.Response(status=426, text=NO_HANDSHAKE, headers={"Upgrade": "websocket", "Connection": "Upgrade"})
 
 
 def guarding(guard: HttpGuard) -> Middleware:

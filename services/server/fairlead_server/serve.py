@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -18,8 +19,9 @@ import typer
 import uvloop
 
 from fairlead_server.address import Address
-from fairlead_server.composition import WEBSOCKET_PATH, Server
+from fairlead_server.composition import Server
 from fairlead_server.config import Config, load
+from fairlead_server.http import WEBSOCKET_PATH
 
 # Threads that read and write the stores share the interpreter with the loop. At Python's 5 ms a thread that computes
 # keeps the loop, and so every event, waiting for that long each time.
@@ -54,6 +56,7 @@ def serve(
     data directory, where commands on this machine find it.
     """
     settings = load(config, listen=listen, data=data, is_open=open_)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(PRIVATE_UMASK)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
