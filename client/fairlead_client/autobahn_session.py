@@ -71,6 +71,7 @@ class AutobahnSession:
 
     def __init__(self, session: Any) -> None:
         self.session = session
+        self._pauses = 0
 
     @property
     def is_open(self) -> bool:
@@ -104,12 +105,16 @@ class AutobahnSession:
             self.session.on(event, lambda *_, **__: callback())
 
     def pause(self) -> None:
-        """Reads no more until `resume`."""
-        self._on_transport("pause_reading", "pauseProducing")
+        """Reads no more until `resume`; of several who pause, the last one to resume counts."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._on_transport("pause_reading", "pauseProducing")
 
     def resume(self) -> None:
         """Reads again."""
-        self._on_transport("resume_reading", "resumeProducing")
+        self._pauses -= 1
+        if self._pauses == 0:
+            self._on_transport("resume_reading", "resumeProducing")
 
     @property
     def transport(self) -> Any:

@@ -30,7 +30,8 @@ def follow(
     Goes on by itself after lost sessions, without a hole or a repeat. Among the records are Lagged (some were not kept
     that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked. Raises
     CallFailed or Refused when there is no right to read in the first place, Incontiguous when what the router says
-    cannot be right. Whoever iterates slowly slows the router's sending to us, and nothing else.
+    cannot be right. Whoever iterates slowly makes us read no more from that session: it should have a Connection of its
+    own, unless nothing else on it is in a hurry.
     """
     return _one_by_one(follow_items(sessions, Follower(stream, Start(cursor, tail, since_us))))
 

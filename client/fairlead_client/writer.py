@@ -23,7 +23,7 @@ from fairlead_client.spool import LIMIT_BYTES, Spool, SpoolMeta
 
 # What a power loss may take of the output that was not sent yet.
 SYNC_S = 1.0
-# `has_room` is false below this, or a quarter of a small spool: what a reader of pipes hands over before it looks again.
+# `has_room` is false below this, or a quarter of a small spool: what a reader of pipes may hand over at once.
 ROOM_BYTES = 512 * 1024
 LINGER_S = 60.0
 
