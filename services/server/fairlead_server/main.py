@@ -20,7 +20,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 
 from fairlead_server import VERSION
-from fairlead_server.errors import EXIT_ERROR, CommandError
+from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
 
 
 class Subcommand(NamedTuple):
@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CommandError as error:
         print(f"fairlead: {error}", file=sys.stderr)
         sys.exit(error.status)
+    except KeyboardInterrupt:  # while a subcommand is being imported; later typer or the subcommand takes it
+        sys.exit(EXIT_INTERRUPTED)
     except Exception:  # noqa: BLE001 - the edge of the process: shown whole, below
         traceback.print_exc()
         print("fairlead: this is a bug in Fairlead: please report it with the lines above", file=sys.stderr)
