@@ -11,7 +11,7 @@ import pytest
 
 from fairlead_router import Limits, Listener, Payload, Principal, Realm, Router, SourceTopics, TopicReader
 from support.waiting import eventually
-from support.wamp import Client
+from support.wamp import CONTINUATION, PING, TEXT, Client, dumps, frame
 
 SMALL = 4096
 SERVICE = Principal("service", "service")
@@ -160,6 +160,35 @@ async def test_input_of_one_session_is_bounded(realm: Realm, listener: Listener)
     assert seen == list(range(20_000))
     for client in (publisher, other):
         await client.close()
+
+
+async def test_pings_of_a_peer_that_does_not_read_cost_no_memory(realm: Realm, listener: Listener) -> None:
+    rude = await Client.joined(listener.port, receive_buffer=SMALL)
+    rude.stop_reading()
+    memory = resident_bytes()
+    pings = frame(PING, b"x" * 125) * 1000
+    for _ in range(400):
+        rude.writer.write(pings)
+        await rude.writer.drain()
+    assert resident_bytes() - memory < 10 << 20, "50 MB of pings were sent"
+    rude.read_on()
+    answered = await rude.ask([48, 1, {}, "com.nobody"])
+    assert answered[0] == 8
+    await rude.close()
+
+
+async def test_tiny_fragments_cost_no_memory(realm: Realm, listener: Listener) -> None:
+    async with await Client.joined(listener.port) as peer:
+        memory = resident_bytes()
+        message = dumps("json", [48, 7, {}, "com.nobody", ["x" * 200_000]])
+        peer.send_frame(TEXT, b"", fin=False)
+        for index in range(0, len(message), 1000):
+            tiny = b"".join(frame(CONTINUATION, message[at : at + 1], fin=False) for at in range(index, index + 1000))
+            peer.writer.write(tiny + frame(CONTINUATION, b"", fin=False) * 5000)
+            await peer.writer.drain()
+        assert resident_bytes() - memory < 5 << 20, "a million empty fragments were sent"
+        peer.send_frame(CONTINUATION, b"")
+        assert (await peer.receive())[2] == 7
 
 
 class Numbers:

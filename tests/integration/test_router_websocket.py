@@ -252,6 +252,7 @@ BAD_FRAMES: list[tuple[str, list[bytes], int]] = [
     ("unmasked", [frame(TEXT, b'[48,1,{},"com.x"]', is_masked=False)], 1002),
     ("reserved bit 1", [frame(TEXT, b'[48,1,{},"com.x"]', reserved=4)], 1002),
     ("reserved bit 3", [frame(TEXT, b'[48,1,{},"com.x"]', reserved=1)], 1002),
+    ("reserved bit on a ping", [frame(PING, b"", reserved=2)], 1002),
     ("reserved opcode", [frame(3, b"")], 1002),
     ("reserved control opcode", [frame(11, b"")], 1002),
     ("binary in a text protocol", [frame(BINARY, b'[48,1,{},"com.x"]')], 1003),

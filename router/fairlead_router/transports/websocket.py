@@ -75,9 +75,9 @@ class WebSocketPeer(WSListener):
         "_connection",
         "_expected",
         "_fragments",
-        "_fragments_size",
         "_heard_at",
         "_is_closing",
+        "_is_paused",
         "_network",
         "_open_peers",
         "_pinged_at",
@@ -94,12 +94,12 @@ class WebSocketPeer(WSListener):
         self._wire = _WIRES[subprotocol]
         self._expected = WSMsgType.TEXT if self._serializer.is_text else WSMsgType.BINARY
         self._open_peers = open_peers
-        self._fragments: list[bytes] | None = None
-        self._fragments_size = 0
+        self._fragments: bytearray | None = None
         self._was_heard = True
         self._heard_at = 0.0
         self._pinged_at: float | None = None
         self._is_closing = False
+        self._is_paused = False
 
     # --- called by picows ---------------------------------------------------------------------
 
@@ -128,10 +128,12 @@ class WebSocketPeer(WSListener):
 
     def pause_writing(self) -> None:
         """The transport's buffer is full."""
+        self._is_paused = True
         self._connection.pause()
 
     def resume_writing(self) -> None:
         """The transport's buffer has drained."""
+        self._is_paused = False
         self._connection.resume()
 
     # --- called by the connection (ByteTransport) ---------------------------------------------
@@ -181,9 +183,11 @@ class WebSocketPeer(WSListener):
     # --- frames that are not a whole message --------------------------------------------------
 
     def _on_other_frame(self, frame: WSFrame) -> None:
-        if frame.msg_type in (WSMsgType.PING, WSMsgType.PONG):
-            return
-        if frame.msg_type == WSMsgType.CLOSE:
+        if frame.msg_type == WSMsgType.PING:
+            self._on_ping(frame)
+        elif frame.msg_type == WSMsgType.PONG:
+            pass
+        elif frame.msg_type == WSMsgType.CLOSE:
             self._on_close()
         elif frame.msg_type == WSMsgType.CONTINUATION:
             self._on_continuation(frame)
@@ -193,9 +197,13 @@ class WebSocketPeer(WSListener):
             kind = "text" if self._serializer.is_text else "binary"
             self._fail(WSCloseCode.UNSUPPORTED_DATA, f"{self._serializer.subprotocol} uses {kind} messages")
         else:
-            self._fragments = []
-            self._fragments_size = 0
+            self._fragments = bytearray()
             self._add_fragment(frame)
+
+    def _on_ping(self, frame: WSFrame) -> None:
+        """One that does not read its PONGs gets none: they would pile up in the transport."""
+        if not self._is_paused and not self._transport.is_close_frame_sent:
+            self._transport.send_pong(frame.get_payload_as_bytes())
 
     def _on_continuation(self, frame: WSFrame) -> None:
         if self._fragments is None:
@@ -203,18 +211,17 @@ class WebSocketPeer(WSListener):
             return
         self._add_fragment(frame)
         if frame.fin and self._fragments is not None:
-            message, self._fragments = b"".join(self._fragments), None
+            message, self._fragments = bytes(self._fragments), None
             self._receive(message)
 
     def _add_fragment(self, frame: WSFrame) -> None:
         assert self._fragments is not None
-        self._fragments_size += frame.payload_size
-        if self._fragments_size > self._router.limits.message_bytes:
+        if len(self._fragments) + frame.payload_size > self._router.limits.message_bytes:
             self._fragments = None
             limit = self._router.limits.message_bytes
             self._fail(WSCloseCode.MESSAGE_TOO_BIG, f"a message may have at most {limit} bytes")
             return
-        self._fragments.append(frame.get_payload_as_bytes())
+        self._fragments += frame.get_payload_as_memoryview()
 
     def _receive(self, data: bytes) -> None:
         if self._serializer.is_text and not _is_utf8(data):
@@ -276,7 +283,7 @@ def websocket_protocol(router: Gatekeeper, open_peers: set[WebSocketPeer]) -> An
         30.0,  # its idle timeout
         30.0,  # its reply timeout
         WSAutoPingStrategy.PING_WHEN_IDLE,
-        True,  # enable_auto_pong
+        False,  # enable_auto_pong: it answers however much is waiting to be written
         router.limits.message_bytes,
         None,  # extra headers: client side only
         READ_BUFFER_BYTES,
