@@ -125,6 +125,8 @@ class Demo:
         changes += [{"op": "put", "kind": "project", "id": PROJECT, "owner": "alice", "name": "Demo"}]
         changes += [{"op": "put", "kind": "object", "id": name, "owner": PROJECT} for name in names]
         changes += [{"op": "grant", "user": "bob", "level": "read", "object": name} for name in names]
+        # What a plain `fairlead run` makes belongs to the administrator: so that alice's page shows it too.
+        changes += [{"op": "grant", "user": "alice", "level": "manage", "object": "admin"}]
         session = await connect(self._server.url, token=self._directory.read_admin_token())
         try:
             await call(session, "fairlead.authz.apply", changes)
