@@ -219,12 +219,15 @@ class Member:
         return self._last_request_id
 
     def _handle(self, message: Any) -> None:
-        self._realm.requests.handle(self._session, message)
+        if self._session.is_open:
+            self._realm.requests.handle(self._session, message)
 
     def _request(self, message: Any) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._requests[message.request] = future
         self._handle(message)
+        if not self._session.is_open:
+            self._stop("the member has left")
         return future
 
     def _answer(self, request_id: int, value: Any) -> None:

@@ -472,6 +472,24 @@ async def test_coroutines_of_a_member_that_leaves_are_canceled() -> None:
     assert alice.take()[0][4] == "wamp.error.canceled"
 
 
+async def test_member_that_has_left_does_nothing_more() -> None:
+    core = Core()
+    alice = core.join()
+    alice.subscribe("com.x")
+    member = service(core)
+    member.leave()
+    member.publish("com.x")
+    for request in (
+        member.register("com.p", lambda call: {}),
+        member.subscribe("com.x", lambda event: None),
+        member.call("com.p"),
+    ):
+        with pytest.raises(CallError, match="has left"):
+            await request
+    assert alice.take() == []
+    assert alice.ask([48, 1, {}, "com.p"])[0][4] == "wamp.error.no_such_procedure"
+
+
 async def test_a_member_may_leave_twice() -> None:
     core = Core()
     member = service(core)
