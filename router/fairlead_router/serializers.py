@@ -6,6 +6,7 @@ An array header of MessagePack and CBOR is one byte for up to 15 elements, more 
 """
 
 from collections.abc import Callable
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -32,7 +33,22 @@ class Serializer(Protocol):
         """`payload` must be in this serializer already (`Payload.to`)."""
 
 
-class JsonSerializer:
+class _TypedSerializer:
+    """What JSON and MessagePack share: msgspec decodes the head and checks it."""
+
+    def __init__(self, read: Callable[[bytes], Received], write: Callable[[Message], bytes]) -> None:
+        self._read = read
+        self._write = write
+
+    def decode(self, data: bytes) -> Received:
+        """Raises ProtocolViolation, which says where the message is wrong."""
+        try:
+            return self._read(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise _malformed(error) from error
+
+
+class JsonSerializer(_TypedSerializer):
     """`wamp.2.json`."""
 
     codec: Codec = "json"
@@ -40,20 +56,11 @@ class JsonSerializer:
     is_text = True
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(Received)
-        self._encoder = msgspec.json.Encoder()
-
-    def decode(self, data: bytes) -> Received:
-        """Raises ProtocolViolation, which says where the message is wrong."""
-        try:
-            message: Received = self._decoder.decode(data)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise _malformed(error) from error
-        return message
+        super().__init__(msgspec.json.Decoder(Received).decode, msgspec.json.Encoder().encode)
 
     def encode(self, message: Message, payload: Payload) -> bytes:
         """`payload` must be in this serializer already."""
-        head = self._encoder.encode(message)
+        head = self._write(message)
         if payload.kwargs_bytes:
             return b"%b,%b,%b]" % (head[:-1], payload.args_bytes or b"[]", payload.kwargs_bytes)
         if payload.args_bytes:
@@ -61,7 +68,7 @@ class JsonSerializer:
         return head
 
 
-class MessagePackSerializer:
+class MessagePackSerializer(_TypedSerializer):
     """`wamp.2.msgpack`."""
 
     codec: Codec = "msgpack"
@@ -69,20 +76,11 @@ class MessagePackSerializer:
     is_text = False
 
     def __init__(self) -> None:
-        self._decoder = msgspec.msgpack.Decoder(Received)
-        self._encoder = msgspec.msgpack.Encoder()
-
-    def decode(self, data: bytes) -> Received:
-        """Raises ProtocolViolation, which says where the message is wrong."""
-        try:
-            message: Received = self._decoder.decode(data)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise _malformed(error) from error
-        return message
+        super().__init__(msgspec.msgpack.Decoder(Received).decode, msgspec.msgpack.Encoder().encode)
 
     def encode(self, message: Message, payload: Payload) -> bytes:
         """`payload` must be in this serializer already."""
-        return _with_payload(self._encoder.encode(message), payload, empty_array=b"\x90")
+        return _with_payload(self._write(message), payload, empty_array=b"\x90")
 
 
 class CborSerializer:
