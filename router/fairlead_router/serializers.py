@@ -6,7 +6,6 @@ An array header of MessagePack and CBOR is one byte for up to 15 elements, more 
 """
 
 from collections.abc import Callable
-from collections.abc import Callable
 from io import BytesIO
 from typing import Any, Protocol
 
