@@ -152,6 +152,40 @@ async def test_other_path_is_not_found(listener: Listener) -> None:
         await client.join()
 
 
+class Plain(asyncio.Protocol):
+    """An HTTP server of the program's own, which says what it was asked for."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        target = data.split(b" ")[1]
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(target), target))
+        self._transport.close()
+
+
+async def test_other_http_goes_to_the_server_of_the_program(router: Router) -> None:
+    listener = await router.listen(
+        "tcp://127.0.0.1:0", path="/wamp", http=Plain, hosts=["logs.example"], origins=["https://app.example"]
+    )
+
+    async def ask(host: str, target: str = "/page") -> bytes:
+        reader, writer = await dial(listener.port)
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n".encode())
+        await writer.drain()
+        writer.write(b"Accept: text/html\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert (await ask("logs.example")).endswith(b"/page")
+    assert (await ask("localhost", "/ws")).endswith(b"/ws")
+    assert (await ask("evil.example")).startswith(b"HTTP/1.1 403 ")
+    headers = {"Host": "logs.example", "Origin": "https://app.example"}
+    async with await Client.connect(listener.port, path="/wamp", headers=headers) as client:
+        await client.join()
+
+
 @pytest.mark.parametrize("data", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00" + b"\r\n\r\n", b"GET / SPDY/1\r\n\r\n"])
 async def test_what_is_no_http_is_told_so(listener: Listener, data: bytes) -> None:
     reader, writer = await dial(listener.port)
