@@ -47,11 +47,18 @@ def test_sessions_share_a_subscription_and_leave_it_one_by_one() -> None:
     alice, bob, carol = core.join(), core.join(), core.join()
     shared = alice.subscribe("com.x", match="prefix")
     assert bob.subscribe("com.x", match="prefix") == shared
+    carol.send([16, 1, {}, "com.x.y", [0]])
+    assert (alice.events(), bob.events()) == ([[0]], [[0]])
     assert alice.ask([34, 2, shared]) == [[35, 2]]
     carol.send([16, 1, {}, "com.x.y", [1]])
     assert (alice.take(), bob.events()) == ([], [[1]])
-    assert bob.ask([34, 2, shared]) == [[35, 2]]
+    dave = core.join()
+    assert dave.subscribe("com.x", match="prefix") == shared
     carol.send([16, 1, {}, "com.x.y", [2]])
+    assert (dave.events(), bob.events()) == ([[2]], [[2]])
+    assert bob.ask([34, 2, shared]) == [[35, 2]]
+    dave.ask([34, 3, shared])
+    carol.send([16, 1, {}, "com.x.y", [3]])
     assert bob.take() == []
     assert alice.subscribe("com.x", match="prefix") != shared
 
