@@ -57,7 +57,7 @@ class PubSub:
         publication = new_id()
         subscriptions = realm.broker.matching(topic)
         if subscriptions:
-            about = About(topic, realm.object_of_topic("subscribe", topic))
+            about = About(topic, realm.object_for(subscriptions, topic))
             for subscription in subscriptions:
                 event_details = details if subscription.match == "exact" else {**details, "topic": topic}
                 event = Event(subscription.id, publication, event_details)

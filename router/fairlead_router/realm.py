@@ -28,7 +28,7 @@ from fairlead_router.requests import Requests
 from fairlead_router.revocation import RevocationSignal, signal_revocation
 from fairlead_router.rpc import Rpc
 from fairlead_router.session import Features, Session, Transport
-from fairlead_router.subscription import Membership
+from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
 
 KILLED = "wamp.close.killed"
@@ -192,6 +192,12 @@ class Realm:
                 return object_id
         return self.authorizer.object_of(action, topic)
 
+    def object_for(self, subscriptions: list[Subscription], topic: str) -> str | None:
+        """The object that patterns are judged by; not looked up for an exact subscription, whose members rest on it."""
+        if len(subscriptions) == 1 and subscriptions[0].match == "exact":
+            return None
+        return self.object_of_topic("subscribe", topic)
+
     # --- what services inside the router send -------------------------------------------------
 
     def publish_from_source(self, topic: str, payload: Payload, publication: int, position: int) -> int:
@@ -199,7 +205,7 @@ class Realm:
         subscriptions = self.broker.matching(topic)
         if not subscriptions:
             return 0
-        about = About(topic, self.object_of_topic("subscribe", topic))
+        about = About(topic, self.object_for(subscriptions, topic))
         count = 0
         for subscription in subscriptions:
             is_exact = subscription.match == "exact"
