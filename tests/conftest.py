@@ -15,6 +15,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import os
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,9 @@ TWISTED_TESTS = Path(__file__).parent / "twisted"
 
 LEAKS = LeakCheck(LOOP)
 
-# A busy machine is no failing property: what takes too long is caught by the limit of the whole test.
-settings.register_profile("fairlead", deadline=None)
+# A busy machine is no failing property: what takes too long is caught by the limit of the whole test. A merge is judged
+# by the same examples each time; who works on the code gets new ones with each run.
+settings.register_profile("fairlead", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("fairlead")
 
 
