@@ -1,11 +1,11 @@
-r"""Records: how the output of a program becomes them, and how they become output again.
+r"""Records: how the output of a program becomes them.
 
 A record is one line without its end, `[time_us, source, text, flags]`. What is not valid UTF-8, or begins with U+0000
 (which WAMP's JSON keeps for binary strings), is `bytes`. A last line without an end and the parts of a line over 64 KiB
 are partial: the line goes on in the next record of that source. So nothing is changed on the way:
 
->>> "".join(output_of(text, flags) for _, _, text, flags in records_of("stdout", "a\nb", 0))
-'a\nb\n'
+>>> [(text, flags) for _, _, text, flags in records_of("stdout", "a\nb", 0)]
+[('a', 0), ('b', 0)]
 """
 
 from __future__ import annotations
@@ -53,16 +53,6 @@ def text_of(data: bytes) -> Text:
         return data.decode()
     except UnicodeDecodeError:
         return data
-
-
-def bytes_of(text: Text) -> bytes:
-    """The bytes of a record's text."""
-    return text.encode() if isinstance(text, str) else text
-
-
-def output_of(text: str, flags: int) -> str:
-    """What a record puts on a terminal: its line with an end, or a part without."""
-    return text if flags & PARTIAL else text + "\n"
 
 
 def record(time_us: int, source: str, line: bytes, flags: int = 0) -> WireRecord:

@@ -53,7 +53,6 @@ class Message(Struct, array_like=True, gc=False):
 class RoleFeatures(Struct):
     """The features of a client that change what the router sends it."""
 
-    progressive_call_results: bool = False
     call_canceling: bool = False
     subscription_revocation: bool = False
     registration_revocation: bool = False

@@ -5,33 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from support.serving import Commands, Done, Serving, line_with
-
-
-@pytest.fixture(scope="module")
-async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
-    async with Serving(tmp_path_factory.mktemp("serving")) as serving:
-        yield serving
-
-
-@pytest.fixture
-def server(serving: Serving, tmp_path: Path) -> Commands:
-    return Commands(serving.url, serving.data, tmp_path)
-
-
-@pytest.fixture
-def job() -> str:
-    """A log's id that no other test has."""
-    return f"job-{secrets.token_hex(4)}"
+from support.serving import Commands, Done, line_with
 
 
 async def make_log(server: Commands, job: str, script: str = "seq 10; echo err >&2; exit 3") -> None:

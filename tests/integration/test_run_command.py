@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.serving import Commands, Done, Serving, is_gone, line_with
+from support.serving import Commands, Done, is_gone, line_with
 from support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-async def serving(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
-    async with Serving(tmp_path_factory.mktemp("serving")) as serving:
-        yield serving
-
-
-@pytest.fixture
-def server(serving: Serving, tmp_path: Path) -> Commands:
-    return Commands(serving.url, serving.data, tmp_path)
-
-
-@pytest.fixture
-def job() -> str:
-    """A log's id that no other test has."""
-    return f"job-{secrets.token_hex(4)}"
 
 
 async def records(server: Commands, stream: str) -> list[dict[str, Any]]:

@@ -28,7 +28,6 @@ _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
 
 Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
-Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\0]*$")]
 
 

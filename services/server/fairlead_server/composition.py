@@ -37,8 +37,7 @@ HTTP_SHUTDOWN_S = 1.0
 class Server:
     """A running server. Create it with `open`."""
 
-    def __init__(self, config: Config, http: HttpService, listener: Listener, closing: AsyncExitStack) -> None:
-        self._config = config
+    def __init__(self, http: HttpService, listener: Listener, closing: AsyncExitStack) -> None:
         self._http = http
         self._listener = listener
         self._closing = closing
@@ -72,7 +71,7 @@ class Server:
         listener = await _listen(router, config, await _http_runner(http, opened))
         directory.serves(listener.port)
         http.state = "ok"
-        return cls(config, http, listener, opened.pop_all())
+        return cls(http, listener, opened.pop_all())
 
     @property
     def port(self) -> int:

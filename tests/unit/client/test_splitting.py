@@ -5,8 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_client.records import HAS_RETURN, LONGEST_TEXT_BYTES, PARTIAL, WireRecord, bytes_of
+from fairlead_client.records import HAS_RETURN, LONGEST_TEXT_BYTES, PARTIAL, Text, WireRecord
 from fairlead_client.splitting import LineSplitter
+
+
+def bytes_of(text: Text) -> bytes:
+    return text.encode() if isinstance(text, str) else text
 
 
 def restored(records: list[WireRecord]) -> bytes:
