@@ -18,6 +18,7 @@ from fairlead_router.errors import (
     NotAuthorized,
     ProtocolViolation,
     RequestError,
+    SessionError,
 )
 from fairlead_router.messages import (
     CallMessage,
@@ -117,8 +118,17 @@ class Requests:
     def _answered(
         self, session: "Session", message: Any, request: Request, question: Question, moves: int, verdict: Any
     ) -> None:
+        """The answer has come. No message is being received, so a mistake of the peer ends the session here."""
         if not session.is_open:
             return
+        try:
+            self._resume(session, message, request, question, moves, verdict)
+        except SessionError as error:
+            self._realm.end_session(session, error.uri, error.text, is_purged=True)
+
+    def _resume(
+        self, session: "Session", message: Any, request: Request, question: Question, moves: int, verdict: Any
+    ) -> None:
         if session.waiting.popleft() is WITHDRAWN:
             pass
         elif verdict is True and moves != self._realm.gate.moves:

@@ -109,8 +109,7 @@ class Rpc:
         if not registration.callee.is_service:
             payload.check()
         pending = dealer.call(session, message, registration)
-        if pending.wants_progress:
-            self._realm.gate.admit(pending)
+        self._realm.gate.admit(pending)
         details: dict[str, Any] = {}
         if message.options.disclose_me or registration.discloses_caller:
             details = _disclosure(session)

@@ -311,6 +311,19 @@ def g12_call_in_progress_ends_when_its_caller_loses_the_right(core: Core, rights
     assert callee.take() == [[69, invocation, {"mode": "killnowait", "reason": "wamp.error.not_authorized"}]]
 
 
+@scenario
+def g12_call_without_progress_ends_when_its_caller_loses_the_right(core: Core, rights: Rights) -> None:
+    callee, alice = core.join("bob", roles=EVERY_FEATURE), core.join("alice")
+    callee.register("obj.a.p")
+    alice.ask([48, 7, {}, "obj.a.p"])
+    [[_, invocation, _, _]] = callee.take()
+    revoke(core, rights, "alice", "a")
+    callee.send([70, invocation, {}, ["too late"]])
+    core.host.run()
+    [error] = alice.take()
+    assert error[:5] == [8, 48, 7, {}, "wamp.error.not_authorized"]
+
+
 def payload_of(*args: Any) -> Payload:
 
     return Payload.of(*args)

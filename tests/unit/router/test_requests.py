@@ -209,3 +209,14 @@ def test_message_that_only_a_router_sends_ends_the_session() -> None:
     [abort] = alice.ask([1, "realm1", {"roles": {"caller": {}}}])
     assert abort[0] == 3
     assert abort[2] == "wamp.error.protocol_violation"
+
+
+def test_call_id_that_is_in_use_behind_the_authorizer_ends_the_session() -> None:
+    core, rights = thinking()
+    callee, alice = core.join(), core.join()
+    callee.ask([64, 1, {}, "com.p"])
+    answer_all(core, rights)
+    alice.ask([48, 7, {}, "com.p"], [48, 7, {}, "com.p"], [48, 8, {}, "com.p"])
+    answer_all(core, rights)
+    assert alice.take()[-1][:1] == [6]
+    assert not alice.has_session
