@@ -42,7 +42,9 @@ from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallError, CallResult, Member, MemberEvent
 from fairlead_router.messages import SubscribeOptions
+from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
+from fairlead_router.peer import PeerDetails
 from fairlead_router.realm import Realm, RealmObserver
 from fairlead_router.revocation import RevocationSignal
 from fairlead_router.router import Router
@@ -87,11 +89,13 @@ __all__ = [
     "NotAuthorized",
     "OptionNotAllowed",
     "Payload",
+    "PeerDetails",
     "Principal",
     "ProcedureAlreadyExists",
     "ProtocolViolation",
     "Realm",
     "RealmObserver",
+    "RealmOptions",
     "RequestError",
     "RevocationSignal",
     "Router",

@@ -11,6 +11,7 @@ import msgspec
 
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod
+from fairlead_router.peer import IN_PROCESS, PeerDetails
 
 
 class HelloRequest(msgspec.Struct, frozen=True):
@@ -21,6 +22,7 @@ class HelloRequest(msgspec.Struct, frozen=True):
     authmethods: tuple[str, ...]
     authextra: dict[str, Any] | None = None
     agent: str | None = None
+    peer: PeerDetails = IN_PROCESS
 
 
 class ChallengeRequest(msgspec.Struct, frozen=True):

@@ -6,16 +6,13 @@ with empty kwargs (Autobahn with `details=True` loses its session without), or a
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from fairlead_router import transcode
+from fairlead_router.arguments import T, bind
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.dealer import PendingCall
-from fairlead_router.errors import InvalidArgument, NotAuthorized, RequestError
+from fairlead_router.errors import NotAuthorized, RequestError
 from fairlead_router.payload import Payload
-from fairlead_router.transcode import OutsideCommonModel
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
@@ -29,15 +26,6 @@ PENDING = _Pending()
 """What an endpoint returns when the result comes later through the handle."""
 
 Value = dict[str, Any] | Payload
-
-
-class ArgumentShape(Protocol):
-    """A msgspec Struct that describes arguments: `positional` names the fields that may come by position, in order."""
-
-    positional: ClassVar[tuple[str, ...]]
-
-
-T = TypeVar("T", bound=ArgumentShape)
 
 
 class Caller:
@@ -99,34 +87,7 @@ class Call:
 
         Raises InvalidArgument, which names the procedure, the argument and the rule.
         """
-        try:
-            if self.payload.codec == "json":
-                return transcode.decode_typed("json", self._named_json(shape), shape)
-            return msgspec.convert(self._named_values(shape), shape)
-        except (OutsideCommonModel, msgspec.ValidationError) as error:
-            raise InvalidArgument(f"{self.procedure}: {error}") from error
-
-    def _named_json(self, shape: type[T]) -> bytes:
-        """Positional arguments and kwargs as one JSON object, spliced without decoding the values."""
-        values = msgspec.json.decode(self.payload.args_bytes or b"[]", type=list[msgspec.Raw])
-        named = [b'"%b":%b' % (name.encode(), bytes(value)) for name, value in self._named(shape, values)]
-        keywords = self.payload.kwargs_bytes.strip()
-        if len(keywords) > 2 and keywords[1:-1].strip():
-            named.append(keywords[1:-1])
-        return b"{" + b",".join(named) + b"}"
-
-    def _named_values(self, shape: type[T]) -> dict[str, Any]:
-        named = dict(self._named(shape, self.payload.args))
-        named.update(self.payload.kwargs)
-        return named
-
-    def _named(self, shape: type[T], values: list[Any]) -> list[tuple[str, Any]]:
-        if len(values) > len(shape.positional):
-            raise InvalidArgument(
-                f"{self.procedure}: {len(values)} positional arguments; at most {len(shape.positional)} "
-                f"are taken: {', '.join(shape.positional)}"
-            )
-        return list(zip(shape.positional, values, strict=False))
+        return bind(self.procedure, self.payload, shape)
 
     # --- rights -------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from fairlead_router.auth import ChallengeRequest, HelloRequest
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthenticationFailed, NoSuchRealm, ProtocolViolation, SessionError
+from fairlead_router.features import ROUTER_ROLES
 from fairlead_router.host import Host, Timer
 from fairlead_router.limits import Limits
 from fairlead_router.messages import (
@@ -36,6 +37,7 @@ from fairlead_router.messages import (
 )
 from fairlead_router.outbox import Wire
 from fairlead_router.payload import NO_PAYLOAD
+from fairlead_router.peer import IN_PROCESS, PeerDetails
 from fairlead_router.realm import SYSTEM_SHUTDOWN, Realm
 from fairlead_router.serializers import Serializer
 from fairlead_router.session import SERVICE_ROLE, Features, Session
@@ -43,27 +45,6 @@ from fairlead_router.session import SERVICE_ROLE, Features, Session
 GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
 TRANSPORT_LOST = "wamp.close.transport_lost"
 HELLO_TIMEOUT = "fairlead.close.hello_timeout"
-
-ROUTER_ROLES: dict[str, Any] = {
-    "broker": {
-        "features": {
-            "publisher_exclusion": True,
-            "publisher_identification": True,
-            "subscriber_blackwhite_listing": True,
-            "pattern_based_subscription": True,
-            "subscription_revocation": True,
-        }
-    },
-    "dealer": {
-        "features": {
-            "caller_identification": True,
-            "progressive_call_results": True,
-            "call_canceling": True,
-            "registration_revocation": True,
-        }
-    },
-}
-"""What WELCOME announces: exactly what works."""
 
 
 class ByteTransport(Protocol):
@@ -122,8 +103,10 @@ class Connection:
         wire: Wire,
         transport: ByteTransport,
         vouched: Principal | None = None,
+        peer: PeerDetails = IN_PROCESS,
     ) -> None:
         self.wire = wire
+        self._peer = peer
         self._vouched = vouched
         self._router = router
         self._serializer = serializer
@@ -227,7 +210,9 @@ class Connection:
         self._realm, self._hello = realm, message
         details = message.details
         answer = self._vouched or realm.authenticator.authenticate(
-            HelloRequest(message.realm, details.authid, tuple(details.authmethods), details.authextra, details.agent)
+            HelloRequest(
+                message.realm, details.authid, tuple(details.authmethods), details.authextra, details.agent, self._peer
+            )
         )
         if isinstance(answer, Principal):
             self._open(answer)
@@ -279,7 +264,7 @@ class Connection:
             "agent": self._router.agent,
             "_fairlead": {
                 "max_message": self._router.limits.message_bytes,
-                "revocation": realm.revocation_signal.value,
+                "revocation": realm.options.revocation_signal.value,
             },
         }
 

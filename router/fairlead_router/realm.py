@@ -14,6 +14,7 @@ import msgspec
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
 from fairlead_router.broker import Broker
+from fairlead_router.counters import RealmCounters
 from fairlead_router.dealer import Dealer
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
@@ -21,11 +22,13 @@ from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
+from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
+from fairlead_router.own_procedures import OwnProcedures
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub import PubSub
 from fairlead_router.requests import Requests
-from fairlead_router.revocation import RevocationSignal, signal_revocation
+from fairlead_router.revocation import signal_revocation
 from fairlead_router.rpc import Rpc
 from fairlead_router.session import Features, Session, Transport
 from fairlead_router.subscription import Membership, Subscription
@@ -47,15 +50,6 @@ class RealmObserver(Protocol):
         """A session has ended; `reason` is a close URI, or `wamp.close.transport_lost`."""
 
 
-class Counters(msgspec.Struct):
-    """What has happened in a realm since its start."""
-
-    sessions_opened: int = 0
-    sessions_too_slow: int = 0
-    subscriptions_revoked: int = 0
-    refused_publications: int = 0
-
-
 class Realm:
     """One realm of a router."""
 
@@ -66,19 +60,20 @@ class Realm:
         limits: Limits,
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
-        revocation_signal: RevocationSignal = RevocationSignal.AUTO,
+        options: RealmOptions | None = None,
     ) -> None:
         self.name = name
         self.host = host
         self.limits = limits
         self.authenticator: Authenticator = authenticator or AnonymousAuthenticator()
         self.authorizer: Authorizer = authorizer or AllowAll()
-        self.revocation_signal = revocation_signal
+        self.options = options or RealmOptions()
         self.pulse = Pulse(host)
         self.gate = Gate(host)
         self.broker = Broker()
         self.dealer = Dealer()
-        self.counters = Counters()
+        self.procedures = OwnProcedures()
+        self.counters = RealmCounters()
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
         self.requests = Requests(self)

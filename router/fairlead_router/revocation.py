@@ -34,7 +34,7 @@ class RevocationSignal(StrEnum):
 
 def signal_revocation(realm: "Realm", membership: "Membership", reason: str) -> None:
     """Tell the session by the realm's option. The membership has been removed and its queued events purged."""
-    signal = realm.revocation_signal
+    signal = realm.options.revocation_signal
     session = membership.session
     if signal is RevocationSignal.CLOSE:
         realm.end_session(session, reason, f"the subscription to {membership.subscription.topic!r} was revoked")

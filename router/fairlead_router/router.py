@@ -16,8 +16,8 @@ from fairlead_router.auth import Authenticator
 from fairlead_router.authorization import Authorizer
 from fairlead_router.limits import Limits
 from fairlead_router.loop_host import LoopHost
+from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
-from fairlead_router.revocation import RevocationSignal
 from fairlead_router.transports.http_guard import HttpGuard
 from fairlead_router.transports.listener import HttpFactory, Listener, parse_endpoint
 
@@ -40,12 +40,12 @@ class Router:
         name: str,
         authenticator: Authenticator | None = None,
         authorizer: Authorizer | None = None,
-        revocation_signal: RevocationSignal = RevocationSignal.AUTO,
+        options: RealmOptions | None = None,
     ) -> Realm:
         """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
         if name in self._realms:
             raise ValueError(f"realm {name!r} exists already")
-        realm = Realm(name, self.host, self.limits, authenticator, authorizer, revocation_signal)
+        realm = Realm(name, self.host, self.limits, authenticator, authorizer, options)
         self._realms[name] = realm
         return realm
 

@@ -104,8 +104,12 @@ class Rpc:
     def call(self, session: "Session", message: CallMessage) -> None:
         """Raises NoSuchProcedure, InvalidArgument."""
         dealer = self._realm.dealer
-        registration = dealer.registration_of(message.procedure)
         payload = payload_of(message, session.outbox.wire.codec)
+        own = self._realm.procedures.get(message.procedure)
+        if own is not None:
+            session.send(Result(message.request, {}), own(session, payload))
+            return
+        registration = dealer.registration_of(message.procedure)
         if not registration.callee.is_service:
             payload.check()
         pending = dealer.call(session, message, registration)

@@ -30,9 +30,9 @@ from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
 from fairlead_router.loop_host import deliver
 from fairlead_router.messages import Message
+from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.realm import Realm
-from fairlead_router.revocation import RevocationSignal
 from fairlead_router.serializers import BY_SUBPROTOCOL, Serializer
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.transcode import Codec
@@ -424,14 +424,14 @@ class Core:
         self,
         limits: Limits | None = None,
         authorizer: Authorizer | None = None,
-        signal: RevocationSignal = RevocationSignal.AUTO,
+        options: RealmOptions | None = None,
         gate: type[Gate] = Gate,
     ) -> None:
         self.host = HandHost()
         self.limits = limits or Limits()
         self.agent = "core"
         self.authenticator = ByName()
-        self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, signal)
+        self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, options)
         self.realm1.gate = gate(self.host)
         self.realms = {"realm1": self.realm1}
 

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead_router.gate import REVOKED
 from fairlead_router.limits import Limits
+from fairlead_router.options import RealmOptions
 from fairlead_router.revocation import RevocationSignal
 from support.core import AUTOBAHN_PYTHON, EVERY_FEATURE, ROLES, Core, Peer, Rights, types_of
 
@@ -19,7 +20,7 @@ NOTICES = "fairlead.session.revoked"
 def subscriber(roles: dict[str, Any], signal: RevocationSignal, topic: str = "obj.a") -> tuple[Core, Peer, int]:
     rights = Rights()
     rights.grant("alice", "a")
-    core = Core(authorizer=rights, signal=signal)
+    core = Core(authorizer=rights, options=RealmOptions(revocation_signal=signal))
     core.serve()
     alice = core.join("alice", roles=roles)
     subscription = alice.subscribe(topic)
@@ -172,6 +173,6 @@ def test_client_that_never_answers_costs_no_memory() -> None:
 
 
 def test_welcome_says_how_revocation_is_told() -> None:
-    peer = Peer(Core(signal=SILENT))
+    peer = Peer(Core(options=RealmOptions(revocation_signal=SILENT)))
     [welcome] = peer.ask([1, "realm1", {"roles": ROLES}])
     assert welcome[2]["_fairlead"]["revocation"] == "silent"

@@ -1,0 +1,24 @@
+"""What the router announces in WELCOME: exactly what works, feature by feature (spec: Advanced Profile, Features)."""
+
+from typing import Any
+
+ROUTER_ROLES: dict[str, Any] = {
+    "broker": {
+        "features": {
+            "publisher_exclusion": True,
+            "publisher_identification": True,
+            "subscriber_blackwhite_listing": True,
+            "pattern_based_subscription": True,
+            "subscription_revocation": True,
+        }
+    },
+    "dealer": {
+        "features": {
+            "caller_identification": True,
+            "progressive_call_results": True,
+            "call_canceling": True,
+            "registration_revocation": True,
+        }
+    },
+}
+"""Each feature is named here in the commit that makes it work."""

@@ -1,0 +1,12 @@
+"""The options of a realm: how it treats its peers. `fairlead serve` reads them from its file."""
+
+import msgspec
+
+from fairlead_router.revocation import RevocationSignal
+
+
+class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The defaults suit a realm of browsers, commands and services."""
+
+    revocation_signal: RevocationSignal = RevocationSignal.AUTO
+    """How a client is told that the router has ended its subscription (revocation.py)."""

@@ -1,0 +1,31 @@
+"""The procedures that the router answers itself: in the turn of the CALL, without callee and invocation.
+
+The meta API of the spec is made of them. Each has been authorized like any call when it is asked; what its
+answer may show to this caller is its own business (G5, G13).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from fairlead_router.payload import Payload
+
+if TYPE_CHECKING:
+    from fairlead_router.session import Session
+
+OwnProcedure = Callable[["Session", Payload], Payload]
+"""From the caller and its arguments (arguments.py) to the result. Raises a RequestError to answer ERROR."""
+
+
+class OwnProcedures:
+    """URI -> procedure, of one realm."""
+
+    def __init__(self) -> None:
+        self._procedures: dict[str, OwnProcedure] = {}
+
+    def add(self, procedures: Mapping[str, OwnProcedure]) -> None:
+        """Answer these from now on; nobody can register them, for they are under `wamp.` or `fairlead.`."""
+        self._procedures.update(procedures)
+
+    def get(self, uri: str) -> OwnProcedure | None:
+        """The procedure of this URI."""
+        return self._procedures.get(uri)
