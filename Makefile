@@ -22,7 +22,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench setup web browser constraints clean distclean
+.PHONY: help demo test check fmt bench fuzz setup web browser constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ fmt: $(DEV) $(NODE_MODULES) ## formats everything, and mends what ruff can mend
 
 bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this machine
 	$(RUN) python tests/bench/main.py $(ARGS)
+
+fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
+	$(RUN) python tests/fuzz/main.py $(ARGS)
 
 setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, without running anything
 
