@@ -6,25 +6,50 @@ length in use, however many patterns there are.
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
 from fairlead_router.errors import NoSuchSubscription
+from fairlead_router.host import Host
 from fairlead_router.messages import SubscribeOptions
 from fairlead_router.subscription import Membership, PatternMembership, Subscription
 from fairlead_router.topic_source import TopicReader, TopicSource
+from fairlead_router.uris import Match
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
 
 
+class SubscriptionObserver(Protocol):
+    """Who wants to know of subscriptions, as the meta API does.
+
+    It is told in the midst of a request or of the gate's sweep: it may look, and publish in the next turn.
+    """
+
+    def on_create(self, session: "Session", subscription: Subscription) -> None:
+        """The first session subscribes; `on_subscribe` follows."""
+
+    def on_subscribe(self, session: "Session", subscription: Subscription) -> None:
+        """A session has a membership from now on; its SUBSCRIBED follows in this turn."""
+
+    def on_unsubscribe(self, session: "Session", subscription: Subscription) -> None:
+        """The session's membership has ended: unsubscribed, revoked, or gone with its session."""
+
+    def on_delete(self, session: "Session", subscription: Subscription) -> None:
+        """It was the last session; `on_unsubscribe` came before."""
+
+
 class Broker:
     """The subscriptions of one realm."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._exact: dict[str, Subscription] = {}
         self._prefix: dict[str, Subscription] = {}
         self._prefix_lengths: Counter[int] = Counter()
+        self._by_id: dict[int, Subscription] = {}
         self._sources: dict[str, TopicSource] = {}
+        self._observers: list[SubscriptionObserver] = []
 
     # --- topics with a source -----------------------------------------------------------------
 
@@ -43,13 +68,20 @@ class Broker:
                 return source
         return None
 
-    # --- subscriptions ------------------------------------------------------------------------
+    # --- changes ------------------------------------------------------------------------------
+
+    def observe(self, observer: SubscriptionObserver) -> None:
+        """Tell this observer of subscriptions from now on."""
+        self._observers.append(observer)
 
     def subscribe(
         self, session: "Session", topic: str, options: SubscribeOptions, object_id: str | None
     ) -> tuple[Membership, bool]:
         """The session's membership, and whether it is new: a second SUBSCRIBE finds the first one's."""
-        subscription = self._find_or_add(topic, options)
+        subscription = self.lookup(topic, options.match)
+        is_created = subscription is None
+        if subscription is None:
+            subscription = self._add(topic, options.match)
         known = session.memberships.get(subscription.id)
         if known is not None:
             return known, False
@@ -59,6 +91,10 @@ class Broker:
             subscription.readers[session] = membership
         else:
             subscription.add_live(membership)
+        for observer in self._observers:
+            if is_created:
+                observer.on_create(session, subscription)
+            observer.on_subscribe(session, subscription)
         return membership, True
 
     def unsubscribe(self, session: "Session", subscription_id: int) -> Membership:
@@ -71,11 +107,18 @@ class Broker:
 
     def remove(self, membership: Membership) -> None:
         """Take a membership out of all tables; its subscription goes with its last member."""
-        subscription = membership.subscription
-        membership.session.memberships.pop(subscription.id, None)
-        subscription.remove(membership.session)
-        if subscription.is_empty:
+        session, subscription = membership.session, membership.subscription
+        session.memberships.pop(subscription.id, None)
+        subscription.remove(session)
+        is_deleted = subscription.is_empty
+        if is_deleted:
             self._drop(subscription)
+        for observer in self._observers:
+            observer.on_unsubscribe(session, subscription)
+            if is_deleted:
+                observer.on_delete(session, subscription)
+
+    # --- questions ----------------------------------------------------------------------------
 
     def has_members(self, topic: str) -> bool:
         """Whether any subscription, exact or pattern, has this topic."""
@@ -84,6 +127,18 @@ class Broker:
     def exact(self, topic: str) -> Subscription | None:
         """The exact subscription of a topic."""
         return self._exact.get(topic)
+
+    def lookup(self, uri: str, match: Match) -> Subscription | None:
+        """The subscription of exactly this URI and match policy."""
+        return (self._exact if match == "exact" else self._prefix).get(uri)
+
+    def get(self, subscription_id: int) -> Subscription | None:
+        """A subscription by its id."""
+        return self._by_id.get(subscription_id)
+
+    def subscriptions(self) -> Iterable[Subscription]:
+        """All subscriptions, the oldest first."""
+        return self._by_id.values()
 
     def matching(self, topic: str) -> list[Subscription]:
         """The subscriptions that an event on `topic` goes to, the exact one first."""
@@ -95,17 +150,21 @@ class Broker:
                 found.append(subscription)
         return found
 
-    def _find_or_add(self, topic: str, options: SubscribeOptions) -> Subscription:
-        table = self._exact if options.match == "exact" else self._prefix
-        subscription = table.get(topic)
-        if subscription is None:
-            source = self.source_of(topic) if options.match == "exact" else None
-            subscription = table[topic] = Subscription(topic, options.match, source)
-            if options.match == "prefix":
-                self._prefix_lengths[len(topic)] += 1
+    # --- tables -------------------------------------------------------------------------------
+
+    def _add(self, topic: str, match: Match) -> Subscription:
+        source = self.source_of(topic) if match == "exact" else None
+        subscription = Subscription(topic, match, source, self._host.time_us())
+        self._by_id[subscription.id] = subscription
+        if match == "exact":
+            self._exact[topic] = subscription
+        else:
+            self._prefix[topic] = subscription
+            self._prefix_lengths[len(topic)] += 1
         return subscription
 
     def _drop(self, subscription: Subscription) -> None:
+        del self._by_id[subscription.id]
         if subscription.match == "exact":
             del self._exact[subscription.topic]
             return

@@ -1,4 +1,4 @@
-"""What the protocol core needs from the program around it: a turn of the loop, a timer, an awaited answer.
+"""What the protocol core needs from the program around it: a turn of the loop, a timer, an awaited answer, the time.
 
 The core imports no asyncio and reads no clock; `loop_host.py` gives it these on an event loop, a test
 gives it a hand-driven one.
@@ -17,6 +17,9 @@ class Timer(Protocol):
 
 class Host(Protocol):
     """The event loop as the core sees it."""
+
+    def time_us(self) -> int:
+        """The wall clock: microseconds since 1970. It may jump; order never rests on it."""
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""

@@ -1,6 +1,7 @@
 """The event loop as the protocol core sees it (host.py): asyncio, uvloop, or Twisted's asyncio reactor."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,10 @@ class LoopHost:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def time_us(self) -> int:
+        """The wall clock: microseconds since 1970."""
+        return time.time_ns() // 1000
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""

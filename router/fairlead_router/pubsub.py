@@ -13,6 +13,7 @@ from fairlead_router.outbox import About
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Question
 from fairlead_router.serializers import payload_of
+from fairlead_router.subscription import Membership
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import check_uri, is_reserved, new_id
 
@@ -114,6 +115,14 @@ class PubSub:
         else:
             realm.drop_membership(realm.broker.unsubscribe(session, message.subscription))
         session.send(Unsubscribed(message.request))
+
+    def remove_subscriber(self, membership: Membership, reason: str) -> None:
+        """An administrator ends a membership; the client is told as of a lost right (revocation.py).
+
+        Raises InvalidUri: clients check the reason against the URI grammar, so it is always a URI.
+        """
+        check_uri(reason, "exact", self._realm.limits.uri_length)
+        self._realm.end_membership(membership, reason)
 
 
 def _disclosure(session: "Session") -> dict[str, object]:

@@ -70,7 +70,7 @@ class Realm:
         self.options = options or RealmOptions()
         self.pulse = Pulse(host)
         self.gate = Gate(host)
-        self.broker = Broker()
+        self.broker = Broker(host)
         self.dealer = Dealer()
         self.procedures = OwnProcedures()
         self.counters = RealmCounters()
@@ -162,7 +162,7 @@ class Realm:
             membership.leave()
 
     def end_membership(self, membership: Membership, reason: str) -> None:
-        """The gate has closed on a membership."""
+        """The router ends a membership: the gate has closed on it, or an administrator removed it."""
         self.broker.remove(membership)
         self.drop_membership(membership)
         self.counters.subscriptions_revoked += 1
@@ -172,7 +172,7 @@ class Realm:
     def rebind_topic(self, topic: str) -> None:
         """The topic's object has changed: every member rests on the new one from now on."""
         subscription = self.broker.exact(topic)
-        members = [] if subscription is None else [*subscription.live.values(), *subscription.readers.values()]
+        members = [] if subscription is None else subscription.members
         object_id = self.object_of_topic("subscribe", topic)
         for membership in members:
             membership.object_id = object_id

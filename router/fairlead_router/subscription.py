@@ -111,12 +111,13 @@ class Subscription:
     `readers` too, whom the source feeds until they have caught up.
     """
 
-    __slots__ = ("_checked_at", "_permitted", "id", "live", "match", "readers", "source", "topic")
+    __slots__ = ("_checked_at", "_permitted", "created_us", "id", "live", "match", "readers", "source", "topic")
 
-    def __init__(self, topic: str, match: Match, source: "TopicSource | None") -> None:
+    def __init__(self, topic: str, match: Match, source: "TopicSource | None", created_us: int) -> None:
         self.id = new_id()
         self.topic = topic
         self.match: Match = match
+        self.created_us = created_us
         self.source = source
         self.live: dict[Session, Membership] = {}
         self.readers: dict[Session, Membership] = {}
@@ -127,6 +128,11 @@ class Subscription:
     def is_empty(self) -> bool:
         """Whether its last member has gone."""
         return not self.live and not self.readers
+
+    @property
+    def members(self) -> list[Membership]:
+        """All memberships, live or reading."""
+        return [*self.live.values(), *self.readers.values()]
 
     def add_live(self, membership: Membership) -> None:
         """The membership gets events from now on."""

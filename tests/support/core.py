@@ -90,6 +90,10 @@ def _do_nothing() -> None:
     """What a cancelled timer keeps alive."""
 
 
+HAND_HOST_START_US = 1_700_000_000_000_000
+"""The wall clock of a HandHost at its start: 2023-11-14T22:13:20Z."""
+
+
 class HandHost:
     """A loop that turns when the test turns it."""
 
@@ -97,6 +101,9 @@ class HandHost:
         self.now_s = 0.0
         self._soon: deque[Callable[[], object]] = deque()
         self._timers: list[HandTimer] = []
+
+    def time_us(self) -> int:
+        return HAND_HOST_START_US + round(self.now_s * 1_000_000)
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._soon.append(callback)

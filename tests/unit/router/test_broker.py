@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fairlead_router.errors import InvalidUri
 from fairlead_router.limits import Limits
-from support.core import Core, types_of
+from fairlead_router.session import Session
+from fairlead_router.subscription import Subscription
+from support.core import EVERY_FEATURE, HAND_HOST_START_US, Core, types_of
 
 PUBLISH_TYPE, SUBSCRIBE_TYPE, UNSUBSCRIBE_TYPE = 16, 32, 34
 
@@ -206,3 +209,88 @@ def test_session_that_ends_leaves_all_subscriptions() -> None:
     alice.vanish()
     assert not core.realm1.broker.has_members("com.x")
     assert bob.ask([16, 1, {"acknowledge": True}, "com.x"])[0][0] == 17
+
+
+# --- what others see of the subscriptions -------------------------------------------------------
+
+
+class Diary:
+    """A SubscriptionObserver that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, int, str]] = []
+
+    def on_create(self, session: Session, subscription: Subscription) -> None:
+        self.entries.append(("create", session.id, subscription.topic))
+
+    def on_subscribe(self, session: Session, subscription: Subscription) -> None:
+        self.entries.append(("subscribe", session.id, subscription.topic))
+
+    def on_unsubscribe(self, session: Session, subscription: Subscription) -> None:
+        self.entries.append(("unsubscribe", session.id, subscription.topic))
+
+    def on_delete(self, session: Session, subscription: Subscription) -> None:
+        self.entries.append(("delete", session.id, subscription.topic))
+
+    def take(self) -> list[tuple[str, int, str]]:
+        entries, self.entries = self.entries, []
+        return entries
+
+
+def test_observer_is_told_of_the_life_of_a_subscription() -> None:
+    core, diary = Core(), Diary()
+    core.realm1.broker.observe(diary)
+    alice, bob = core.join(), core.join()
+    subscription = alice.subscribe("com.x")
+    assert diary.take() == [("create", alice.session_id, "com.x"), ("subscribe", alice.session_id, "com.x")]
+    alice.subscribe("com.x")
+    assert diary.take() == [], "a second SUBSCRIBE changes nothing"
+    bob.subscribe("com.x")
+    assert diary.take() == [("subscribe", bob.session_id, "com.x")]
+    alice.ask([34, 2, subscription])
+    assert diary.take() == [("unsubscribe", alice.session_id, "com.x")]
+    bob.vanish()
+    assert diary.take() == [("unsubscribe", bob.session_id, "com.x"), ("delete", bob.session_id, "com.x")]
+
+
+def test_subscriptions_are_found_by_id_and_by_uri_and_policy() -> None:
+    core = Core()
+    broker = core.realm1.broker
+    alice = core.join()
+    core.host.advance(1.5)
+    ids = [alice.subscribe("com.x"), alice.subscribe("com.x", match="prefix")]
+    assert [each.id for each in broker.subscriptions()] == ids
+    assert [each.id for each in broker.matching("com.x")] == ids
+    prefix = broker.get(ids[1])
+    assert prefix is not None
+    assert prefix is broker.lookup("com.x", "prefix")
+    assert (prefix.topic, prefix.match, prefix.created_us) == ("com.x", "prefix", HAND_HOST_START_US + 1_500_000)
+    assert broker.lookup("com.y", "exact") is None
+    alice.vanish()
+    assert (list(broker.subscriptions()), broker.get(ids[0])) == ([], None)
+
+
+def test_removed_subscriber_is_told_once_and_may_unsubscribe_meanwhile() -> None:
+    core = Core()
+    alice, bob = core.join(roles=EVERY_FEATURE), core.join()
+    subscription = alice.subscribe("com.x")
+    session = core.realm1.session(alice.session_id)
+    assert session is not None
+    bob.send([16, 1, {}, "com.x", ["taken back"]])
+    core.realm1.pubsub.remove_subscriber(session.memberships[subscription], "com.app.removed")
+    assert alice.ask([34, 2, subscription]) == [
+        [35, 0, {"subscription": subscription, "reason": "com.app.removed"}],
+        [35, 2],
+    ]
+    assert alice.ask([34, 3, subscription])[0][4] == "wamp.error.no_such_subscription"
+
+
+def test_reason_of_a_removal_is_a_uri() -> None:
+    core = Core()
+    alice = core.join()
+    subscription = alice.subscribe("com.x")
+    session = core.realm1.session(alice.session_id)
+    assert session is not None
+    with pytest.raises(InvalidUri):
+        core.realm1.pubsub.remove_subscriber(session.memberships[subscription], "no longer authorized")
+    assert subscription in session.memberships

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -32,6 +33,11 @@ async def test_call_soon_is_the_next_turn(host: LoopHost) -> None:
     assert ran == []
     await asyncio.sleep(0)
     assert ran == ["later"]
+
+
+async def test_time_is_that_of_the_wall_clock_in_microseconds(host: LoopHost) -> None:
+    before = time.time_ns() // 1000
+    assert before <= host.time_us() <= time.time_ns() // 1000
 
 
 async def test_timer_runs_unless_it_is_cancelled(host: LoopHost) -> None:
