@@ -37,4 +37,4 @@ class TokenAuthenticator:
             raise AuthenticationFailed("the token is not valid")
         if authid not in (None, "", node.id):
             raise AuthenticationFailed(f"the token does not belong to user {authid!r}")
-        return TokenPrincipal(node.id, "admin" if node.is_admin else "user", "ticket", "fairlead", found.id)
+        return TokenPrincipal(node.id, "admin" if node.is_admin else "user", "ticket", "fairlead", token_id=found.id)

@@ -16,12 +16,17 @@ Level = Literal["read", "write", "manage"]
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who a session is. `authid` is the immutable user id; `authrole` one of anonymous, user, admin, service."""
+    """Who a session is. `authid` is the immutable user id; `authrole` one of anonymous, user, admin, service.
+
+    `trustlevel`, 0 or more, is told to whoever gets its calls and events; with None nothing is told
+    (spec: Advanced Profile, Call Trust Levels, Publication Trust Levels).
+    """
 
     authid: str
     authrole: str
     authmethod: str = "anonymous"
     authprovider: str = "static"
+    trustlevel: int | None = None
 
 
 ANONYMOUS = Principal("anonymous", "anonymous")

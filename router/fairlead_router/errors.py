@@ -56,6 +56,12 @@ class OptionNotAllowed(RequestError):
     uri = "wamp.error.option_not_allowed"
 
 
+class OptionDisallowedDiscloseMe(RequestError):
+    """The realm discloses nobody, and the peer asked for it."""
+
+    uri = "wamp.error.option_disallowed.disclose_me"
+
+
 class NoSuchProcedure(RequestError):
     """Nobody has registered the procedure."""
 

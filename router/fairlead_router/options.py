@@ -1,8 +1,12 @@
 """The options of a realm: how it treats its peers. `fairlead serve` reads them from its file."""
 
+from typing import Literal
+
 import msgspec
 
 from fairlead_router.revocation import RevocationSignal
+
+Disclosure = Literal["asked", "always", "never"]
 
 
 class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -10,3 +14,6 @@ class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     revocation_signal: RevocationSignal = RevocationSignal.AUTO
     """How a client is told that the router has ended its subscription (revocation.py)."""
+
+    disclosure: Disclosure = "asked"
+    """Who learns the session, authid and authrole of callers and publishers (disclosure.py)."""
