@@ -62,6 +62,12 @@ class OptionDisallowedDiscloseMe(RequestError):
     uri = "wamp.error.option_disallowed.disclose_me"
 
 
+class FeatureNotSupported(RequestError):
+    """The peer at the other end did not announce a feature that the request needs."""
+
+    uri = "wamp.error.feature_not_supported"
+
+
 class NoSuchProcedure(RequestError):
     """Nobody has registered the procedure."""
 

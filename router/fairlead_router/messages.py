@@ -53,6 +53,8 @@ class Message(Struct, array_like=True, gc=False):
 class RoleFeatures(Struct):
     """The features of a client that change what the router sends it."""
 
+    payload_passthru_mode: bool = False
+    progressive_call_invocations: bool = False
     call_canceling: bool = False
     subscription_revocation: bool = False
     registration_revocation: bool = False
@@ -114,18 +116,31 @@ class ReceivedGoodbye(Message, tag=6):
     reason: str
 
 
+class PassthruAttributes(Struct):
+    """What peers tell each other of a payload that is nobody else's business (passthru.py)."""
+
+    ppt_scheme: str | None = None
+    ppt_serializer: str | None = None
+    ppt_cipher: str | None = None
+    ppt_keyid: str | None = None
+
+
+class ErrorDetails(PassthruAttributes):
+    """Details of an invocation's ERROR; what else is in them stays with us."""
+
+
 class ReceivedError(Message, tag=8):
     """An invocation failed; the only ERROR that a client sends."""
 
     request_type: Literal[68]
     request: Id
-    details: dict[str, Any]
+    details: ErrorDetails
     error: str
     args: Raw = ABSENT
     kwargs: Raw = ABSENT
 
 
-class PublishOptions(Struct):
+class PublishOptions(PassthruAttributes):
     """Options of PUBLISH. A list that is absent is None: an empty `eligible` lets nobody have the event."""
 
     acknowledge: bool = False
@@ -177,7 +192,7 @@ class Unsubscribe(Message, tag=34):
     subscription: Id
 
 
-class CallOptions(Struct):
+class CallOptions(PassthruAttributes):
     """Options of CALL."""
 
     receive_progress: bool = False
@@ -230,7 +245,7 @@ class Unregister(Message, tag=66):
     registration: Id
 
 
-class YieldOptions(Struct):
+class YieldOptions(PassthruAttributes):
     """Options of YIELD."""
 
     progress: bool = False

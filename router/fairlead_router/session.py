@@ -28,14 +28,26 @@ SERVICE_ROLE = "service"
 class Features:
     """What the client announced that changes what the router sends it."""
 
-    __slots__ = ("is_autobahn_python", "takes_interrupt", "takes_revoked_registration", "takes_revoked_subscription")
+    __slots__ = (
+        "calls_progressively",
+        "is_autobahn_python",
+        "passthru_roles",
+        "takes_interrupt",
+        "takes_progressive_calls",
+        "takes_revoked_registration",
+        "takes_revoked_subscription",
+    )
 
     def __init__(self, roles: Roles) -> None:
         def of(role: Any) -> RoleFeatures:
             return RoleFeatures() if role is None else role.features
 
-        publisher, subscriber, callee = map(of, (roles.publisher, roles.subscriber, roles.callee))
+        publisher, subscriber, caller, callee = map(of, (roles.publisher, roles.subscriber, roles.caller, roles.callee))
+        announced = {"publisher": publisher, "subscriber": subscriber, "caller": caller, "callee": callee}
+        self.passthru_roles = frozenset(role for role, has in announced.items() if has.payload_passthru_mode)
+        self.calls_progressively = caller.progressive_call_invocations
         self.takes_interrupt = callee.call_canceling
+        self.takes_progressive_calls = callee.progressive_call_invocations and callee.call_canceling
         self.takes_revoked_registration = callee.registration_revocation
         self.takes_revoked_subscription = subscriber.subscription_revocation
         self.is_autobahn_python = publisher.x_acknowledged_event_delivery or subscriber.payload_encryption_cryptobox
