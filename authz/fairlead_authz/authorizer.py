@@ -10,6 +10,11 @@ from fairlead_router.uris import Match
 _OPEN_PROCEDURES = ("fairlead.log.", "fairlead.authz.")
 """Everybody may call these, anonymous included: the service judges the object."""
 
+_OWN_PROCEDURES = frozenset(
+    {"wamp.session.add_testament", "wamp.session.flush_testaments", "wamp.subscription.get_events"}
+)
+"""Everybody may call these of the router: they are about the caller itself, or judge what they show to it."""
+
 _OPEN_TOPICS = frozenset({"fairlead.session.revoked"})
 """Everybody may hear of their own revocations."""
 
@@ -36,13 +41,13 @@ class GraphAuthorizer:
         return None if found is None else found.object_id
 
     def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
-        """Deny by default. A prefix is allowed where each event under it is judged by its object when it comes."""
+        """Deny by default. A pattern may be subscribed to where each of its events is judged by its object."""
         if self.is_admin(principal):
             return True
-        if action == "call" and uri.startswith(_OPEN_PROCEDURES):
-            return True
         if match != "exact":
-            return action == "subscribe" and match == "prefix" and self._rules.covers(uri, action)
+            return action == "subscribe" and self._rules.covers(uri, match, action)
+        if action == "call" and (uri.startswith(_OPEN_PROCEDURES) or uri in _OWN_PROCEDURES):
+            return True
         if action == "subscribe" and uri in _OPEN_TOPICS:
             return True
         found = self._rules.find(uri)

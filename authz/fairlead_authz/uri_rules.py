@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from fairlead_router.authorization import Action, Level
+from fairlead_router.uris import Match
 
 _PLACE = "{object}"
 
@@ -56,12 +57,27 @@ class UriRules:
                     return Found(rule, object_id)
         return None
 
-    def covers(self, prefix: str, action: Action) -> bool:
-        """Whether every URI under a prefix is judged by the object in it, so that the prefix itself gives nothing away.
+    def covers(self, pattern: str, match: Match, action: Action) -> bool:
+        """Whether every URI of a pattern is judged by the object in it, so that the pattern itself gives nothing away.
 
-        A prefix that reaches further (`fairlead.`) is not: who gets some of what it asked for takes it for all.
+        A pattern that reaches further (the prefix `fairlead.`, the wildcard `com..`) is not: who gets some of what
+        it asked for takes it for all.
         """
-        return any(rule.level(action) is not None and prefix.startswith(before) for rule, before, _ in self._rules)
+        reaches_no_further = _prefix_is_within if match == "prefix" else _wildcard_is_within
+        return any(rule.level(action) is not None and reaches_no_further(pattern, rule) for rule, _, _ in self._rules)
+
+
+def _prefix_is_within(prefix: str, rule: UriRule) -> bool:
+    before, _ = _split(rule.uri)
+    return prefix.startswith(before)
+
+
+def _wildcard_is_within(pattern: str, rule: UriRule) -> bool:
+    """As many components as the rule, and its literal ones; the object may be any, or a certain one."""
+    asked, ruled = pattern.split("."), rule.uri.split(".")
+    return len(asked) == len(ruled) and all(
+        place == _PLACE or component == place for component, place in zip(asked, ruled, strict=True)
+    )
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -70,20 +70,43 @@ def test_everybody_may_call_the_services_and_hear_of_own_revocations(who: Princi
 @pytest.mark.parametrize(
     "uri",
     ["com.app.x", "com.app.unknown", "com.app.x.y", "com.other", "fairlead.stream.x", "fairlead.records.x",
-     "fairlead.logs.x", "wamp.session.list", "wamp.session.on_join", "wamp.subscription.get_events"],
+     "fairlead.logs.x", "wamp.session.list", "wamp.session.kill", "wamp.session.on_join", "wamp.subscription.get", "wamp.session",
+     "wamp.session.add_testament.x", "wamp.registration.list"],
 )  # fmt: skip
 def test_the_rest_is_denied(who: Principal, uri: str) -> None:
     assert allowed(authorizer(), who, uri) == []
 
 
 @pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
-def test_prefixes_are_for_subscribing_where_each_event_is_judged(who: Principal) -> None:
+def test_everybody_may_call_the_router_procedures_that_judge_themselves(who: Principal) -> None:
+    for uri in ("wamp.session.add_testament", "wamp.session.flush_testaments", "wamp.subscription.get_events"):
+        assert allowed(authorizer(), who, uri) == ["call"]
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
+def test_patterns_are_for_subscribing_where_each_event_is_judged(who: Principal) -> None:
     judge = authorizer()
     assert allowed(judge, who, "com.app.", "prefix") == ["subscribe"]
     assert allowed(judge, who, "fairlead.stream.", "prefix") == ["subscribe"]
     for prefix in ("com.", "fairlead.", "wamp.", "fairlead.session."):
         assert allowed(judge, who, prefix, "prefix") == []
-    assert allowed(judge, who, "fairlead.stream.", "wildcard") == []
+    assert allowed(judge, who, "com.app.", "wildcard") == ["subscribe"]
+    assert allowed(judge, who, "fairlead.stream.", "wildcard") == ["subscribe"]
+    for pattern in ("..", "com..", "com..x", "wamp.session.", "fairlead.log.", "fairlead.session."):
+        assert allowed(judge, who, pattern, "wildcard") == []
+
+
+def test_a_pattern_is_no_way_around_the_open_procedures() -> None:
+    for match in ("prefix", "wildcard"):
+        assert allowed(authorizer(), BOB, "fairlead.log.", match) == []
+        assert allowed(authorizer(), BOB, "wamp.session.add_testament", match) == []
+
+
+def test_only_an_administrator_registers_patterns() -> None:
+    judge = authorizer(MANAGE)
+    for match in ("prefix", "wildcard"):
+        assert not judge.authorize(BOB, "register", "com.app.", match, None)
+        assert judge.authorize(ADMIN, "register", "com.app.", match, None)
 
 
 def test_an_administrator_may_everything_and_a_former_one_nothing() -> None:

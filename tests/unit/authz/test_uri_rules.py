@@ -35,16 +35,30 @@ def test_what_no_rule_fits_names_nothing(uri: str) -> None:
     "prefix", ["fairlead.stream.", "fairlead.stream.a", "com.app.", "com.app.x.", "com.app.x.state"]
 )
 def test_a_prefix_is_covered_where_each_event_is_judged_by_its_object(prefix: str) -> None:
-    assert RULES.covers(prefix, "subscribe")
+    assert RULES.covers(prefix, "prefix", "subscribe")
 
 
 @pytest.mark.parametrize("prefix", ["", "f", "fairlead.", "fairlead.stream", "com.", "com.app", "wamp.", "org."])
 def test_a_prefix_that_reaches_further_is_not(prefix: str) -> None:
-    assert not RULES.covers(prefix, "subscribe")
+    assert not RULES.covers(prefix, "prefix", "subscribe")
+
+
+@pytest.mark.parametrize("pattern", ["fairlead.stream.", "fairlead.stream.x", "com.app..state", "com.app.x.state"])
+def test_a_wildcard_is_covered_where_only_the_object_is_left_open(pattern: str) -> None:
+    assert RULES.covers(pattern, "wildcard", "subscribe")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", ".", "..", "...", "fairlead.", "fairlead..x", "..x", "fairlead.stream..", "fairlead.stream", "com...state",
+     "com..x.state", "com.app..", "com.app.x.", ".app.x.state", "com.app", "com.app..states", "org.app..state"],
+)  # fmt: skip
+def test_a_wildcard_that_leaves_more_open_or_has_other_components_is_not(pattern: str) -> None:
+    assert not RULES.covers(pattern, "wildcard", "subscribe")
 
 
 def test_a_prefix_is_covered_only_for_actions_that_the_rule_has() -> None:
-    assert not RULES.covers("fairlead.stream.", "publish")
+    assert not RULES.covers("fairlead.stream.", "prefix", "publish")
 
 
 def test_the_first_rule_that_fits_counts() -> None:
