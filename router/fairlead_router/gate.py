@@ -12,17 +12,21 @@ Delivery is correct without that sweep: it compares the revisions and judges aga
 Revisions are drawn from `moves`, which only grows: two revisions may be added, and the sum is the same
 only if both are; a cell that was dropped and made anew never repeats an old revision.
 
-A judgement may be asynchronous. Until it is known the session's outbox is blocked: events queue in
-order, and are purged if the answer is no.
+A judgement may be asynchronous (answers.py). Until it is known the session's outbox is blocked: events
+queue in order, within its bounds, and are purged if the answer is no. A judgement that fails is a no, and
+no failure keeps the sweep from the holds behind it.
 """
 
+import logging
 from collections.abc import Awaitable, Container, Iterable
 from functools import partial
-from typing import Any
 from weakref import WeakValueDictionary
 
-from fairlead_router.host import Host
+from fairlead_router.answers import Answers, Verdict
+from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.outbox import Outbox
+
+log = logging.getLogger(__name__)
 
 REVOKED = "fairlead.revoked.permission"
 """Why a subscription ended: a right was taken away. A URI, because clients check it against the URI grammar."""
@@ -49,7 +53,7 @@ class Cell:
 class Hold:
     """Something live that rests on a right. Subclasses say how it is judged and how it ends."""
 
-    __slots__ = ("is_ended", "object_cell", "outbox", "principal_cell", "seen")
+    __slots__ = ("is_ended", "is_in_question", "object_cell", "outbox", "principal_cell", "seen")
 
     def __init__(self, principal_cell: Cell, object_cell: Cell, outbox: Outbox) -> None:
         self.principal_cell = principal_cell
@@ -57,6 +61,7 @@ class Hold:
         self.outbox = outbox
         self.seen = principal_cell.revision + object_cell.revision
         self.is_ended = False
+        self.is_in_question = False
 
     def rest_on(self, object_cell: Cell) -> None:
         """The hold, just judged and not admitted, rests on another object."""
@@ -84,10 +89,10 @@ class Hold:
 class Gate:
     """The cells of one realm and the holds on them."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, answers: Answers) -> None:
         self.moves = 1
         self.openings = 0
-        self._host = host
+        self._answers = answers
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._patterns: dict[Hold, None] = {}
@@ -186,33 +191,53 @@ class Gate:
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:
         for hold in list(holds):
-            if not hold.is_ended:
-                self._judge(hold, reason)
-            if not hold.is_ended:
-                hold.purge_lost(_EVERY_OBJECT)
+            try:
+                if not hold.is_ended:
+                    self._judge(hold, reason)
+                if not hold.is_ended:
+                    hold.purge_lost(_EVERY_OBJECT)
+            except Exception:
+                log.exception("a revocation went wrong; those behind it are not affected")
 
     def _judge(self, hold: Hold, reason: str) -> None:
+        """Ask about the hold, unless it is in question already: then the answer will be found stale."""
         basis = hold.basis
-        verdict = hold.judge()
-        if isinstance(verdict, bool):
-            self._settle(hold, reason, basis[1], verdict)
-            return
         hold.seen = basis[1]
+        if hold.is_in_question:
+            return
+        verdict = _judged(hold)
+        if isinstance(verdict, bool):
+            self._settle(hold, reason, verdict)
+            return
+        hold.is_in_question = True
         hold.outbox.block()
-        self._host.wait_for(verdict, partial(self._settle_blocked, hold, reason, basis))
+        self._answers.wait_for(verdict, partial(self._settle_blocked, hold, reason, basis))
 
-    def _settle_blocked(self, hold: Hold, reason: str, basis: tuple[Cell, int], verdict: Any) -> None:
-        """An asynchronous answer. If a cell moved meanwhile the answer is stale and the question is asked again."""
+    def _settle_blocked(self, hold: Hold, reason: str, basis: tuple[Cell, int], verdict: Verdict) -> None:
+        """An asynchronous answer. If a cell moved meanwhile it is stale and the question is asked again.
+
+        A failure is never stale: an authorizer that fails, or thinks for too long, is not asked for ever.
+        """
+        hold.is_in_question = False
         if not hold.is_ended:
-            if basis != hold.basis:
+            if basis != hold.basis and isinstance(verdict, bool):
                 self._judge(hold, reason)
             else:
-                self._settle(hold, reason, basis[1], verdict is True)
+                self._settle(hold, reason, verdict is True)
         hold.outbox.unblock()
 
-    def _settle(self, hold: Hold, reason: str, revision: int, is_allowed: bool) -> None:
-        if is_allowed:
-            hold.seen = revision
-        else:
+    def _settle(self, hold: Hold, reason: str, is_allowed: bool) -> None:
+        if not is_allowed:
             self.release(hold)
             hold.revoke(reason)
+
+
+def _judged(hold: Hold) -> bool | Awaitable[bool]:
+    """The judgement; one that fails is a no."""
+    try:
+        return hold.judge()
+    except AuthorizationFailed:
+        return False  # logged where it was found
+    except Exception:
+        log.exception("a right could not be judged, so it has gone")
+        return False

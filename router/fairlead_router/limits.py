@@ -56,3 +56,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     waiting_requests: int = 1_000
     """Requests of one session that wait behind an asynchronous authorizer."""
+
+    authorizer_timeout_s: float = 10.0
+    """How long an authorizer may think before the answer is no: as long as a peer may take to say HELLO."""

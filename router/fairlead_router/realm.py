@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
 from fairlead_router.broker import Broker
@@ -69,7 +70,8 @@ class Realm:
         self.authorizer: Authorizer = authorizer or AllowAll()
         self.options = options or RealmOptions()
         self.pulse = Pulse(host)
-        self.gate = Gate(host)
+        self.answers = Answers(host, limits.authorizer_timeout_s)
+        self.gate = Gate(self.answers)
         self.broker = Broker(host)
         self.dealer = Dealer()
         self.procedures = OwnProcedures()

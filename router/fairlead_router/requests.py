@@ -4,13 +4,15 @@ While one request of a session waits for an asynchronous authorizer, its later P
 UNSUBSCRIBE, REGISTER and UNREGISTER wait behind it, so that their order is kept (R1). YIELD, an
 invocation's ERROR and CANCEL pass: a session that *is* the authorizer would otherwise wait for itself.
 
-If a cell moved while the authorizer was thinking, its answer may be stale and it is asked again (G6).
+If the principal or the object lost a right while the authorizer was thinking, a yes may be stale and the
+question is asked again (G6). Other revocations don't matter: they would keep a slow authorizer busy for ever.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fairlead_router.answers import Verdict
 from fairlead_router.errors import (
     AuthorizationFailed,
     Canceled,
@@ -20,6 +22,7 @@ from fairlead_router.errors import (
     RequestError,
     SessionError,
 )
+from fairlead_router.gate import Cell
 from fairlead_router.messages import (
     CallMessage,
     Cancel,
@@ -48,6 +51,16 @@ class Request(NamedTuple):
     type_number: int
     perform: Callable[["Session", Any], None]
     question: Callable[["Session", Any], Question] | None = None
+
+
+class Asked(NamedTuple):
+    """A request whose answer has not come, and what the answer will rest on."""
+
+    message: Any
+    request: Request
+    question: Question
+    object_cell: Cell
+    revision: int
 
 
 class Requests:
@@ -101,54 +114,59 @@ class Requests:
             self._refuse(session, message, request, error)
 
     def _is_authorized(self, session: "Session", message: Any, request: Request) -> bool:
-        """True: go on. False: the answer comes later. Raises NotAuthorized."""
+        """True: go on. False: the answer comes later. Raises NotAuthorized, AuthorizationFailed."""
         assert request.question is not None
         question = request.question(session, message)
-        realm = self._realm
         verdict = session.may(*question)
         if verdict is True:
             return True
         if verdict is False:
             raise _not_authorized(session, question)
         session.waiting.appendleft(message)
-        moves = realm.gate.moves
-        realm.host.wait_for(verdict, partial(self._answered, session, message, request, question, moves))
+        asked = Asked(message, request, question, *self._basis(session, question))
+        self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
         return False
 
-    def _answered(
-        self, session: "Session", message: Any, request: Request, question: Question, moves: int, verdict: Any
-    ) -> None:
+    def _basis(self, session: "Session", question: Question) -> tuple[Cell, int]:
+        """What the answer rests on. Keeping the object's cell makes its revocations known here."""
+        object_cell = self._realm.gate.object_cell(question.object_id)
+        return object_cell, session.principal_cell.revision + object_cell.revision
+
+    def _answered(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         """The answer has come. No message is being received, so a mistake of the peer ends the session here."""
         if not session.is_open:
             return
         try:
-            self._resume(session, message, request, question, moves, verdict)
+            self._resume(session, asked, verdict)
         except SessionError as error:
             self._realm.end_session(session, error.uri, error.text, is_purged=True)
 
-    def _resume(
-        self, session: "Session", message: Any, request: Request, question: Question, moves: int, verdict: Any
-    ) -> None:
-        if session.waiting.popleft() is WITHDRAWN:
-            pass
-        elif verdict is True and moves != self._realm.gate.moves:
-            self._start(session, message, request)
-            if session.waiting and session.waiting[0] is message:
-                return  # it waits again: what is behind it goes on with the new answer
-        elif verdict is True:
-            self._perform(session, message, request)
-        elif verdict is False:
-            self._refuse(session, message, request, _not_authorized(session, question))
-        else:
-            error = AuthorizationFailed(f"the authorizer failed for {question.action} of {question.uri!r}")
-            self._refuse(session, message, request, error)
-        self._go_on(session)
+    def _resume(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
+        message, request = asked.message, asked.request
+        if session.waiting.popleft() is not WITHDRAWN:
+            try:
+                self._decide(session, asked, verdict)
+            except RequestError as error:
+                self._refuse(session, message, request, error)
+        if not (session.waiting and session.waiting[0] is message):  # else it waits again, and all behind it
+            self._go_on(session)
 
-    def _perform(self, session: "Session", message: Any, request: Request) -> None:
-        try:
+    def _decide(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
+        message, request = asked.message, asked.request
+        if isinstance(verdict, AuthorizationFailed):
+            raise verdict
+        if not verdict:
+            raise _not_authorized(session, asked.question)
+        if self._is_stale(session, asked):
+            self._start(session, message, request)
+        else:
             request.perform(session, message)
-        except RequestError as error:
-            self._refuse(session, message, request, error)
+
+    def _is_stale(self, session: "Session", asked: "Asked") -> bool:
+        """Whether it would be asked differently now, or a right was lost since. Raises as the question does."""
+        assert asked.request.question is not None
+        question = asked.request.question(session, asked.message)
+        return question != asked.question or self._basis(session, question) != (asked.object_cell, asked.revision)
 
     def _go_on(self, session: "Session") -> None:
         """Take up what waited, until the head waits for its own answer."""

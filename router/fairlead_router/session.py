@@ -6,8 +6,10 @@ It holds tables and decides nothing: the realm acts on them. `Connection` (a wir
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fairlead_router.answers import failure
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.dealer import PendingCall, Registration
 from fairlead_router.errors import RequestError
@@ -108,10 +110,16 @@ class Session:
         self._last_request_id = 0
 
     def may(self, action: Action, uri: str, match: Match, object_id: str | None) -> bool | Awaitable[bool]:
-        """Ask the authorizer; services inside the router may everything."""
+        """Ask the authorizer; services inside the router may everything. Raises AuthorizationFailed if it fails."""
         if self.is_service:
             return True
-        return self.realm.authorizer.authorize(self.principal, action, uri, match, object_id)
+        try:
+            verdict = self.realm.authorizer.authorize(self.principal, action, uri, match, object_id)
+        except Exception as error:
+            raise failure(error) from error
+        if verdict is True or verdict is False or isawaitable(verdict):
+            return verdict
+        raise failure(verdict)
 
     def can(self, level: Level, object_id: str) -> bool:
         """Whether the session's principal has this level on the object now."""

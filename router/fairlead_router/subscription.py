@@ -8,8 +8,10 @@ topic and object that an event is about (G9).
 
 from collections.abc import Awaitable, Container, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fairlead_router.answers import Verdict
+from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.gate import Cell, Gate, Hold
 from fairlead_router.outbox import About
 from fairlead_router.uris import Match, new_id
@@ -60,13 +62,17 @@ class PatternMembership(Membership):
         known = self._verdicts.get(about)
         if known is not None and known[0] == revision:
             return known[1]
-        verdict = self.session.may("subscribe", about.topic, "exact", about.object_id)
+        try:
+            verdict = self.session.may("subscribe", about.topic, "exact", about.object_id)
+        except AuthorizationFailed:
+            self._ask_again_next_time()
+            return False
         if isinstance(verdict, bool):
             self._remember(about, revision, verdict)
             return verdict
         self.outbox.block()
         basis = revision, self._openings
-        self.session.realm.host.wait_for(verdict, partial(self._settle, about, object_cell, basis))
+        self.session.realm.answers.wait_for(verdict, partial(self._settle, about, object_cell, basis))
         return True
 
     def purge_lost(self, objects: Container[str | None]) -> None:
@@ -85,20 +91,27 @@ class PatternMembership(Membership):
             self._openings = openings
             self._verdicts = {about: known for about, known in self._verdicts.items() if known[1]}
 
+    def _ask_again_next_time(self) -> None:
+        """The authorizer failed, which is no verdict about the events that come after this one."""
+        self.session.realm.gate.grant()
+
     def _remember(self, about: About, revision: int, verdict: bool) -> None:
         if len(self._verdicts) >= MAX_PERMITTED:
             self._verdicts.clear()
         self._verdicts[about] = (revision, verdict)
 
-    def _settle(self, about: About, object_cell: Cell, basis: tuple[int, int], verdict: Any) -> None:
+    def _settle(self, about: About, object_cell: Cell, basis: tuple[int, int], verdict: Verdict) -> None:
         """An asynchronous answer; asked for again if a cell moved, or a denial if something was granted, meanwhile."""
         revision, openings = basis
         is_moved = revision != self.principal_cell.revision + object_cell.revision
-        if is_moved or (verdict is False and openings != self.session.realm.gate.openings):
+        if isinstance(verdict, AuthorizationFailed):
+            self.outbox.purge(self.subscription, about)
+            self._ask_again_next_time()
+        elif is_moved or (verdict is False and openings != self.session.realm.gate.openings):
             self._purge_unless_seen(about, object_cell)
         else:
-            self._remember(about, revision, verdict is True)
-            if verdict is not True:
+            self._remember(about, revision, verdict)
+            if not verdict:
                 self.outbox.purge(self.subscription, about)
                 self.subscription.forget_permitted()
         self.outbox.unblock()

@@ -211,7 +211,7 @@ async def test_events_are_held_back_while_the_authorizer_thinks() -> None:
 
 async def test_these_tests_need_the_gate() -> None:
     world = World(Rights())
-    world.realm.gate = GateSwitchedOff(world.router.host)
+    world.realm.gate = GateSwitchedOff(world.realm.answers)
     world.rights.grant("alice", "a")
     world.listener = await world.router.listen("tcp://127.0.0.1:0")
     alice = await world.join("alice")

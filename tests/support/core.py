@@ -439,7 +439,7 @@ class Core:
         self.agent = "core"
         self.authenticator = ByName()
         self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, options)
-        self.realm1.gate = gate(self.host)
+        self.realm1.gate = gate(self.realm1.answers)
         self.realms = {"realm1": self.realm1}
 
     def realm(self, name: str) -> Realm | None:

@@ -70,7 +70,8 @@ def test_everybody_may_call_the_services_and_hear_of_own_revocations(who: Princi
 @pytest.mark.parametrize(
     "uri",
     ["com.app.x", "com.app.unknown", "com.app.x.y", "com.other", "fairlead.stream.x", "fairlead.records.x",
-     "fairlead.logs.x", "wamp.session.list", "wamp.session.kill", "wamp.session.on_join", "wamp.subscription.get", "wamp.session",
+     "fairlead.logs.x", "wamp.session.list", "wamp.session.kill", "wamp.session.on_join",
+     "wamp.subscription.get", "wamp.session",
      "wamp.session.add_testament.x", "wamp.registration.list"],
 )  # fmt: skip
 def test_the_rest_is_denied(who: Principal, uri: str) -> None:

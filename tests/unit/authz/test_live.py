@@ -74,7 +74,7 @@ async def a_world(directory: Path, gate_is_on: bool, is_open: bool = False) -> A
     router = Router()
     realm = router.add_realm("realm1", authz.authenticator, authz.authorizer)
     if not gate_is_on:
-        realm.gate = OpenGate(router.host)
+        realm.gate = OpenGate(realm.answers)
     authz.bind(realm)
     await authz.apply([Put("user", user) for user in ("alice", "bob", "carol")])
     await authz.apply([Put("role", "staff"), Put("project", "p", owner="alice"), Put("project", "q", owner="alice")])

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from fairlead_router.authorization import Action, Principal
 from fairlead_router.gate import REVOKED
+from fairlead_router.limits import Limits
 from fairlead_router.payload import Payload
+from fairlead_router.uris import Match
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights, types_of
 
 Scenario = Callable[[Core, Rights], None]
@@ -517,6 +520,124 @@ def test_authorizer_that_fails_in_a_judgement_closes_the_gate() -> None:
     core.realm1.gate.revoke(objects=["a"])
     rights.asked.pop()[0].give(RuntimeError("database away"))
     assert types_of(alice.take()) == [35]
+
+
+def test_judgement_that_does_not_come_closes_the_gate_in_time() -> None:
+    core, rights = world()
+    alice = core.join("alice", roles=EVERY_FEATURE)
+    alice.subscribe("obj.a.x")
+    rights.is_asynchronous = True
+    core.realm1.gate.revoke(objects=["a"])
+    publish_by_service(core, "obj.a.x")
+    publish_by_service(core, "com.x")
+    core.host.advance(core.limits.authorizer_timeout_s - 1)
+    core.realm1.gate.revoke(objects=["a"])
+    assert alice.take() == []
+    core.host.advance(1)
+    assert types_of(alice.take()) == [35]
+    assert core.host.pending_timers == 0
+
+
+class Mistaken(Rights):
+    """Cannot judge some objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cannot_judge: set[str | None] = set()
+
+    def judge(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
+        if object_id in self.cannot_judge:
+            raise ZeroDivisionError(object_id)
+        return super().judge(principal, action, uri, match, object_id)
+
+
+def test_right_that_cannot_be_judged_has_gone_and_the_sweep_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    rights = Mistaken()
+    core = Core(authorizer=rights)
+    rights.grant("alice", "a", "b", "c")
+    alice = core.join("alice", roles=EVERY_FEATURE)
+    subscriptions = [alice.subscribe(f"obj.{each}.x") for each in "abc"]
+    rights.cannot_judge = {"b"}
+    rights.take_away("alice", "c")
+    core.realm1.gate.revoke(principals=["alice"])
+    assert [message[2]["subscription"] for message in alice.take()] == subscriptions[1:]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_source_that_fails_at_the_end_of_a_membership_does_not_stop_the_sweep(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    core, rights = world()
+    source = core.serve()
+    source.objects["src.a"] = "a"
+    source.left = lambda reader: 1 / 0  # type: ignore[assignment, method-assign]
+    alice = core.join("alice")
+    alice.subscribe("src.a")
+    alice.subscribe("obj.b.x")
+    revoke(core, rights, "alice", "a", "b")
+    publish_by_service(core, "obj.b.x")
+    assert not core.realm1.broker.has_members("obj.b.x")
+    assert alice.take() == []
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_pattern_is_not_told_what_cannot_be_judged_and_asked_again_next_time() -> None:
+    rights = Mistaken()
+    core = Core(authorizer=rights)
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    alice.subscribe("obj.", match="prefix")
+    rights.cannot_judge = {"a"}
+    publish_by_service(core, "obj.a.x")
+    assert alice.take() == []
+    rights.cannot_judge = set()
+    publish_by_service(core, "obj.a.x")
+    assert alice.events() == [[]]
+
+
+def test_pattern_whose_answer_fails_is_asked_again_next_time() -> None:
+    core, rights = world()
+    alice = core.join("alice")
+    alice.subscribe("obj.", match="prefix")
+    rights.is_asynchronous = True
+    publish_by_service(core, "obj.a.x")
+    core.host.advance(core.limits.authorizer_timeout_s)
+    assert alice.take() == []
+    rights.asked.clear()
+    publish_by_service(core, "obj.a.x")
+    settle(core, rights)
+    assert alice.events() == [[]]
+
+
+def test_right_in_question_is_asked_about_once_at_a_time() -> None:
+    core, rights = world()
+    alice = core.join("alice")
+    alice.subscribe("obj.a.x")
+    rights.is_asynchronous = True
+    for _ in range(100):
+        core.realm1.gate.revoke(principals=["alice"])
+    assert len(rights.asked) == 1
+    rights.answer()
+    core.host.run()
+    assert len(rights.asked) == 1
+    publish_by_service(core, "obj.a.x")
+    settle(core, rights)
+    assert alice.events() == [[]]
+    assert rights.asked == []
+
+
+def test_events_that_wait_for_a_judgement_are_bounded() -> None:
+    rights = Rights()
+    rights.grant("alice", "a")
+    core = Core(Limits(outbox_bytes=10_000), rights)
+    alice = core.join("alice")
+    alice.subscribe("obj.a.x")
+    rights.is_asynchronous = True
+    core.realm1.gate.revoke(objects=["a"])
+    for _ in range(200):
+        core.realm1.pubsub.deliver("obj.a.x", payload_of("x" * 100), {})
+        core.host.run()
+    assert [message[2] for message in alice.take()] == ["fairlead.close.too_slow"]
 
 
 def test_session_that_leaves_while_it_is_judged_is_forgotten() -> None:

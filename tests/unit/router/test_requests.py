@@ -220,3 +220,110 @@ def test_call_id_that_is_in_use_behind_the_authorizer_ends_the_session() -> None
     answer_all(core, rights)
     assert alice.take()[-1][:1] == [6]
     assert not alice.has_session
+
+
+def test_request_whose_answer_does_not_come_fails_in_time_and_the_queue_goes_on() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    alice.ask([32, 1, {}, "com.x"], [34, 2, 4711], [32, 3, {}, "com.y"])
+    core.host.advance(core.limits.authorizer_timeout_s)
+    assert [message[:5] for message in alice.take()] == [
+        [8, 32, 1, {}, "wamp.error.authorization_failed"],
+        [8, 34, 2, {}, "wamp.error.no_such_subscription"],
+    ]
+    rights.asked.pop(0)
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [33]
+
+
+def test_unrelated_revocations_do_not_keep_a_request_waiting() -> None:
+    core, rights = thinking()
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    alice.ask([32, 1, {}, "obj.a"])
+    core.realm1.gate.revoke(principals=["bob"], objects=["b"])
+    rights.answer()
+    assert types_of(alice.take()) == [33]
+    assert rights.asked == []
+
+
+def test_publish_before_subscribe_is_not_seen_by_its_own_session() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    own = {"exclude_me": False}
+    alice.ask([16, 1, own, "com.x", ["before"]], [32, 2, {}, "com.x"], [16, 3, own, "com.x", ["after"]])
+    answer_all(core, rights)
+    assert [message[-1] for message in alice.take() if message[0] == 36] == [["after"]]
+
+
+def test_unsubscribe_waits_for_the_subscribe_before_it() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    alice = core.join()
+    subscription = alice.subscribe("com.x")
+    rights.is_asynchronous = True
+    assert alice.ask([32, 1, {}, "com.x"], [34, 2, subscription]) == []
+    answer_all(core, rights)
+    assert alice.take() == [[33, 1, subscription], [35, 2]]
+    assert not core.realm1.broker.has_members("com.x")
+
+
+def test_unregister_waits_for_the_register_before_it() -> None:
+    core, rights = thinking()
+    rights.is_asynchronous = False
+    alice = core.join()
+    registration = alice.register("com.p")
+    rights.is_asynchronous = True
+    assert alice.ask([64, 1, {}, "com.p"], [66, 2, registration], [64, 3, {}, "com.p"]) == []
+    answer_all(core, rights)
+    assert types_of(alice.take()) == [8, 67, 65]
+
+
+def test_answers_of_other_sessions_overtake() -> None:
+    core, rights = thinking()
+    slow, quick = core.join(), core.join()
+    slow.ask([32, 1, {}, "com.x"])
+    quick.ask([32, 1, {}, "com.y"])
+    rights.asked.pop()[0].give(True)
+    assert (types_of(slow.take()), types_of(quick.take())) == ([], [33])
+
+
+def test_goodbye_passes_what_waits() -> None:
+    core, rights = thinking()
+    alice = core.join()
+    assert types_of(alice.ask([32, 1, {}, "com.x"], [6, {}, "wamp.close.normal"])) == [6]
+    answer_all(core, rights)
+    assert not core.realm1.broker.has_members("com.x")
+
+
+class Failing(Rights):
+    """An authorizer with a mistake."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self.reply = answer
+
+    def authorize(self, *question: Any) -> Any:
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        return self.reply
+
+
+@pytest.mark.parametrize("answer", [ZeroDivisionError("secret"), None, 1, "yes", {"allow": True}])
+def test_authorizer_with_a_mistake_allows_nothing_and_the_session_goes_on(
+    answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    alice = Core(authorizer=Failing(answer)).join()
+    requests: list[list[Any]] = [
+        [16, 1, {"acknowledge": True}, "com.x"],
+        [32, 2, {}, "com.x"],
+        [48, 3, {}, "com.p"],
+        [64, 4, {}, "com.p"],
+    ]
+    errors = alice.ask(*requests)
+    assert [error[1:5] for error in errors] == [
+        [number, request, {}, "wamp.error.authorization_failed"]
+        for number, request in ((16, 1), (32, 2), (48, 3), (64, 4))
+    ]
+    assert "secret" not in str(errors)
+    assert caplog.records
