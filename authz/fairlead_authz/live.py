@@ -4,6 +4,7 @@ from fairlead_authz.affected import Affected
 from fairlead_authz.closures import Closures
 from fairlead_authz.tokens import TokenPrincipal
 from fairlead_router.authorization import Principal
+from fairlead_router.observer import RealmObserver
 from fairlead_router.realm import Realm
 
 USER_ENDED = "fairlead.close.user_ended"
@@ -15,7 +16,7 @@ TOKEN_ENDED = "fairlead.close.token_ended"
 _SERVICE = "service"
 
 
-class Live:
+class Live(RealmObserver):
     """The sessions of the realm that authz is bound to; of none before that."""
 
     def __init__(self, closures: Closures) -> None:

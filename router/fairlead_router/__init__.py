@@ -18,6 +18,7 @@ from fairlead_router.auth import (
 )
 from fairlead_router.authorization import ANONYMOUS, Action, AllowAll, Authorizer, Level, Principal
 from fairlead_router.call import PENDING, Call, Caller
+from fairlead_router.counters import RealmCounters, RouterCounters
 from fairlead_router.errors import (
     AuthenticationFailed,
     AuthorizationFailed,
@@ -25,6 +26,7 @@ from fairlead_router.errors import (
     InvalidArgument,
     InvalidUri,
     LimitExceeded,
+    LimitReached,
     NoMatchingAuthMethod,
     NoSuchProcedure,
     NoSuchRealm,
@@ -43,10 +45,11 @@ from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallError, CallResult, Member, MemberEvent
 from fairlead_router.messages import SubscribeOptions
+from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import PeerDetails
-from fairlead_router.realm import Realm, RealmObserver
+from fairlead_router.realm import Realm
 from fairlead_router.revocation import RevocationSignal
 from fairlead_router.router import Router
 from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
@@ -77,6 +80,7 @@ __all__ = [
     "InvalidUri",
     "Level",
     "LimitExceeded",
+    "LimitReached",
     "Limits",
     "Listener",
     "Match",
@@ -96,12 +100,15 @@ __all__ = [
     "ProcedureAlreadyExists",
     "ProtocolViolation",
     "Realm",
+    "RealmCounters",
     "RealmObserver",
     "RealmOptions",
     "RequestError",
     "RevocationSignal",
     "Router",
+    "RouterCounters",
     "RouterError",
+    "RouterObserver",
     "SessionError",
     "SourceTopics",
     "SubscribeOptions",

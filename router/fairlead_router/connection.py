@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from fairlead_router.auth import ChallengeRequest, HelloRequest
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import AuthenticationFailed, NoSuchRealm, ProtocolViolation, SessionError
+from fairlead_router.counters import RouterCounters, count
+from fairlead_router.errors import AuthenticationFailed, LimitReached, NoSuchRealm, ProtocolViolation, SessionError
 from fairlead_router.features import ROUTER_ROLES
 from fairlead_router.host import Host, Timer
 from fairlead_router.limits import Limits
@@ -72,6 +73,10 @@ class Gatekeeper(Protocol):
         """The bounds."""
 
     @property
+    def counters(self) -> RouterCounters:
+        """What happens to connections."""
+
+    @property
     def agent(self) -> str:
         """What WELCOME says of the router."""
 
@@ -88,6 +93,9 @@ class State(Enum):
     OPEN = auto()
     ENDING = auto()
     CLOSING = auto()
+
+
+_BEFORE_WELCOME = (State.OPENING, State.AUTHENTICATING, State.JUDGING)
 
 
 class Connection:
@@ -118,6 +126,7 @@ class Connection:
         self._challenge: ChallengeRequest | None = None
         self._is_paused = False
         self._error: SessionError | None = None
+        router.counters.connections_opened += 1
         self._timer: Timer | None = router.host.call_later(router.limits.hello_timeout_s, self._hello_timed_out)
 
     # --- called by the transport --------------------------------------------------------------
@@ -127,6 +136,8 @@ class Connection:
         if self._state is State.CLOSING:
             return
         try:
+            if self._state in _BEFORE_WELCOME:
+                self._check_size(data)
             message = self._serializer.decode(data)
             if self._state is State.OPEN and self._session is not None and type(message) is not ReceivedGoodbye:
                 self._session.realm.requests.handle(self._session, message)
@@ -140,6 +151,7 @@ class Connection:
         if self._state is State.CLOSING:
             return
         self._error = error
+        self._count_limit(error)
         abort = Abort({"message": error.text}, error.uri)
         if self._session is not None:
             self._session.realm.close_session(self._session, error.uri)
@@ -151,7 +163,7 @@ class Connection:
 
     def shut_down(self) -> None:
         """The router closes. A session is told by its realm; a peer without one is told here."""
-        if self._state in (State.OPENING, State.AUTHENTICATING, State.JUDGING):
+        if self._state in _BEFORE_WELCOME:
             self.fail(SystemShutdown("the router is shutting down"))
 
     def pause(self) -> None:
@@ -283,7 +295,8 @@ class Connection:
     # --- closing ------------------------------------------------------------------------------
 
     def _hello_timed_out(self) -> None:
-        self.fail(HelloTimeout(f"no session within {self._router.limits.hello_timeout_s:g} s"))
+        text = f"no session within {self._router.limits.hello_timeout_s:g} s (hello_timeout_s)"
+        self.fail(HelloTimeout(text, limit="hello_timeout_s"))
 
     def _close_soon(self) -> None:
         """After the flush of this turn, or when a paused transport takes the rest; at last by a reset."""
@@ -294,6 +307,20 @@ class Connection:
     def _close_when_written(self) -> None:
         if self._session is None or self._session.outbox.is_empty:
             self._transport.close(self._error)
+
+    def _check_size(self, data: bytes) -> None:
+        limit = self._router.limits.hello_bytes
+        if len(data) > limit:
+            text = f"a message of {len(data)} bytes came before WELCOME; at most {limit} are allowed (hello_bytes)"
+            raise LimitReached(text, limit="hello_bytes")
+
+    def _count_limit(self, error: SessionError) -> None:
+        if self._session is not None:
+            self._session.realm.limit_exceeded(error, self._session.id)
+        elif self._realm is not None:
+            self._realm.limit_exceeded(error)
+        elif "limit" in error.details:
+            count(self._router.counters.limits_exceeded, error.details["limit"])
 
     def _write_now(self, message: Message) -> None:
         """Before there is a session there is no outbox, and never more than one short message at a time."""

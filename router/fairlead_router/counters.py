@@ -10,3 +10,24 @@ class RealmCounters(msgspec.Struct):
     sessions_too_slow: int = 0
     subscriptions_revoked: int = 0
     refused_publications: int = 0
+    events_lost: int = 0
+    """Events that were not delivered because their consumer was too slow or does not take so large a message."""
+
+    limits_exceeded: dict[str, int] = {}
+    """How often which limit was run into, by its name in limits.py."""
+
+
+class RouterCounters(msgspec.Struct):
+    """What has happened to a router's connections since its start, in whatever realm."""
+
+    connections_opened: int = 0
+    connections_reset: int = 0
+    """Peers that did not read or answer our farewell in time."""
+
+    limits_exceeded: dict[str, int] = {}
+    """How often which limit was run into before there was a realm to count it."""
+
+
+def count(table: dict[str, int], name: str) -> None:
+    """One more of this name. The names are ours, so there are never many."""
+    table[name] = table.get(name, 0) + 1

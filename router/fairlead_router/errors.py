@@ -99,7 +99,12 @@ class Canceled(RequestError):
 
 
 class LimitExceeded(RequestError):
-    """A named limit of the router is reached (limits.py); the text names it."""
+    """A named limit of the router is reached (limits.py): the text names it, `limit=` tells programs and counters.
+
+    >>> LimitExceeded("the session has 3 subscriptions already (subscriptions_per_session)",
+    ...     limit="subscriptions_per_session").details
+    {'limit': 'subscriptions_per_session'}
+    """
 
     uri = "fairlead.error.limit_exceeded"
 
@@ -112,6 +117,12 @@ class ProtocolViolation(SessionError):
     """The peer sent what the protocol does not allow here (spec: Basic Profile, Protocol Violations)."""
 
     uri = "wamp.error.protocol_violation"
+
+
+class LimitReached(SessionError):
+    """A named limit is reached and no session is possible or bearable; text and `limit=` as in LimitExceeded."""
+
+    uri = "fairlead.error.limit_reached"
 
 
 class NoSuchRealm(SessionError):

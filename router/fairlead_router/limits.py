@@ -27,11 +27,31 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     outbox_bytes: int = 4 << 20
     """Queued for one session in all, judged after an attempt to write: four of the largest messages (R2)."""
 
+    outbox_messages: int = 50_000
+    """The same in messages: a tiny one costs some 200 bytes of ours, so this is 10 MB at most (R2)."""
+
+    burst_factor: int = 16
+    """How far a session that reads may exceed those two for a while: to 64 MiB, as much as 256 peers can send ahead of
+    us, each `unread_bytes`, for one turn of the loop (overdraft.py)."""
+
+    stalled_factor: int = 6
+    """The same for a session whose transport accepts nothing: to 24 MiB, from 96 such peers."""
+
+    slow_consumer_grace_s: float = 2.0
+    """How long a session over its bounds may accept nothing: TCP mends a lost packet within one second, mostly."""
+
+    overdraft_bytes: int = 256 << 20
+    """What all sessions of a realm may hold beyond their bounds together: a quarter of a small machine's memory."""
+
     close_timeout_s: float = 5.0
     """How long a GOODBYE may wait to be written and answered before the connection is reset."""
 
     hello_timeout_s: float = 10.0
     """From the TCP connection to WELCOME, so that idle strangers hold nothing. nexus and Centrifugo allow 5 to 25 s."""
+
+    idle_timeout_s: float | None = None
+    """A session that neither sends nor gets a message for so long is ended. None: it may be silent for ever, and
+    whether its connection still stands is the business of pings."""
 
     ping_interval_s: float = 30.0
     """A silent WebSocket peer is pinged this often: below the 60 s after which common proxies drop idle connections."""
@@ -45,14 +65,37 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     uri_length: int = 1024
     """Characters of a URI: long enough for any sane name, short enough to log."""
 
+    hello_bytes: int = 64 << 10
+    """Largest message before WELCOME: HELLO and AUTHENTICATE with their proofs. A stranger makes us parse no more."""
+
+    connections: int = 100_000
+    """Connections of all listeners: 1.5 GB at 15 kB an idle one."""
+
+    connections_per_address: int = 20_000
+    """Connections of one IP address. High, because a proxy or a NAT stands for many users; one machine alone has about
+    28 000 ports for us."""
+
+    sessions_per_realm: int = 100_000
+    """Open sessions of a realm, as many as connections. Services in this process are not counted against it."""
+
+    sessions_per_authid: int | None = None
+    """Open sessions of one authid. None: everybody may open as many as the realm has room for; anonymous peers share
+    one authid."""
+
     subscriptions_per_session: int = 10_000
     """Memory of one session. A page with one subscription an object stays far below."""
+
+    listed_receivers: int = 1_000
+    """Entries of one exclude or eligible list of PUBLISH: each is looked at for each publication."""
 
     registrations_per_session: int = 10_000
     """Memory of one session; services register tens."""
 
     calls_per_session: int = 10_000
     """Calls in flight of one caller; a caller with more is flooding."""
+
+    invocations_per_session: int = 100_000
+    """Calls in progress at one callee, of all its callers: some 50 MB of tables."""
 
     waiting_requests: int = 1_000
     """Requests of one session that wait behind an asynchronous authorizer."""

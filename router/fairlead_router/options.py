@@ -7,6 +7,7 @@ import msgspec
 from fairlead_router.revocation import RevocationSignal
 
 Disclosure = Literal["asked", "always", "never"]
+SlowConsumer = Literal["close", "drop", "reset"]
 
 
 class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,3 +18,9 @@ class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     disclosure: Disclosure = "asked"
     """Who learns the session, authid and authrole of callers and publishers (disclosure.py)."""
+
+    slow_consumer: SlowConsumer = "close"
+    """What becomes of a session that does not read (slow_consumers.py).
+
+    `close`: GOODBYE, and a reset when that cannot be written; `reset` at once; `drop` its events and tell it.
+    """

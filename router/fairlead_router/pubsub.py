@@ -41,7 +41,7 @@ class PubSub:
         return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
-        """Raises InvalidArgument for a payload that some serializer could not carry."""
+        """Raises InvalidArgument for a payload that some serializer could not carry, LimitExceeded."""
         payload = payload_of(message, session.outbox.wire.codec)
         payload.check()
         options = message.options
@@ -70,7 +70,7 @@ class PubSub:
         options = message.options
         if options.exclude_me and not session.memberships:
             options.exclude_me = False
-        return eligibility(options, session)
+        return eligibility(options, session, self._realm.limits.listed_receivers)
 
     # --- SUBSCRIBE ----------------------------------------------------------------------------
 
@@ -82,7 +82,8 @@ class PubSub:
         check_uri(message.topic, match, self._realm.limits.uri_length)
         if len(session.memberships) >= self._realm.limits.subscriptions_per_session:
             raise LimitExceeded(
-                f"the session has {len(session.memberships)} subscriptions already (subscriptions_per_session)"
+                f"the session has {len(session.memberships)} subscriptions already (subscriptions_per_session)",
+                limit="subscriptions_per_session",
             )
         object_id = self._realm.object_of_topic("subscribe", message.topic) if match == "exact" else None
         return Question("subscribe", message.topic, match, object_id)

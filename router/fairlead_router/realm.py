@@ -5,9 +5,10 @@ in-process services, and the ends that the gate brings about. The requests of th
 requests.py, pubsub.py and rpc.py.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -15,14 +16,16 @@ from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
 from fairlead_router.broker import Broker
-from fairlead_router.counters import RealmCounters
+from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
+from fairlead_router.errors import LimitReached, RouterError
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
+from fairlead_router.observer import RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
 from fairlead_router.own_procedures import OwnProcedures
@@ -31,24 +34,15 @@ from fairlead_router.pubsub import PubSub
 from fairlead_router.requests import Requests
 from fairlead_router.revocation import signal_revocation
 from fairlead_router.rpc import Rpc
-from fairlead_router.session import Features, Session, Transport
+from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
+from fairlead_router.uris import new_id
 
 KILLED = "wamp.close.killed"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
 ON_JOIN = "wamp.session.on_join"
 ON_LEAVE = "wamp.session.on_leave"
-
-
-class RealmObserver(Protocol):
-    """Who wants to know of sessions: metrics, meta events, audit."""
-
-    def joined(self, session_id: int, principal: Principal) -> None:
-        """A session has opened."""
-
-    def left(self, session_id: int, principal: Principal, reason: str) -> None:
-        """A session has ended; `reason` is a close URI, or `wamp.close.transport_lost`."""
 
 
 class Realm:
@@ -80,6 +74,7 @@ class Realm:
         self.rpc = Rpc(self)
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}
+        self._sessions_of: Counter[str] = Counter()
         self._observers: list[RealmObserver] = []
 
     # --- sessions -----------------------------------------------------------------------------
@@ -89,14 +84,29 @@ class Realm:
         return Member(self, principal)
 
     def open_session(self, principal: Principal, transport: Transport, features: Features) -> Session:
-        """A peer that has been authenticated joins."""
-        session = Session(self, principal, transport, features)
+        """A peer that has been authenticated joins. Raises LimitReached."""
+        self._check_room(principal)
+        session = Session(self, principal, transport, features, new_id(self._sessions))
         self._sessions[session.id] = session
+        self._sessions_of[principal.authid] += 1
         self.counters.sessions_opened += 1
         for observer in self._observers:
             observer.joined(session.id, principal)
         self.publish_meta(ON_JOIN, {"session": session.id, **msgspec.structs.asdict(principal)})
         return session
+
+    def _check_room(self, principal: Principal) -> None:
+        """Services are the program's own, and always have a place."""
+        limits = self.limits
+        if principal.authrole == SERVICE_ROLE:
+            return
+        if len(self._sessions) >= limits.sessions_per_realm:
+            text = f"realm {self.name!r} has {len(self._sessions)} sessions already (sessions_per_realm)"
+            raise LimitReached(text, limit="sessions_per_realm")
+        own = self._sessions_of[principal.authid]
+        if limits.sessions_per_authid is not None and own >= limits.sessions_per_authid:
+            text = f"{principal.authid!r} has {own} sessions already (sessions_per_authid)"
+            raise LimitReached(text, limit="sessions_per_authid")
 
     def close_session(self, session: Session, reason: str) -> None:
         """The session has ended, for whatever reason: nothing of it stays in any table."""
@@ -104,6 +114,9 @@ class Realm:
             return
         session.is_open = False
         del self._sessions[session.id]
+        self._sessions_of[session.principal.authid] -= 1
+        if not self._sessions_of[session.principal.authid]:
+            del self._sessions_of[session.principal.authid]
         session.waiting.clear()
         for membership in list(session.memberships.values()):
             self.broker.remove(membership)
@@ -146,8 +159,16 @@ class Realm:
         return self._sessions.get(session_id)
 
     def observe(self, observer: RealmObserver) -> None:
-        """Tell this observer of sessions from now on."""
+        """Tell this observer from now on."""
         self._observers.append(observer)
+
+    def limit_exceeded(self, error: RouterError, session_id: int | None = None) -> None:
+        """A peer is about to be told this; if it is about a limit, it is counted."""
+        limit = error.details.get("limit")
+        if limit is not None:
+            count(self.counters.limits_exceeded, limit)
+            for observer in self._observers:
+                observer.limit_exceeded(session_id, limit)
 
     def shut_down(self) -> None:
         """GOODBYE to everybody."""
@@ -168,6 +189,8 @@ class Realm:
         self.broker.remove(membership)
         self.drop_membership(membership)
         self.counters.subscriptions_revoked += 1
+        for observer in self._observers:
+            observer.subscription_revoked(membership.session.id, membership.subscription.topic, reason)
         membership.session.subscription_ended(membership.subscription.id)
         signal_revocation(self, membership, reason)
 

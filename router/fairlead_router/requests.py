@@ -100,7 +100,9 @@ class Requests:
         limit = self._realm.limits.waiting_requests
         if len(session.waiting) >= limit:
             request = self._ordered[type(message)]
-            error = LimitExceeded(f"{limit} requests wait for the authorizer already (waiting_requests)")
+            error = LimitExceeded(
+                f"{limit} requests wait for the authorizer already (waiting_requests)", limit="waiting_requests"
+            )
             self._refuse(session, message, request, error)
             return
         session.waiting.append(message)
@@ -182,6 +184,7 @@ class Requests:
         if isinstance(message, Publish) and not message.options.acknowledge:
             self._realm.counters.refused_publications += 1
             return
+        self._realm.limit_exceeded(error, session.id)
         session.send_error(request.type_number, message.request, error)
 
     def _cancel(self, session: "Session", message: Cancel) -> None:

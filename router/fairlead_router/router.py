@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from fairlead_router.auth import Authenticator
 from fairlead_router.authorization import Authorizer
+from fairlead_router.counters import RouterCounters
 from fairlead_router.limits import Limits
 from fairlead_router.loop_host import LoopHost
 from fairlead_router.options import RealmOptions
@@ -32,6 +33,7 @@ class Router:
         self.host = LoopHost(asyncio.get_running_loop())
         self.limits = limits or Limits()
         self.agent = agent
+        self.counters = RouterCounters()
         self._realms: dict[str, Realm] = {}
         self._listeners: list[Listener] = []
 

@@ -64,7 +64,8 @@ class Rpc:
             raise NotAuthorized(f"procedure {message.procedure!r} is reserved for services inside the router")
         if len(session.registrations) >= limits.registrations_per_session:
             raise LimitExceeded(
-                f"the session has {len(session.registrations)} registrations already (registrations_per_session)"
+                f"the session has {len(session.registrations)} registrations already (registrations_per_session)",
+                limit="registrations_per_session",
             )
         return Question("register", message.procedure, "exact", self._object_of("register", message.procedure))
 
@@ -98,11 +99,14 @@ class Rpc:
         if message.request in session.calls:
             raise ProtocolViolation(f"CALL request {message.request} is in progress already")
         if len(session.calls) >= self._realm.limits.calls_per_session:
-            raise LimitExceeded(f"the session has {len(session.calls)} calls in progress (calls_per_session)")
+            raise LimitExceeded(
+                f"the session has {len(session.calls)} calls in progress (calls_per_session)",
+                limit="calls_per_session",
+            )
         return Question("call", message.procedure, "exact", self._object_of("call", message.procedure))
 
     def call(self, session: "Session", message: CallMessage) -> None:
-        """Raises NoSuchProcedure, InvalidArgument."""
+        """Raises NoSuchProcedure, InvalidArgument, LimitExceeded."""
         dealer = self._realm.dealer
         payload = payload_of(message, session.outbox.wire.codec)
         own = self._realm.procedures.get(message.procedure)
@@ -110,6 +114,7 @@ class Rpc:
             session.send(Result(message.request, {}), own(session, payload))
             return
         registration = dealer.registration_of(message.procedure)
+        self._check_room(registration)
         if not registration.callee.is_service:
             payload.check()
         pending = dealer.call(session, message, registration)
@@ -121,6 +126,15 @@ class Rpc:
             details["receive_progress"] = True
         invocation = Invocation(pending.invocation_id, registration.id, details)
         registration.callee.outbox.send(invocation, payload, registration)
+
+    def _check_room(self, registration: Registration) -> None:
+        in_progress = len(registration.callee.invocations)
+        if in_progress >= self._realm.limits.invocations_per_session:
+            raise LimitExceeded(
+                f"the callee of {registration.procedure!r} has {in_progress} calls in progress"
+                " (invocations_per_session)",
+                limit="invocations_per_session",
+            )
 
     def cancel(self, session: "Session", message: Cancel) -> None:
         """A call that is over already is no error: CANCEL and the result may cross.

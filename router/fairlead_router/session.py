@@ -18,7 +18,7 @@ from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import Match, new_id
+from fairlead_router.uris import Match
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -91,8 +91,10 @@ class Session:
         "waiting",
     )
 
-    def __init__(self, realm: "Realm", principal: Principal, transport: Transport, features: Features) -> None:
-        self.id = new_id()
+    def __init__(
+        self, realm: "Realm", principal: Principal, transport: Transport, features: Features, id_: int
+    ) -> None:
+        self.id = id_
         self.realm = realm
         self.principal = principal
         self.principal_cell = realm.gate.principal_cell(principal.authid)

@@ -6,6 +6,7 @@ of a prefix pattern may be empty (`com.app.`); a wildcard pattern may have empty
 
 import random
 import re
+from collections.abc import Container
 from typing import Literal
 
 from fairlead_router.errors import InvalidUri
@@ -45,6 +46,8 @@ def is_reserved(uri: str) -> bool:
     return uri.startswith(RESERVED_PREFIXES)
 
 
-def new_id() -> int:
-    """A random id of the global scope: sessions and publications (spec: Basic Profile, IDs)."""
-    return random.getrandbits(53) + 1
+def new_id(taken: Container[int] = ()) -> int:
+    """A random id of the global scope, none of `taken`: sessions and publications (spec: Basic Profile, IDs)."""
+    while (number := random.getrandbits(53) + 1) in taken:
+        pass
+    return number

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_router import Limits, Listener, Payload, Principal, Realm, Router, SourceTopics, TopicReader
+from fairlead_router import (
+    Limits,
+    Listener,
+    Payload,
+    Principal,
+    Realm,
+    RealmObserver,
+    Router,
+    SourceTopics,
+    TopicReader,
+)
 from support.waiting import eventually
 from support.wamp import CONTINUATION, PING, TEXT, Client, dumps, frame
 
@@ -19,7 +29,7 @@ EVENTS = 1500
 EVENT_BYTES = 50_000
 
 
-class Endings:
+class Endings(RealmObserver):
     """Why sessions have ended."""
 
     def __init__(self, realm: Realm) -> None:

@@ -24,6 +24,7 @@ import msgspec
 from fairlead_router.auth import ChallengeRequest, HelloRequest
 from fairlead_router.authorization import ANONYMOUS, Action, Authorizer, Level, Principal
 from fairlead_router.connection import Connection
+from fairlead_router.counters import RouterCounters
 from fairlead_router.errors import SessionError
 from fairlead_router.gate import REVOKED, Gate, Hold
 from fairlead_router.host import Timer
@@ -437,6 +438,7 @@ class Core:
         self.host = HandHost()
         self.limits = limits or Limits()
         self.agent = "core"
+        self.counters = RouterCounters()
         self.authenticator = ByName()
         self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, options)
         self.realm1.gate = gate(self.realm1.answers)

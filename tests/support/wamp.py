@@ -238,8 +238,8 @@ def frame(opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0, i
     )
 
 
-def dumps(codec: Codec, message: list[Any]) -> bytes:
-    """A message in a serializer, unchecked."""
+def dumps(codec: Codec, message: Any) -> bytes:
+    """A message, or any value, in a serializer, unchecked."""
     if codec == "json":
         return msgspec.json.encode(message)
     if codec == "msgpack":

@@ -128,8 +128,9 @@ def _check(config: Config) -> None:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
             raise ConfigError(f"hosts: {host!r} must be a host name without a port, like fairlead.example.org")
     for name in LimitsTable.__struct_fields__:
-        if getattr(config.limits, name) <= 0:
-            raise ConfigError(f"limits.{name}: {getattr(config.limits, name)} must be greater than 0")
+        value = getattr(config.limits, name)
+        if value is not None and value <= 0:
+            raise ConfigError(f"limits.{name}: {value} must be greater than 0")
     for rule in config.rules:
         _check_rule(rule)
 

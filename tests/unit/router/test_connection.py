@@ -9,6 +9,7 @@ import pytest
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthenticationFailed
 from fairlead_router.limits import Limits
+from fairlead_router.observer import RealmObserver
 from support.core import ROLES, Core, Peer, Rights, types_of
 
 HELLO = [1, "realm1", {"roles": ROLES}]
@@ -358,7 +359,7 @@ def test_observer_is_told_of_joining_and_leaving() -> None:
     core = Core()
     seen: list[tuple[str, str, str]] = []
 
-    class Observer:
+    class Observer(RealmObserver):
         def joined(self, session_id: int, principal: Principal) -> None:
             seen.append(("joined", principal.authid, ""))
 

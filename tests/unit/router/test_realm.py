@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fairlead_router import MemberEvent, Principal, Realm, Router
+from fairlead_router import MemberEvent, Principal, Realm, RealmObserver, Router
 from support.waiting import eventually
 
 SERVICE = Principal("watcher", "service")
@@ -46,7 +46,7 @@ async def test_killing_ends_only_the_sessions_that_are_meant(realm: Realm) -> No
 async def test_observers_hear_of_each_session_once(realm: Realm) -> None:
     heard: list[str] = []
 
-    class Observer:
+    class Observer(RealmObserver):
         def joined(self, session_id: int, principal: Principal) -> None:
             heard.append(f"{principal.authid} joined")
 

@@ -1,0 +1,44 @@
+"""Observers: a program that wants to hear what happens in its router subclasses these and overrides what it wants.
+
+Nothing here is called per message. What is counted rather than told is in counters.py, read with `stats()`. An
+observer is called in the turn in which the thing happens, amid the router's work: it takes note and returns.
+"""
+
+from typing import TYPE_CHECKING
+
+from fairlead_router.authorization import Principal
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
+
+
+class RealmObserver:
+    """Hears of one realm. Give it to `Realm.observe`."""
+
+    def joined(self, session_id: int, principal: Principal) -> None:
+        """A session has opened."""
+
+    def left(self, session_id: int, principal: Principal, reason: str) -> None:
+        """A session has ended; `reason` is a close or error URI, or `wamp.close.transport_lost`."""
+
+    def limit_exceeded(self, session_id: int | None, limit: str) -> None:
+        """A peer ran into the limit of this name (limits.py) and was told; None: before it had a session."""
+
+    def events_lost(self, session_id: int, subscription: int, lost: int) -> None:
+        """So many events of a subscription were not delivered to a session (slow_consumers.py)."""
+
+    def subscription_revoked(self, session_id: int, topic: str, reason: str) -> None:
+        """The router ended a subscription, because the right to it has gone."""
+
+
+class RouterObserver:
+    """Hears of a router. Give it to `Router.observe`; of each realm it hears through an observer that it adds there."""
+
+    def realm_added(self, realm: "Realm") -> None:
+        """There is a new realm. Also called for those that are there when the observer comes."""
+
+    def realm_removed(self, realm: "Realm") -> None:
+        """The realm takes no sessions any more; those that it has are about to end."""
+
+    def connection_refused(self, address: str | None, limit: str) -> None:
+        """A connection was closed at once, because the limit of this name is reached."""
