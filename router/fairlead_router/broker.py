@@ -1,20 +1,21 @@
 """The Broker: who is subscribed to what, and which subscriptions a publication matches.
 
 No I/O here, no clock and no authorization: the realm has authorized what arrives and delivers what
-is returned. Prefix patterns are found by their lengths: one dictionary lookup for each distinct
-length in use, however many patterns there are.
+is returned. Exact topics are one dictionary; patterns are found by an index for each match policy
+(prefixes.py, wildcards.py), which is not asked where there are none.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from fairlead_router.errors import NoSuchSubscription
 from fairlead_router.host import Host
 from fairlead_router.messages import SubscribeOptions
+from fairlead_router.prefixes import PrefixIndex
 from fairlead_router.subscription import Membership, PatternMembership, Subscription
 from fairlead_router.topic_source import TopicReader, TopicSource
 from fairlead_router.uris import Match
+from fairlead_router.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
@@ -45,8 +46,11 @@ class Broker:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._exact: dict[str, Subscription] = {}
-        self._prefix: dict[str, Subscription] = {}
-        self._prefix_lengths: Counter[int] = Counter()
+        self._patterns: dict[tuple[Match, str], Subscription] = {}
+        self._indexes: dict[Match, PrefixIndex[Subscription] | WildcardIndex[Subscription]] = {
+            "prefix": PrefixIndex(),
+            "wildcard": WildcardIndex(),
+        }
         self._by_id: dict[int, Subscription] = {}
         self._sources: dict[str, TopicSource] = {}
         self._observers: list[SubscriptionObserver] = []
@@ -130,7 +134,7 @@ class Broker:
 
     def lookup(self, uri: str, match: Match) -> Subscription | None:
         """The subscription of exactly this URI and match policy."""
-        return (self._exact if match == "exact" else self._prefix).get(uri)
+        return self._exact.get(uri) if match == "exact" else self._patterns.get((match, uri))
 
     def get(self, subscription_id: int) -> Subscription | None:
         """A subscription by its id."""
@@ -144,10 +148,9 @@ class Broker:
         """The subscriptions that an event on `topic` goes to, the exact one first."""
         exact = self._exact.get(topic)
         found = [] if exact is None else [exact]
-        for length in self._prefix_lengths:
-            subscription = self._prefix.get(topic[:length])
-            if subscription is not None and len(topic) >= length:
-                found.append(subscription)
+        if self._patterns:
+            for index in self._indexes.values():
+                found += index.matching(topic)
         return found
 
     # --- tables -------------------------------------------------------------------------------
@@ -159,20 +162,17 @@ class Broker:
         if match == "exact":
             self._exact[topic] = subscription
         else:
-            self._prefix[topic] = subscription
-            self._prefix_lengths[len(topic)] += 1
+            self._patterns[match, topic] = subscription
+            self._indexes[match].add(topic, subscription)
         return subscription
 
     def _drop(self, subscription: Subscription) -> None:
         del self._by_id[subscription.id]
         if subscription.match == "exact":
             del self._exact[subscription.topic]
-            return
-        del self._prefix[subscription.topic]
-        length = len(subscription.topic)
-        self._prefix_lengths[length] -= 1
-        if not self._prefix_lengths[length]:
-            del self._prefix_lengths[length]
+        else:
+            del self._patterns[subscription.match, subscription.topic]
+            self._indexes[subscription.match].remove(subscription.topic)
 
 
 def _membership(

@@ -44,12 +44,12 @@ def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments
 
 
 def eligibility(options: PublishOptions, publisher: Session, limit: int) -> IsEligible | None:
-    """Who may get a publication by its options, None when everybody. Raises LimitExceeded.
+    """Who of the live members may get a publication by its options, None when everybody. Raises LimitExceeded.
 
     Spec: Advanced Profile, Subscriber Black- and Whitelisting; Publisher Exclusion.
     """
     tests: list[IsEligible] = []
-    if options.exclude_me:
+    if options.exclude_me and publisher.memberships:
         tests.append(lambda session: session is not publisher)
     for listed, key in (
         (options.exclude, _session_id),

@@ -82,6 +82,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Open sessions of one authid. None: everybody may open as many as the realm has room for; anonymous peers share
     one authid."""
 
+    wildcard_components: int = 16
+    """Components of a wildcard pattern: each is a node of its index, some 300 bytes."""
+
     subscriptions_per_session: int = 10_000
     """Memory of one session. A page with one subscription an object stays far below."""
 

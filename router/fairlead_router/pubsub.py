@@ -6,16 +6,27 @@ does it. Between the two an asynchronous authorizer may take its time (requests.
 
 from typing import TYPE_CHECKING
 
-from fairlead_router.errors import LimitExceeded, NotAuthorized, OptionNotAllowed
+from fairlead_router.disclosure import identity, is_disclosed
+from fairlead_router.errors import LimitExceeded, NotAuthorized
 from fairlead_router.fan_out import IsEligible, eligibility, fan_out
-from fairlead_router.messages import Event, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed
+from fairlead_router.messages import (
+    Event,
+    Publish,
+    Published,
+    PublishOptions,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Unsubscribed,
+)
 from fairlead_router.outbox import About
+from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Question
 from fairlead_router.serializers import payload_of
 from fairlead_router.subscription import Membership
 from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import check_uri, is_reserved, new_id
+from fairlead_router.uris import check_components, check_uri, is_reserved, new_id
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -41,12 +52,14 @@ class PubSub:
         return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
-        """Raises InvalidArgument for a payload that some serializer could not carry, LimitExceeded."""
+        """Raises InvalidArgument for a payload that some serializer could not carry, OptionDisallowedDiscloseMe,
+        LimitExceeded, ProtocolViolation.
+        """
+        options = message.options
         payload = payload_of(message, session.outbox.wire.codec)
         payload.check()
-        options = message.options
-        details = _disclosure(session) if options.disclose_me else {}
-        publication = self.deliver(message.topic, payload, details, self._eligibility(session, message))
+        is_eligible = eligibility(options, session, self._realm.limits.listed_receivers)
+        publication = self.deliver(message.topic, payload, _event_details(session, options), is_eligible)
         if options.acknowledge:
             session.send(Published(message.request, publication))
 
@@ -66,21 +79,15 @@ class PubSub:
                 fan_out(realm.pulse, members, event, payload, about, is_eligible=is_eligible)
         return publication
 
-    def _eligibility(self, session: "Session", message: Publish) -> IsEligible | None:
-        options = message.options
-        if options.exclude_me and not session.memberships:
-            options.exclude_me = False
-        return eligibility(options, session, self._realm.limits.listed_receivers)
-
     # --- SUBSCRIBE ----------------------------------------------------------------------------
 
     def question_subscribe(self, session: "Session", message: Subscribe) -> Question:
-        """Raises InvalidUri, OptionNotAllowed, LimitExceeded."""
-        match = message.options.match
+        """Raises InvalidUri, LimitExceeded."""
+        match, limits = message.options.match, self._realm.limits
+        check_uri(message.topic, match, limits.uri_length)
         if match == "wildcard":
-            raise OptionNotAllowed("match=wildcard is not supported; use exact or prefix")
-        check_uri(message.topic, match, self._realm.limits.uri_length)
-        if len(session.memberships) >= self._realm.limits.subscriptions_per_session:
+            check_components(message.topic, limits.wildcard_components)
+        if len(session.memberships) >= limits.subscriptions_per_session:
             raise LimitExceeded(
                 f"the session has {len(session.memberships)} subscriptions already (subscriptions_per_session)",
                 limit="subscriptions_per_session",
@@ -126,10 +133,14 @@ class PubSub:
         self._realm.end_membership(membership, reason)
 
 
-def _disclosure(session: "Session") -> dict[str, object]:
-    """Who published (spec: Advanced Profile, Publisher Identification)."""
-    return {
-        "publisher": session.id,
-        "publisher_authid": session.principal.authid,
-        "publisher_authrole": session.principal.authrole,
-    }
+def _event_details(session: "Session", options: PublishOptions) -> dict[str, object]:
+    """What EVENT.Details says of the publisher and its payload.
+
+    Raises OptionDisallowedDiscloseMe, ProtocolViolation.
+    """
+    details = identity(session, "publisher") if is_disclosed(session, options.disclose_me) else {}
+    if session.principal.trustlevel is not None:
+        details["trustlevel"] = session.principal.trustlevel
+    if options.ppt_scheme:
+        details.update(passed_on(options, session, "publisher"))
+    return details

@@ -9,7 +9,7 @@ import re
 from collections.abc import Container
 from typing import Literal
 
-from fairlead_router.errors import InvalidUri
+from fairlead_router.errors import InvalidUri, LimitExceeded
 
 Match = Literal["exact", "prefix", "wildcard"]
 
@@ -39,6 +39,14 @@ def check_uri(uri: str, match: Match, limit: int) -> None:
         raise InvalidUri(f"URI {uri[:_SHOWN_CHARACTERS]!r}... has {len(uri)} characters; at most {limit} are allowed")
     if _GRAMMAR[match].fullmatch(uri) is None or not uri:
         raise InvalidUri(f"URI {uri[:_SHOWN_CHARACTERS]!r} is not valid for match={match}: {_RULES[match]}")
+
+
+def check_components(pattern: str, limit: int) -> None:
+    """Raise LimitExceeded if a wildcard pattern has more than `limit` components."""
+    count = pattern.count(".") + 1
+    if count > limit:
+        text = f"a wildcard pattern of {count} components; at most {limit} are allowed (wildcard_components)"
+        raise LimitExceeded(text, limit="wildcard_components")
 
 
 def is_reserved(uri: str) -> bool:

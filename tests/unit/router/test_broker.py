@@ -1,11 +1,13 @@
-"""Who gets an event: topics, prefixes, black and white lists."""
+"""Who gets an event: topics, patterns, black and white lists."""
 
 from __future__ import annotations
 
 import pytest
 
+from fairlead_router.authorization import Principal
 from fairlead_router.errors import InvalidUri
 from fairlead_router.limits import Limits
+from fairlead_router.options import RealmOptions
 from fairlead_router.session import Session
 from fairlead_router.subscription import Subscription
 from support.core import EVERY_FEATURE, HAND_HOST_START_US, Core, types_of
@@ -39,10 +41,60 @@ def test_prefix_is_a_string_prefix_and_matches_itself() -> None:
     assert alice.events() == [["com.app"], ["com.apples"], ["com.app.x"]]
 
 
-def test_exact_and_prefix_subscriptions_of_one_uri_are_different() -> None:
+@pytest.mark.parametrize(
+    ("pattern", "matched"),
+    [
+        ("com..x", ["com.a.x", "com.b.x"]),
+        ("com.a.", ["com.a.x", "com.a.y"]),
+        (".a.x", ["com.a.x"]),
+        ("..", ["com.a.x", "com.a.y", "com.b.x"]),
+        (".", ["com.x"]),
+        ("com.a.x", ["com.a.x"]),
+        ("com.", ["com.x"]),
+    ],
+)
+def test_empty_component_of_a_wildcard_is_exactly_one_component(pattern: str, matched: list[str]) -> None:
     core = Core()
-    alice = core.join()
-    assert alice.subscribe("com.a") != alice.subscribe("com.a", match="prefix")
+    alice, bob = core.join(), core.join()
+    alice.subscribe(pattern, match="wildcard")
+    for topic in ("com", "com.x", "com.a.x", "com.a.y", "com.b.x", "com.a.x.y"):
+        bob.send([16, 1, {}, topic])
+    assert [event[3]["topic"] for event in alice.take()] == matched
+
+
+def test_publication_goes_to_each_matching_subscription_whatever_its_policy() -> None:
+    core = Core()
+    alice, bob, carol = core.join(), core.join(), core.join()
+    keys = [("com.a.x", "exact"), ("com.", "prefix"), ("com.a", "prefix"), ("com..x", "wildcard"), ("..x", "wildcard")]
+    ids = {alice.subscribe(uri, match=match) for uri, match in keys}
+    assert {bob.subscribe(uri, match=match) for uri, match in keys} == ids
+    carol.send([16, 1, {}, "com.a.x"])
+    for peer in (alice, bob):
+        events = peer.take()
+        assert {event[1] for event in events} == ids
+        assert len(events) == 5
+        assert len({event[2] for event in events}) == 1
+
+
+def test_one_who_leaves_a_pattern_leaves_it_to_the_others() -> None:
+    core = Core()
+    alice, bob, carol = core.join(), core.join(), core.join()
+    for pattern, match in (("com..x", "wildcard"), ("com..y", "wildcard"), ("com.", "prefix")):
+        for peer in (alice, bob):
+            peer.subscribe(pattern, match=match)
+    alice.vanish()
+    carol.send([16, 1, {}, "com.a.x", [1]], [16, 2, {}, "com.a.y", [2]])
+    assert bob.events() == [[1], [1], [2], [2]]
+
+
+def test_match_policies_of_one_uri_are_different_subscriptions() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    ids = {match: alice.subscribe("com.a", match=match) for match in ("exact", "prefix", "wildcard")}
+    assert len(set(ids.values())) == 3
+    alice.ask([34, 2, ids["prefix"]])
+    bob.send([16, 1, {}, "com.a"], [16, 2, {}, "com.ab"])
+    assert [event[1] for event in alice.take()] == [ids["exact"], ids["wildcard"]]
 
 
 def test_sessions_share_a_subscription_and_leave_it_one_by_one() -> None:
@@ -116,6 +168,42 @@ def test_publisher_is_disclosed_only_if_it_says_so() -> None:
     assert silent[3] == {}
 
 
+def test_realm_that_discloses_nobody_refuses_who_asks_for_it() -> None:
+    core = Core(options=RealmOptions(disclosure="never"))
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.x")
+    [error] = bob.ask([16, 1, {"disclose_me": True, "acknowledge": True}, "com.x"])
+    assert error[4] == "wamp.error.option_disallowed.disclose_me"
+    bob.send([16, 2, {"disclose_me": True}, "com.x"], [16, 3, {}, "com.x", ["anonymous"]])
+    [event] = alice.take()
+    assert event[3:] == [{}, ["anonymous"]]
+    assert core.realm1.counters.refused_publications == 1
+
+
+def test_realm_may_disclose_everybody() -> None:
+    core = Core(options=RealmOptions(disclosure="always"))
+    alice, bob = core.join(), core.join("bob")
+    alice.subscribe("com.", match="prefix")
+    bob.send([16, 1, {}, "com.x"])
+    [event] = alice.take()
+    assert event[3] == {
+        "publisher": bob.session_id,
+        "publisher_authid": "bob",
+        "publisher_authrole": "user",
+        "topic": "com.x",
+    }
+
+
+@pytest.mark.parametrize(("trustlevel", "details"), [(None, {}), (0, {"trustlevel": 0}), (7, {"trustlevel": 7})])
+def test_event_carries_the_trust_level_of_its_publisher(trustlevel: int | None, details: dict[str, int]) -> None:
+    core = Core()
+    alice = core.join()
+    alice.subscribe("com.x")
+    core.realm1.join(Principal("bob", "user", trustlevel=trustlevel)).publish("com.x")
+    [event] = alice.take()
+    assert event[3] == details
+
+
 @pytest.mark.parametrize(
     ("options", "receivers"),
     [
@@ -127,6 +215,10 @@ def test_publisher_is_disclosed_only_if_it_says_so() -> None:
         ({"exclude_authrole": ["admin"]}, "abc"),
         ({"eligible_authrole": ["admin"]}, "d"),
         ({"eligible_authid": ["a", "b"], "exclude_authid": ["b"]}, "a"),
+        ({"eligible_authid": ["a", "b", "d"], "eligible_authrole": ["user"]}, "ab"),
+        ({"eligible_authrole": []}, ""),
+        ({"exclude_authid": ["a"], "exclude_authrole": ["admin"]}, "bc"),
+        ({"eligible_authid": ["a"], "exclude_authrole": ["user"]}, ""),
     ],
 )
 def test_black_and_white_lists(options: dict[str, object], receivers: str) -> None:
@@ -146,7 +238,25 @@ def test_lists_of_sessions() -> None:
         peer.subscribe("com.x")
     core.join().send([16, 1, {"eligible": [alice.session_id]}, "com.x", [1]])
     core.join().send([16, 1, {"exclude": [alice.session_id]}, "com.x", [2]])
-    assert (alice.events(), bob.events()) == ([[1]], [[2]])
+    both = [alice.session_id, bob.session_id]
+    core.join().send([16, 1, {"eligible": both, "exclude": [bob.session_id]}, "com.x", [3]])
+    core.join().send([16, 1, {"eligible": []}, "com.x", [4]], [16, 2, {"exclude": []}, "com.x", [5]])
+    assert (alice.events(), bob.events()) == ([[1], [3], [5]], [[2], [5]])
+
+
+def test_publisher_on_its_own_list_of_the_eligible_is_excluded_all_the_same() -> None:
+    core = Core()
+    alice = core.join()
+    alice.subscribe("com.x")
+    me = [alice.session_id]
+    alice.send([16, 1, {"eligible": me}, "com.x", [1]], [16, 2, {"eligible": me, "exclude_me": False}, "com.x", [2]])
+    assert alice.events() == [[2]]
+
+
+@pytest.mark.parametrize("name", ["exclude", "eligible", "exclude_authid", "eligible_authrole"])
+def test_list_of_the_wrong_type_breaks_the_protocol(name: str) -> None:
+    [abort] = Core().join().ask([16, 1, {name: {"not": "a list"}}, "com.x"])
+    assert (abort[0], abort[2]) == (3, "wamp.error.protocol_violation")
 
 
 def test_order_of_a_publisher_is_kept_across_topics() -> None:
@@ -172,7 +282,9 @@ def test_order_of_a_publisher_is_kept_across_topics() -> None:
         ([32, 5, {}, "com. x"], "wamp.error.invalid_uri"),
         ([32, 5, {}, ""], "wamp.error.invalid_uri"),
         ([32, 5, {"match": "prefix"}, ""], "wamp.error.invalid_uri"),
-        ([32, 5, {"match": "wildcard"}, "com..x"], "wamp.error.option_not_allowed"),
+        ([32, 5, {"match": "wildcard"}, "com. .x"], "wamp.error.invalid_uri"),
+        ([32, 5, {"match": "wildcard"}, ""], "wamp.error.invalid_uri"),
+        ([32, 5, {"match": "wildcard"}, "." * 16], "fairlead.error.limit_exceeded"),
         ([32, 5, {}, "x" * 1025], "wamp.error.invalid_uri"),
     ],
 )

@@ -31,7 +31,7 @@ from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
 AUTHIDS = ("alice", "bob")
 OBJECTS = ("a", "b")
 TOPICS = ("obj.a.x", "obj.a.y", "obj.b.x", "com.x", "com.x.y")
-PATTERNS = (*TOPICS, "obj.", "obj.a", "com", "com.x", "o")
+PATTERNS = (*TOPICS, "obj.", "obj.a", "com", "com.x", "o", "obj..x", "obj.a.", ".a.x", "..", ".")
 
 
 class Key(NamedTuple):
@@ -41,7 +41,27 @@ class Key(NamedTuple):
     uri: str
 
     def matches(self, topic: str) -> bool:
-        return topic == self.uri if self.match == "exact" else topic.startswith(self.uri)
+        if self.match == "prefix":
+            return topic.startswith(self.uri)
+        if self.match == "exact":
+            return topic == self.uri
+        pattern, components = self.uri.split("."), topic.split(".")
+        return len(pattern) == len(components) and all(map(_fits, pattern, components))
+
+
+def _fits(pattern: str, component: str) -> bool:
+    return pattern in ("", component)
+
+
+MATCHES = ("exact", "prefix", "wildcard")
+
+
+def is_valid(key: Key) -> bool:
+    """Whether the grammar of its match policy allows the URI."""
+    components = key.uri.split(".")
+    if key.match == "prefix":
+        components.pop()
+    return key.match == "wildcard" or "" not in components
 
 
 class Expected(NamedTuple):
@@ -149,14 +169,14 @@ class RouterModel(RuleBasedStateMachine):
 
     # ---- requests ----
 
-    @rule(seat=seats, match=st.sampled_from(["exact", "prefix"]), uri=st.sampled_from(PATTERNS))
+    @rule(seat=seats, match=st.sampled_from(MATCHES), uri=st.sampled_from(PATTERNS))
     def subscribe(self, seat: Seat, match: str, uri: str) -> None:
         self._subscribe(seat, match, uri)
 
     def _subscribe(self, seat: Seat, match: str, uri: str) -> None:
-        if match == "exact" and uri.endswith("."):
-            return
         number, key = self.next(), Key(match, uri)
+        if not is_valid(key):
+            return
         seat.peer.send([32, number, {"match": match}, uri])
         seat.asked[number] = key
         if match == "exact" and not self.may(seat.authid, uri):
@@ -240,7 +260,7 @@ class RouterModel(RuleBasedStateMachine):
                 seat.forget(key)
                 seat.ended.add(key)
                 seat.queued.append(Expected("revoked", 0, key))
-            elif key.match == "prefix":
+            elif key.match != "exact":
                 for topic in TOPICS:
                     if object_of(topic) == name:
                         seat.forget(key, topic)
@@ -280,7 +300,7 @@ class RouterModel(RuleBasedStateMachine):
     def _event(self, seat: Seat, message: list[Any]) -> Expected:
         key = seat.ids[message[1]]
         topic = message[3].get("topic", key.uri)
-        assert ("topic" in message[3]) == (key.match == "prefix")
+        assert ("topic" in message[3]) == (key.match != "exact")
         return Expected("event", message[4][0], key, topic)
 
 
