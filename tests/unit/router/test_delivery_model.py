@@ -31,7 +31,7 @@ from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
 AUTHIDS = ("alice", "bob")
 OBJECTS = ("a", "b")
 TOPICS = ("obj.a.x", "obj.a.y", "obj.b.x", "com.x", "com.x.y")
-PATTERNS = (*TOPICS, "obj.", "obj.a", "com", "com.x", "o", "obj..x", "obj.a.", ".a.x", "..", ".")
+PATTERNS = (*TOPICS, "obj.", "obj.a", "com", "com.x", "o", "obj..x", "obj.a.", ".a.x", "obj..", ".")
 
 
 class Key(NamedTuple):
