@@ -1,4 +1,4 @@
-"""Payload passthru mode: payloads that the peers agreed on among themselves (spec: Advanced Profile, Payload Passthru Mode).
+"""Payload passthru mode: payloads that the peers agreed on among themselves (spec: Payload Passthru Mode).
 
 The attributes `ppt_scheme`, `ppt_serializer`, `ppt_cipher` and `ppt_keyid` go from options to details as they
 are. A scheme says that the mode is in use; without one the other attributes mean nothing. The payload itself
