@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fairlead_router.authorization import Principal
@@ -202,6 +204,35 @@ def test_event_carries_the_trust_level_of_its_publisher(trustlevel: int | None, 
     core.realm1.join(Principal("bob", "user", trustlevel=trustlevel)).publish("com.x")
     [event] = alice.take()
     assert event[3] == details
+
+
+PASSTHRU_PUBLISHER: dict[str, Any] = {
+    "publisher": {"features": {"payload_passthru_mode": True}},
+    "subscriber": {"features": {"payload_passthru_mode": True}},
+}
+
+
+def test_passthru_attributes_and_payload_reach_the_subscriber_as_they_are() -> None:
+    core = Core()
+    alice, bob = core.join(codec="cbor"), core.join(roles=PASSTHRU_PUBLISHER, codec="msgpack")
+    alice.subscribe("com.", match="prefix")
+    attributes = {"ppt_scheme": "x_own", "ppt_serializer": "cbor", "ppt_cipher": "aes256gcm", "ppt_keyid": "key"}
+    bob.send([16, 1, attributes, "com.x", [b"\0secret\xff"]])
+    [event] = alice.take()
+    assert event[3:] == [{**attributes, "topic": "com.x"}, [b"\0secret\xff"]]
+
+
+def test_passthru_attributes_without_a_scheme_mean_nothing() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.x")
+    bob.send([16, 1, {"ppt_serializer": "cbor"}, "com.x", [1]])
+    assert alice.take()[0][3:] == [{}, [1]]
+
+
+def test_passthru_without_its_announcement_breaks_the_protocol() -> None:
+    [abort] = Core().join().ask([16, 1, {"ppt_scheme": "mqtt"}, "com.x", [1]])
+    assert (abort[0], abort[2]) == (3, "wamp.error.protocol_violation")
 
 
 @pytest.mark.parametrize(
