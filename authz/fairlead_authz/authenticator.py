@@ -20,10 +20,10 @@ class TokenAuthenticator:
     def authenticate(self, hello: HelloRequest) -> Principal | ChallengeRequest:
         """Raises NoMatchingAuthMethod, and AuthenticationFailed for an anonymous peer that claims to be a user."""
         if "ticket" in hello.authmethods:
-            return ChallengeRequest("ticket", lambda token: self.principal(token, hello.authid))
+            return ChallengeRequest("ticket", lambda token, extra: self.principal(token, hello.authid))
         if not offers_anonymous(hello):
             raise NoMatchingAuthMethod(
-                f"authmethods {list(hello.authmethods)} are not offered here; use 'ticket' with a token, or 'anonymous'"
+                "none of the authmethods in HELLO is offered here; use 'ticket' with a token, or 'anonymous'"
             )
         if hello.authid not in (None, "", ANONYMOUS.authid):
             raise AuthenticationFailed(f"authid {hello.authid!r} needs a token: use authmethod 'ticket'")

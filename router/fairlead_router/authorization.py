@@ -5,7 +5,7 @@ gate has moved (gate.py); it may answer at once or with an awaitable.
 """
 
 from collections.abc import Awaitable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -27,6 +27,8 @@ class Principal(msgspec.Struct, frozen=True):
     authmethod: str = "anonymous"
     authprovider: str = "static"
     trustlevel: int | None = None
+    authextra: dict[str, Any] | None = None
+    """What WELCOME tells the peer beside, and nobody else."""
 
 
 ANONYMOUS = Principal("anonymous", "anonymous")

@@ -2,9 +2,9 @@
 
 | state          | what may come                    | what it leads to                                |
 |----------------|----------------------------------|-------------------------------------------------|
-| opening        | HELLO, ABORT                     | open, authenticating, or closing (ABORT)        |
-| authenticating | AUTHENTICATE, ABORT              | open or closing (ABORT)                         |
-| judging        | ABORT                            | open or closing (ABORT): the proof is looked at |
+| opening        | HELLO, ABORT                     | open, authenticating, judging, closing (ABORT)  |
+| authenticating | AUTHENTICATE, ABORT              | open, authenticating, judging, closing (ABORT)  |
+| judging        | ABORT                            | as before: the authenticator takes its time     |
 | open           | every request, GOODBYE           | opening (GOODBYE answered), closing (ABORT)     |
 | ending         | GOODBYE; all else is ignored     | closing: we sent GOODBYE first                  |
 | closing        | nothing is read any more         | the transport closes once all is written        |
@@ -17,12 +17,14 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from fairlead_router.auth import ChallengeRequest, HelloRequest
+from fairlead_router.auth import Decision, HelloRequest
+from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import Principal
 from fairlead_router.counters import RouterCounters, count
-from fairlead_router.errors import AuthenticationFailed, LimitReached, NoSuchRealm, ProtocolViolation, SessionError
+from fairlead_router.errors import InvalidUri, LimitReached, NoSuchRealm, ProtocolViolation, SessionError
 from fairlead_router.features import ROUTER_ROLES
 from fairlead_router.host import Host, Timer
+from fairlead_router.identification import Identification
 from fairlead_router.limits import Limits
 from fairlead_router.messages import (
     Abort,
@@ -41,7 +43,8 @@ from fairlead_router.payload import NO_PAYLOAD
 from fairlead_router.peer import IN_PROCESS, PeerDetails
 from fairlead_router.realm import SYSTEM_SHUTDOWN, Realm
 from fairlead_router.serializers import Serializer
-from fairlead_router.session import SERVICE_ROLE, Features, Session
+from fairlead_router.session import Features, Session
+from fairlead_router.uris import check_uri
 
 GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
 TRANSPORT_LOST = "wamp.close.transport_lost"
@@ -79,6 +82,10 @@ class Gatekeeper(Protocol):
     @property
     def agent(self) -> str:
         """What WELCOME says of the router."""
+
+    @property
+    def attempts(self) -> Attempts:
+        """How often peers may fail to authenticate."""
 
     def realm(self, name: str) -> Realm | None:
         """A realm by its name."""
@@ -122,8 +129,9 @@ class Connection:
         self._state = State.OPENING
         self._session: Session | None = None
         self._realm: Realm | None = None
-        self._hello: Hello | None = None
-        self._challenge: ChallengeRequest | None = None
+        self._features = Features(Roles())
+        self._identification: Identification | None = None
+        self._session_id = 0
         self._is_paused = False
         self._error: SessionError | None = None
         router.counters.connections_opened += 1
@@ -184,6 +192,7 @@ class Connection:
         """The connection is gone."""
         self._state = State.CLOSING
         self._cancel_timer()
+        self._stop_identification()
         if self._session is not None:
             self._session.realm.close_session(self._session, TRANSPORT_LOST)
 
@@ -214,59 +223,78 @@ class Connection:
     def on_hello(self, message: Hello) -> None:
         if self._session is not None and not self._session.outbox.is_empty:
             raise ProtocolViolation("HELLO came before GOODBYE was answered")
+        self._realm = self._realm_of(message)
+        self._features = Features(message.details.roles)
+        self._session_id = self._realm.draw_session_id()
+        if self._vouched is not None:
+            self._open(self._vouched)
+            return
+        details = message.details
+        hello = HelloRequest(
+            realm=message.realm,
+            authid=details.authid,
+            authmethods=tuple(details.authmethods),
+            authextra=details.authextra,
+            agent=details.agent,
+            peer=self._peer,
+            session_id=self._session_id,
+            time_us=self._router.host.time_us(),
+        )
+        self._identification = Identification(self._realm, self._router.attempts, hello, self._decided_later)
+        self._go_on(self._identification.begin())
+
+    def _realm_of(self, message: Hello) -> Realm:
+        limits = self._router.limits
+        if message.details.roles == Roles():
+            raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
+        if len(message.details.authid or "") > limits.authid_length:
+            text = f"the authid has more than {limits.authid_length} characters (authid_length)"
+            raise LimitReached(text, limit="authid_length")
+        try:
+            check_uri(message.realm, "exact", limits.uri_length)
+        except InvalidUri as error:
+            raise InvalidRealmUri(error.text) from None
         realm = self._router.realm(message.realm)
         if realm is None:
             raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
-        if message.details.roles == Roles():
-            raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
-        self._realm, self._hello = realm, message
-        details = message.details
-        answer = self._vouched or realm.authenticator.authenticate(
-            HelloRequest(
-                message.realm, details.authid, tuple(details.authmethods), details.authextra, details.agent, self._peer
-            )
-        )
-        if isinstance(answer, Principal):
-            self._open(answer)
-        else:
-            self._challenge = answer
-            self._state = State.AUTHENTICATING
-            self._write_now(Challenge(answer.authmethod, answer.extra))
+        return realm
 
     def on_authenticate(self, message: Authenticate) -> None:
-        assert self._challenge is not None
-        answer = self._challenge.verify(message.signature)
-        if isinstance(answer, Principal):
-            self._open(answer)
-        else:
-            self._state = State.JUDGING
-            self._router.host.wait_for(answer, self._judged)
+        assert self._identification is not None
+        self._go_on(self._identification.answer(message.signature, message.extra))
 
-    def _judged(self, answer: Any) -> None:
-        if self._state is not State.JUDGING:
-            return
+    def _go_on(self, decision: Decision | None) -> None:
+        if decision is None:
+            self._state = State.JUDGING
+        elif isinstance(decision, Principal):
+            self._open(decision)
+        else:
+            self._state = State.AUTHENTICATING
+            self._write_now(Challenge(decision.authmethod, decision.extra))
+
+    def _decided_later(self, decision: Decision | SessionError) -> None:
+        """No message is being received, so the error ends the conversation here."""
         try:
-            if not isinstance(answer, Principal):
-                raise answer if isinstance(answer, SessionError) else AuthenticationFailed("the authenticator failed")
-            self._open(answer)
+            if isinstance(decision, SessionError):
+                raise decision
+            self._go_on(decision)
         except SessionError as error:
             self.fail(error)
 
     def _open(self, principal: Principal) -> None:
         assert self._realm is not None
-        assert self._hello is not None
-        if principal.authrole == SERVICE_ROLE and principal is not self._vouched:
-            raise AuthenticationFailed(f"authrole {SERVICE_ROLE!r} is for services inside the router")
         self._cancel_timer()
+        self._identification = None
         self._state = State.OPEN
-        session = self._realm.open_session(principal, self, Features(self._hello.details.roles))
+        session = self._realm.open_session(principal, self, self._features, self._session_id)
         self._session = session
         if self._is_paused:
             session.outbox.pause()
         session.send(Welcome(session.id, self._welcome_details(self._realm, principal)))
 
     def _welcome_details(self, realm: Realm, principal: Principal) -> dict[str, Any]:
-        return {
+        details = {} if principal.authextra is None else {"authextra": principal.authextra}
+        return details | {
             "realm": realm.name,
             "authid": principal.authid,
             "authrole": principal.authrole,
@@ -301,6 +329,7 @@ class Connection:
     def _close_soon(self) -> None:
         """After the flush of this turn, or when a paused transport takes the rest; at last by a reset."""
         self._state = State.CLOSING
+        self._stop_identification()
         self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
         self._router.host.call_soon(self._close_when_written)
 
@@ -322,6 +351,11 @@ class Connection:
         elif "limit" in error.details:
             count(self._router.counters.limits_exceeded, error.details["limit"])
 
+    def _stop_identification(self) -> None:
+        if self._identification is not None:
+            self._identification.cancel()
+            self._identification = None
+
     def _write_now(self, message: Message) -> None:
         """Before there is a session there is no outbox, and never more than one short message at a time."""
         self._transport.write([self.wire.frame(message, NO_PAYLOAD)])
@@ -334,6 +368,12 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class InvalidRealmUri(SessionError):
+    """HELLO names a realm that breaks the grammar of URIs, so that no router can have it."""
+
+    uri = InvalidUri.uri
 
 
 class SystemShutdown(SessionError):

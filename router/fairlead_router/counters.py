@@ -7,6 +7,7 @@ class RealmCounters(msgspec.Struct):
     """What has happened in a realm since its start."""
 
     sessions_opened: int = 0
+    authentications_failed: int = 0
     sessions_too_slow: int = 0
     subscriptions_revoked: int = 0
     refused_publications: int = 0

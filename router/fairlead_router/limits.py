@@ -53,6 +53,24 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A session that neither sends nor gets a message for so long is ended. None: it may be silent for ever, and
     whether its connection still stands is the business of pings."""
 
+    authenticator_timeout_s: float = 5.0
+    """For one decision of an authenticator that answers later: below hello_timeout_s, so that the peer hears why."""
+
+    authentications_waiting: int = 1_000
+    """Peers of all realms that wait for such a decision at once: a burst of reconnecting clients, not a flood."""
+
+    failed_attempts_per_address: int = 30
+    """Wrong proofs of one address in a window: many typing mistakes behind one address, no use for guessing."""
+
+    failed_attempts_window_s: float = 60.0
+    """How long failures are remembered. With 30 in it a guesser has 43 200 tries a day."""
+
+    addresses_with_failures: int = 10_000
+    """Addresses whose failures are remembered, about 2 MB; of more the one that failed first is forgotten."""
+
+    authid_length: int = 256
+    """Characters of the authid in HELLO: an e-mail address has at most 254."""
+
     ping_interval_s: float = 30.0
     """A silent WebSocket peer is pinged this often: below the 60 s after which common proxies drop idle connections."""
 

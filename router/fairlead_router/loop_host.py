@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
+from inspect import iscoroutine
 from typing import Any
 
 from fairlead_router.host import Timer
@@ -31,8 +33,14 @@ class LoopHost:
         """Run the callback with the result, or with the exception that the await raised."""
         task = self._loop.create_task(deliver(awaitable, callback))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._forget, awaitable))
         return task
+
+    def _forget(self, awaitable: Awaitable[Any], task: "asyncio.Task[None]") -> None:
+        """A task that was canceled before its first step has not awaited its coroutine, which would complain."""
+        self._tasks.discard(task)
+        if iscoroutine(awaitable):
+            awaitable.close()
 
     async def close(self) -> None:
         """Cancel what is still awaited and wait until it is gone."""

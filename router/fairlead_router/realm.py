@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
@@ -83,16 +81,25 @@ class Realm:
         """An in-process member. With authrole `service` nothing is forbidden to it."""
         return Member(self, principal)
 
-    def open_session(self, principal: Principal, transport: Transport, features: Features) -> Session:
-        """A peer that has been authenticated joins. Raises LimitReached."""
+    def draw_session_id(self) -> int:
+        """The id of a session that is to open: an authenticator may bind the peer's proof to it."""
+        return new_id(self._sessions)
+
+    def open_session(
+        self, principal: Principal, transport: Transport, features: Features, session_id: int | None = None
+    ) -> Session:
+        """A peer that has been authenticated joins, under an id that was drawn before or a new one.
+
+        Raises LimitReached.
+        """
         self._check_room(principal)
-        session = Session(self, principal, transport, features, new_id(self._sessions))
+        session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions[session.id] = session
         self._sessions_of[principal.authid] += 1
         self.counters.sessions_opened += 1
         for observer in self._observers:
             observer.joined(session.id, principal)
-        self.publish_meta(ON_JOIN, {"session": session.id, **msgspec.structs.asdict(principal)})
+        self.publish_meta(ON_JOIN, {"session": session.id, **_public(principal)})
         return session
 
     def _check_room(self, principal: Principal) -> None:
@@ -238,3 +245,13 @@ class Realm:
         """A meta event (spec: Advanced Profile, Meta API). In the next turn: the gate may be amid its sweep."""
         if self.broker.has_members(topic):
             self.host.call_soon(partial(self.pubsub.deliver, topic, Payload.of(*args, **kwargs), {}))
+
+
+def _public(principal: Principal) -> dict[str, Any]:
+    """What others may know of a principal: never its authextra, nor what an authenticator keeps with it."""
+    return {
+        "authid": principal.authid,
+        "authrole": principal.authrole,
+        "authmethod": principal.authmethod,
+        "authprovider": principal.authprovider,
+    }

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Iterable
 
 from fairlead_router.auth import Authenticator
+from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import Authorizer
 from fairlead_router.counters import RouterCounters
 from fairlead_router.limits import Limits
@@ -34,6 +35,7 @@ class Router:
         self.limits = limits or Limits()
         self.agent = agent
         self.counters = RouterCounters()
+        self.attempts = Attempts(self.host, self.limits)
         self._realms: dict[str, Realm] = {}
         self._listeners: list[Listener] = []
 

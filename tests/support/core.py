@@ -22,6 +22,7 @@ import cbor2
 import msgspec
 
 from fairlead_router.auth import ChallengeRequest, HelloRequest
+from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import ANONYMOUS, Action, Authorizer, Level, Principal
 from fairlead_router.connection import Connection
 from fairlead_router.counters import RouterCounters
@@ -318,7 +319,7 @@ class ByName:
     def authenticate(self, hello: HelloRequest) -> Principal | ChallengeRequest:
         authid = hello.authid
         if "ticket" in hello.authmethods:
-            return ChallengeRequest("ticket", lambda ticket: self._verify(authid or "somebody", ticket))
+            return ChallengeRequest("ticket", lambda ticket, extra: self._verify(authid or "somebody", ticket))
         return ANONYMOUS if authid is None else self.principal(authid)
 
     def principal(self, authid: str) -> Principal:
@@ -439,6 +440,7 @@ class Core:
         self.limits = limits or Limits()
         self.agent = "core"
         self.counters = RouterCounters()
+        self.attempts = Attempts(self.host, self.limits)
         self.authenticator = ByName()
         self.realm1 = Realm("realm1", self.host, self.limits, self.authenticator, authorizer, options)
         self.realm1.gate = gate(self.realm1.answers)

@@ -56,7 +56,7 @@ def test_no_two_tokens_are_alike(door: Door) -> None:
 def test_a_token_names_its_user_whether_or_not_hello_does(door: Door, authid: str | None) -> None:
     challenge = door.hello(authid, "ticket")
     assert isinstance(challenge, ChallengeRequest)
-    principal = challenge.verify(door.bobs)
+    principal = challenge.verify(door.bobs, {})
     assert isinstance(principal, TokenPrincipal)
     assert (principal.authid, principal.authrole, principal.authmethod) == ("bob", "user", "ticket")
     assert principal.token_id == door.bobs.split("/")[1]
@@ -71,7 +71,7 @@ def test_another_authid_than_the_tokens_is_refused(door: Door) -> None:
         challenge = door.hello(authid, "ticket")
         assert isinstance(challenge, ChallengeRequest)
         with pytest.raises(AuthenticationFailed, match="does not belong to user"):
-            challenge.verify(door.bobs)
+            challenge.verify(door.bobs, {})
 
 
 def test_without_a_token_one_is_anonymous(door: Door) -> None:
@@ -83,8 +83,8 @@ def test_an_anonymous_peer_that_calls_itself_a_user_is_refused(door: Door) -> No
         door.hello("bob", "anonymous")
 
 
-def test_methods_that_are_not_offered_are_named(door: Door) -> None:
-    with pytest.raises(NoMatchingAuthMethod, match="wampcra"):
+def test_who_knows_no_method_that_is_offered_is_told_which_are(door: Door) -> None:
+    with pytest.raises(NoMatchingAuthMethod, match="use 'ticket' with a token, or 'anonymous'"):
         door.hello("bob", "wampcra")
 
 

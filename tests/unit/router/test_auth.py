@@ -1,4 +1,4 @@
-"""The two authenticators that need no library."""
+"""The authenticators that need no library, and several in one realm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fairlead_router.auth import (
     AnonymousAuthenticator,
     ChallengeRequest,
     HelloRequest,
+    MethodsAuthenticator,
     TicketAuthenticator,
     offers_anonymous,
 )
@@ -35,20 +36,20 @@ def test_everybody_may_be_anonymous(authmethods: tuple[str, ...]) -> None:
 
 
 def test_who_insists_on_a_proof_is_not_let_in_without() -> None:
-    with pytest.raises(NoMatchingAuthMethod, match="are not offered here"):
+    with pytest.raises(NoMatchingAuthMethod, match="is offered here"):
         AnonymousAuthenticator().authenticate(hello("ticket"))
 
 
 @pytest.mark.parametrize("authid", [None, "alice"])
 def test_ticket_names_the_principal(authid: str | None) -> None:
-    assert challenge(hello("ticket", authid=authid)).verify("secret") is ALICE
+    assert challenge(hello("ticket", authid=authid)).verify("secret", {}) is ALICE
 
 
 @pytest.mark.parametrize(("ticket", "authid"), [("wrong", "alice"), ("", None), ("secret", "bob")])
 def test_wrong_ticket_is_refused_without_repeating_it(ticket: str, authid: str | None) -> None:
     verify = challenge(hello("ticket", authid=authid)).verify
     with pytest.raises(AuthenticationFailed) as caught:
-        verify(ticket)
+        verify(ticket, {})
     assert "secret" not in caught.value.text
     assert "wrong" not in caught.value.text
 
@@ -56,6 +57,45 @@ def test_wrong_ticket_is_refused_without_repeating_it(ticket: str, authid: str |
 def test_ticket_must_be_offered() -> None:
     with pytest.raises(NoMatchingAuthMethod, match="use 'ticket'"):
         TicketAuthenticator({}).authenticate(hello("anonymous", "wampcra"))
+
+
+def test_anonymous_peers_may_be_given_another_principal() -> None:
+    guest = Principal("guest", "visitor")
+    assert AnonymousAuthenticator(guest).authenticate(hello()) == guest
+
+
+class NotNow:
+    """A method that does not apply, as a cookie's where there is none."""
+
+    def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
+        raise NoMatchingAuthMethod("not this one")
+
+
+METHODS = MethodsAuthenticator(
+    {"cookie": NotNow(), "ticket": TicketAuthenticator({"secret": ALICE}), "anonymous": AnonymousAuthenticator()}
+)
+
+
+@pytest.mark.parametrize(
+    ("authmethods", "chosen"),
+    [
+        ((), "anonymous"),
+        (("anonymous", "ticket"), "anonymous"),
+        (("ticket", "anonymous"), "ticket"),
+        (("wampcra", "cookie", "ticket"), "ticket"),
+        (("cookie", "anonymous"), "anonymous"),
+    ],
+)
+def test_the_first_of_the_clients_methods_that_applies_is_taken(authmethods: tuple[str, ...], chosen: str) -> None:
+    decision = METHODS.authenticate(hello(*authmethods))
+    assert isinstance(decision, (ChallengeRequest, Principal))
+    assert decision.authmethod == chosen
+
+
+@pytest.mark.parametrize("authmethods", [("wampcra",), ("cookie",), ("", "x" * 1000)])
+def test_no_method_that_applies_says_what_is_offered(authmethods: tuple[str, ...]) -> None:
+    with pytest.raises(NoMatchingAuthMethod, match="offered are cookie, ticket, anonymous"):
+        METHODS.authenticate(hello(*authmethods))
 
 
 def test_a_realm_without_an_authorizer_forbids_nothing() -> None:

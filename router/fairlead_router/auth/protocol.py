@@ -1,0 +1,53 @@
+"""What a realm asks of its authenticator, and what it is answered.
+
+An authenticator names the principal, or answers with a challenge whose `verify` does when the peer has
+answered; that may be another challenge (spec: Authentication, two-factor). Either comes at once or as an
+awaitable, for which the connection waits a bounded time. Who refuses raises a SessionError, whose text the
+peer reads: it says nothing that a stranger may not know, such as whether a user exists. Any other exception
+refuses too, and only the log has its text. The proof itself is never logged.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from fairlead_router.authorization import Principal
+from fairlead_router.peer import IN_PROCESS, PeerDetails
+
+
+class HelloRequest(msgspec.Struct, frozen=True):
+    """What a peer said of itself in HELLO, and what its transport knows of it."""
+
+    realm: str
+    authid: str | None
+    authmethods: tuple[str, ...]
+    authextra: dict[str, Any] | None = None
+    agent: str | None = None
+    peer: PeerDetails = IN_PROCESS
+    session_id: int = 0
+    """The id that the session will have, for methods whose proof is bound to it."""
+
+    time_us: int = 0
+    """When HELLO came: microseconds since 1970."""
+
+
+class ChallengeRequest(msgspec.Struct, frozen=True):
+    """Ask the peer for a proof: CHALLENGE with this method and extra.
+
+    `verify` is called once, with the signature and the extra of AUTHENTICATE.
+    """
+
+    authmethod: str
+    verify: "Callable[[str, dict[str, Any]], Decision | Awaitable[Decision]]"
+    extra: dict[str, Any] = {}
+
+
+Decision = Principal | ChallengeRequest
+
+
+class Authenticator(Protocol):
+    """Decides who a peer is."""
+
+    def authenticate(self, hello: HelloRequest) -> Decision | Awaitable[Decision]:
+        """Raises NoMatchingAuthMethod where another method may still do, and AuthenticationFailed where none may."""

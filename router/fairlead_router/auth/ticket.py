@@ -1,0 +1,34 @@
+"""The method `ticket`: whoever has the ticket is its principal (spec: Ticket-based Authentication)."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from fairlead_router.auth.protocol import ChallengeRequest, HelloRequest
+from fairlead_router.authorization import Principal
+from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod
+
+
+class TicketAuthenticator:
+    """Tickets from a fixed table: ticket -> principal. The ticket alone names it; HELLO need not have an authid."""
+
+    def __init__(self, principals: Mapping[str, Principal]) -> None:
+        self._principals = {_digest(ticket): principal for ticket, principal in principals.items()}
+
+    def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
+        """An authid in HELLO must be that of the ticket."""
+        if "ticket" not in hello.authmethods:
+            raise NoMatchingAuthMethod("none of the authmethods in HELLO is offered here; use 'ticket'")
+
+        def verify(ticket: str, extra: dict[str, Any]) -> Principal:
+            principal = self._principals.get(_digest(ticket))
+            if principal is None or hello.authid not in (None, principal.authid):
+                raise AuthenticationFailed("the ticket is not valid")
+            return principal
+
+        return ChallengeRequest("ticket", verify)
+
+
+def _digest(ticket: str) -> bytes:
+    """What the table is searched by: how long a search takes tells nothing of the tickets in it."""
+    return hashlib.sha256(ticket.encode(errors="replace")).digest()

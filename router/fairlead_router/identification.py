@@ -1,0 +1,116 @@
+"""Identification: one peer's way from HELLO to a principal, whatever its realm's authenticator needs for it.
+
+It fails closed: whatever the authenticator raises but a SessionError is in the log, and the peer hears only that it
+was refused. What an authenticator takes its time for is canceled when the peer has gone or the time is over.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from inspect import isawaitable, iscoroutine
+from typing import Any
+
+from fairlead_router.auth.attempts import Attempts
+from fairlead_router.auth.protocol import ChallengeRequest, Decision, HelloRequest
+from fairlead_router.authorization import Principal
+from fairlead_router.errors import AuthenticationFailed, LimitReached, NoMatchingAuthMethod, SessionError
+from fairlead_router.host import Timer
+from fairlead_router.realm import Realm
+from fairlead_router.session import SERVICE_ROLE
+
+log = logging.getLogger(__name__)
+
+Later = Callable[[Decision | SessionError], None]
+
+
+class Identification:
+    """Made for each HELLO. `on_later` gets what was not decided at once, or the error that it came to."""
+
+    def __init__(self, realm: Realm, attempts: Attempts, hello: HelloRequest, on_later: Later) -> None:
+        self._realm = realm
+        self._attempts = attempts
+        self._hello = hello
+        self._on_later = on_later
+        self._challenge: ChallengeRequest | None = None
+        self._waiting: Timer | None = None
+        self._timer: Timer | None = None
+
+    def begin(self) -> Decision | None:
+        """HELLO: ask the authenticator. None if it decides later. Raises a SessionError."""
+        self._attempts.check(self._hello.peer)
+        return self._ask(partial(self._realm.authenticator.authenticate, self._hello))
+
+    def answer(self, signature: str, extra: dict[str, Any]) -> Decision | None:
+        """AUTHENTICATE: the challenge is used up, whatever becomes of it. None and errors as of `begin`."""
+        challenge, self._challenge = self._challenge, None
+        assert challenge is not None
+        self._attempts.check(self._hello.peer)
+        return self._ask(partial(challenge.verify, signature, extra))
+
+    def cancel(self) -> None:
+        """The peer has gone, or hears no more: nothing is awaited for it."""
+        if self._waiting is not None and self._timer is not None:
+            self._waiting.cancel()
+            self._timer.cancel()
+            self._waiting = self._timer = None
+            self._attempts.end_waiting()
+
+    def _ask(self, question: Callable[[], Decision | Awaitable[Decision]]) -> Decision | None:
+        try:
+            answer = question()
+        except Exception as error:
+            raise self._refusal(error) from error
+        if isawaitable(answer):
+            self._wait(answer)
+            return None
+        decision = self._checked(answer)
+        if isinstance(decision, SessionError):
+            raise decision
+        return decision
+
+    def _wait(self, answer: Awaitable[Decision]) -> None:
+        try:
+            self._attempts.begin_waiting()
+        except LimitReached:
+            if iscoroutine(answer):
+                answer.close()
+            raise
+        host = self._realm.host
+        self._waiting = host.wait_for(answer, self._answered)
+        self._timer = host.call_later(self._realm.limits.authenticator_timeout_s, self._timed_out)
+
+    def _answered(self, answer: Any) -> None:
+        if self._waiting is None:
+            return
+        self.cancel()
+        if isinstance(answer, BaseException):
+            self._on_later(self._refusal(answer))
+        else:
+            self._on_later(self._checked(answer))
+
+    def _timed_out(self) -> None:
+        self.cancel()
+        limit_s = self._realm.limits.authenticator_timeout_s
+        self._on_later(self._refusal(TimeoutError(f"no decision within {limit_s:g} s (authenticator_timeout_s)")))
+
+    def _checked(self, answer: Any) -> Decision | SessionError:
+        if isinstance(answer, ChallengeRequest):
+            self._challenge = answer
+            return answer
+        if not isinstance(answer, Principal):
+            return self._refusal(TypeError(f"it answered with {type(answer).__name__}"))
+        if answer.authrole == SERVICE_ROLE:
+            return self._refusal(ValueError(f"authrole {SERVICE_ROLE!r} is for services inside the router"))
+        return answer
+
+    def _refusal(self, error: BaseException) -> SessionError:
+        """What the peer is told, which is little, and what is counted and logged."""
+        if isinstance(error, NoMatchingAuthMethod):
+            return error
+        self._realm.counters.authentications_failed += 1
+        if isinstance(error, AuthenticationFailed):
+            self._attempts.failed(self._hello.peer)
+        if isinstance(error, SessionError):
+            return error
+        log.error("the authenticator of realm %s failed", self._realm.name, exc_info=error)
+        return AuthenticationFailed("the peer could not be authenticated")
