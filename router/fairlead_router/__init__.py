@@ -52,6 +52,7 @@ from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import PeerDetails
 from fairlead_router.realm import Realm
+from fairlead_router.realms import RealmSetup
 from fairlead_router.revocation import RevocationSignal
 from fairlead_router.router import Router
 from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
@@ -107,6 +108,7 @@ __all__ = [
     "RealmCounters",
     "RealmObserver",
     "RealmOptions",
+    "RealmSetup",
     "RequestError",
     "RevocationSignal",
     "Router",

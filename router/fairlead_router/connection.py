@@ -87,8 +87,8 @@ class Gatekeeper(Protocol):
     def attempts(self) -> Attempts:
         """How often peers may fail to authenticate."""
 
-    def realm(self, name: str) -> Realm | None:
-        """A realm by its name."""
+    def realm_for(self, hello_realm: str) -> Realm | None:
+        """The realm that HELLO names, if there is to be one. Raises LimitReached."""
 
 
 class State(Enum):
@@ -254,7 +254,7 @@ class Connection:
             check_uri(message.realm, "exact", limits.uri_length)
         except InvalidUri as error:
             raise InvalidRealmUri(error.text) from None
-        realm = self._router.realm(message.realm)
+        realm = self._router.realm_for(message.realm)
         if realm is None:
             raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
         return realm

@@ -68,6 +68,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     addresses_with_failures: int = 10_000
     """Addresses whose failures are remembered, about 2 MB; of more the one that failed first is forgotten."""
 
+    realms_on_demand: int = 1_000
+    """Realms that are made when a client asks for them: whoever knows the pattern of their names can make more."""
+
+    realm_idle_s: float = 60.0
+    """So long an empty realm that was made on demand is kept: a client that reconnects finds what it left."""
+
     authid_length: int = 256
     """Characters of the authid in HELLO: an e-mail address has at most 254."""
 

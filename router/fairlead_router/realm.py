@@ -161,6 +161,11 @@ class Realm:
         """The open sessions."""
         return [(session.id, session.principal) for session in self._sessions.values()]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no session."""
+        return not self._sessions
+
     def session(self, session_id: int) -> Session | None:
         """An open session."""
         return self._sessions.get(session_id)

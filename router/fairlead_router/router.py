@@ -20,6 +20,7 @@ from fairlead_router.limits import Limits
 from fairlead_router.loop_host import LoopHost
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
+from fairlead_router.realms import OnMissingRealm, Realms, RealmSetup
 from fairlead_router.transports.http_guard import HttpGuard
 from fairlead_router.transports.listener import HttpFactory, Listener, parse_endpoint
 
@@ -36,7 +37,7 @@ class Router:
         self.agent = agent
         self.counters = RouterCounters()
         self.attempts = Attempts(self.host, self.limits)
-        self._realms: dict[str, Realm] = {}
+        self._realms = Realms(self.host, self.limits)
         self._listeners: list[Listener] = []
 
     def add_realm(
@@ -47,11 +48,16 @@ class Router:
         options: RealmOptions | None = None,
     ) -> Realm:
         """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
-        if name in self._realms:
-            raise ValueError(f"realm {name!r} exists already")
-        realm = Realm(name, self.host, self.limits, authenticator, authorizer, options)
-        self._realms[name] = realm
-        return realm
+        return self._realms.add(name, RealmSetup(authenticator=authenticator, authorizer=authorizer, options=options))
+
+    @property
+    def on_missing_realm(self) -> OnMissingRealm:
+        """Asked when a client wants a realm that is not there; one that is made like this goes when it is idle."""
+        return self._realms.on_missing
+
+    @on_missing_realm.setter
+    def on_missing_realm(self, on_missing: OnMissingRealm) -> None:
+        self._realms.on_missing = on_missing
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -61,6 +67,10 @@ class Router:
     def realm(self, name: str) -> Realm | None:
         """A realm by its name."""
         return self._realms.get(name)
+
+    def realm_for(self, hello_realm: str) -> Realm | None:
+        """The realm that HELLO names, made on demand if the program wants it. Raises LimitReached."""
+        return self._realms.find(hello_realm)
 
     async def listen(
         self,
@@ -87,7 +97,7 @@ class Router:
         """GOODBYE to every session, a while for them to answer, then everything is reset. Leaves no task behind."""
         for listener in self._listeners:
             listener.stop_accepting()
-        for realm in self._realms.values():
+        for realm in self._realms:
             realm.shut_down()
         await self._wait_for_peers()
         for listener in self._listeners:

@@ -446,8 +446,8 @@ class Core:
         self.realm1.gate = gate(self.realm1.answers)
         self.realms = {"realm1": self.realm1}
 
-    def realm(self, name: str) -> Realm | None:
-        return self.realms.get(name)
+    def realm_for(self, hello_realm: str) -> Realm | None:
+        return self.realms.get(hello_realm)
 
     def join(
         self, authid: str | None = None, roles: dict[str, Any] | None = None, codec: Codec = "json", **details: Any

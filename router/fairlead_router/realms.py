@@ -1,0 +1,111 @@
+"""The realms of a router: those that the program adds, and those that it makes when a client asks for one.
+
+A realm that was made on demand is taken away when nobody has been in it for a while, with all that it remembers.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from fairlead_router.auth import Authenticator
+from fairlead_router.authorization import Authorizer, Principal
+from fairlead_router.errors import LimitReached
+from fairlead_router.host import Host, Timer
+from fairlead_router.limits import Limits
+from fairlead_router.observer import RealmObserver
+from fairlead_router.options import RealmOptions
+from fairlead_router.realm import Realm
+
+
+class RealmSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a realm is made with; by default everybody is anonymous and may do everything."""
+
+    authenticator: Authenticator | None = None
+    authorizer: Authorizer | None = None
+    options: RealmOptions | None = None
+
+
+OnMissingRealm = Callable[[str], RealmSetup | None]
+"""Asked with the name that a client gave, which follows the grammar of URIs; None: there is no such realm."""
+
+
+class Realms:
+    """Name -> realm."""
+
+    def __init__(self, host: Host, limits: Limits) -> None:
+        self._host = host
+        self._limits = limits
+        self._realms: dict[str, Realm] = {}
+        self._on_demand: dict[str, _OnDemand] = {}
+        self.on_missing: OnMissingRealm = lambda name: None
+
+    def __iter__(self) -> Iterator[Realm]:
+        return iter(tuple(self._realms.values()))
+
+    def get(self, name: str) -> Realm | None:
+        """A realm that is there."""
+        return self._realms.get(name)
+
+    def add(self, name: str, setup: RealmSetup) -> Realm:
+        """A new realm. Raises ValueError if it exists."""
+        if name in self._realms:
+            raise ValueError(f"realm {name!r} exists already")
+        realm = Realm(name, self._host, self._limits, setup.authenticator, setup.authorizer, setup.options)
+        self._realms[name] = realm
+        return realm
+
+    def find(self, name: str) -> Realm | None:
+        """The realm that a client asks for, made if the program wants it. Raises LimitReached."""
+        realm = self._realms.get(name)
+        if realm is None:
+            realm = self._make(name)
+        watch = self._on_demand.get(name)
+        if watch is not None:
+            watch.keep()
+        return realm
+
+    def _make(self, name: str) -> Realm | None:
+        setup = self.on_missing(name)
+        if setup is None:
+            return None
+        limit = self._limits.realms_on_demand
+        if len(self._on_demand) >= limit:
+            text = f"there are {limit} realms already that were made on demand (realms_on_demand)"
+            raise LimitReached(text, limit="realms_on_demand")
+        realm = self.add(name, setup)
+        watch = self._on_demand[name] = _OnDemand(realm, self._remove)
+        realm.observe(watch)
+        return realm
+
+    def _remove(self, realm: Realm) -> None:
+        del self._on_demand[realm.name], self._realms[realm.name]
+
+
+class _OnDemand(RealmObserver):
+    """Looks after a realm that was made on demand: it goes when it has been empty for so long.
+
+    A peer that is being authenticated is not in it yet, so the time that this may take is given beside.
+    """
+
+    def __init__(self, realm: Realm, remove: Callable[[Realm], None]) -> None:
+        self._realm = realm
+        self._remove = remove
+        self._timer: Timer | None = None
+
+    def keep(self) -> None:
+        """Somebody asked for the realm, or has left it."""
+        if not self._realm.is_empty:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        limits = self._realm.limits
+        self._timer = self._realm.host.call_later(limits.realm_idle_s + limits.hello_timeout_s, self._look)
+
+    def left(self, session_id: int, principal: Principal, reason: str) -> None:
+        """A session has ended, perhaps the last one."""
+        self.keep()
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._realm.is_empty:
+            self._remove(self._realm)

@@ -1,0 +1,144 @@
+"""Realms: added by the program, or made when a client asks and taken away when nobody is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead_router.auth import ChallengeRequest, HelloRequest
+from fairlead_router.authorization import ANONYMOUS
+from fairlead_router.errors import LimitReached
+from fairlead_router.limits import Limits
+from fairlead_router.realm import Realm
+from fairlead_router.realms import Realms, RealmSetup
+from support.core import ROLES, Core, Peer, types_of
+
+IDLE_S = 60 + 10
+
+
+class DemandingCore(Core):
+    """Makes realms under `org.example.` on demand."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        super().__init__(limits)
+        self.on_demand = Realms(self.host, self.limits)
+        self.on_demand.on_missing = lambda name: RealmSetup() if name.startswith("org.example.") else None
+
+    def realm_for(self, hello_realm: str) -> Realm | None:
+        return self.on_demand.find(hello_realm)
+
+
+def hello(realm: str) -> list[object]:
+    return [1, realm, {"roles": ROLES}]
+
+
+def test_realm_is_added_once() -> None:
+    realms = DemandingCore().on_demand
+    realm = realms.add("realm1", RealmSetup())
+    assert realms.get("realm1") is realms.find("realm1") is realm
+    with pytest.raises(ValueError, match="realm 'realm1' exists already"):
+        realms.add("realm1", RealmSetup())
+
+
+def test_realm_is_made_for_a_client_and_is_the_same_for_the_next() -> None:
+    core = DemandingCore()
+    first, second = Peer(core), Peer(core)
+    [welcome] = first.ask(hello("org.example.a"))
+    assert welcome[2]["realm"] == "org.example.a"
+    second.ask(hello("org.example.a"))
+    first.subscribe("com.x")
+    second.ask([16, 1, {}, "com.x", ["hello"]])
+    assert first.events() == [["hello"]]
+
+
+def test_realms_on_demand_are_apart() -> None:
+    core = DemandingCore()
+    first, second = Peer(core), Peer(core)
+    first.ask(hello("org.example.a"))
+    second.ask(hello("org.example.b"))
+    first.subscribe("com.x")
+    second.ask([16, 1, {}, "com.x", ["hello"]])
+    assert first.events() == []
+
+
+@pytest.mark.parametrize("name", ["org.other.a", "realm1", "org.example"])
+def test_name_that_the_program_does_not_want_is_no_realm(name: str) -> None:
+    [abort] = Peer(DemandingCore()).ask(hello(name))
+    assert (abort[0], abort[2]) == (3, "wamp.error.no_such_realm")
+
+
+def test_name_that_is_no_uri_is_not_asked_for() -> None:
+    core = DemandingCore()
+    asked: list[str] = []
+    core.on_demand.on_missing = asked.append
+    [abort] = Peer(core).ask(hello("org.example. "))
+    assert (abort[2], asked) == ("wamp.error.invalid_uri", [])
+
+
+def test_so_many_are_made_and_no_more() -> None:
+    core = DemandingCore(Limits(realms_on_demand=2))
+    peers = [Peer(core) for _ in range(3)]
+    answers = [peer.ask(hello(f"org.example.{number}")) for number, peer in enumerate(peers)]
+    assert [types_of(answer) for answer in answers] == [[2], [2], [3]]
+    assert "realms_on_demand" in answers[2][0][1]["message"]
+    peers[0].vanish()
+    core.host.advance(IDLE_S + 1)
+    assert types_of(Peer(core).ask(hello("org.example.3"))) == [2]
+
+
+def test_added_realms_do_not_count_and_stay() -> None:
+    core = DemandingCore(Limits(realms_on_demand=1))
+    core.on_demand.add("realm1", RealmSetup())
+    peer = Peer(core)
+    assert types_of(peer.ask(hello("realm1"))) == [2]
+    peer.vanish()
+    core.host.advance(10 * IDLE_S)
+    assert core.on_demand.get("realm1") is not None
+
+
+def test_realm_goes_when_it_has_been_empty_for_a_while() -> None:
+    core = DemandingCore()
+    first, second = Peer(core), Peer(core)
+    first.ask(hello("org.example.a"))
+    second.ask(hello("org.example.a"))
+    first.vanish()
+    core.host.advance(10 * IDLE_S)
+    assert core.on_demand.get("org.example.a") is not None, "one is still there"
+    second.vanish()
+    core.host.advance(IDLE_S - 1)
+    assert core.on_demand.get("org.example.a") is not None
+    core.host.advance(2)
+    assert core.on_demand.get("org.example.a") is None
+    assert core.host.pending_timers == 0
+
+
+def test_realm_of_a_client_that_was_refused_goes_too() -> None:
+    core = DemandingCore()
+    peer = Peer(core)
+    peer.ask([1, "org.example.a", {"roles": ROLES, "authmethods": ["ticket"]}])
+    assert core.on_demand.get("org.example.a") is not None
+    core.host.advance(IDLE_S + 1)
+    assert core.on_demand.get("org.example.a") is None
+
+
+def test_whoever_is_being_authenticated_joins_the_realm_that_the_next_one_finds() -> None:
+    core = DemandingCore(Limits(realm_idle_s=1, hello_timeout_s=10))
+
+    class AsksForATicket:
+        def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
+            return ChallengeRequest("ticket", lambda ticket, extra: ANONYMOUS)
+
+    core.on_demand.on_missing = lambda name: RealmSetup(authenticator=AsksForATicket())
+    peer = Peer(core)
+    peer.ask(hello("org.example.a"))
+    core.host.advance(9.9)
+    assert types_of(peer.ask([5, "ticket", {}])) == [2]
+    realm = core.on_demand.get("org.example.a")
+    assert realm is not None
+    assert not realm.is_empty
+
+
+def test_find_raises_the_limit_for_programs_too() -> None:
+    realms = DemandingCore(Limits(realms_on_demand=1)).on_demand
+    realms.find("org.example.a")
+    with pytest.raises(LimitReached):
+        realms.find("org.example.b")
