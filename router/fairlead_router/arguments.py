@@ -16,6 +16,12 @@ class ArgumentShape(Protocol):
     positional: ClassVar[tuple[str, ...]]
 
 
+class NoArguments(msgspec.Struct):
+    """What a procedure without arguments takes."""
+
+    positional: ClassVar[tuple[str, ...]] = ()
+
+
 T = TypeVar("T", bound=ArgumentShape)
 
 

@@ -12,9 +12,9 @@ from fairlead_router.errors import NoSuchSubscription
 from fairlead_router.host import Host
 from fairlead_router.messages import SubscribeOptions
 from fairlead_router.prefixes import PrefixIndex
-from fairlead_router.subscription import Membership, PatternMembership, Subscription
+from fairlead_router.subscription import Membership, MetaMembership, PatternMembership, Subscription
 from fairlead_router.topic_source import TopicReader, TopicSource
-from fairlead_router.uris import Match
+from fairlead_router.uris import META_PREFIX, Match
 from fairlead_router.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
@@ -182,4 +182,6 @@ def _membership(
         return PatternMembership(session, subscription, None)
     if subscription.source is not None:
         return TopicReader(session, subscription, object_id, subscription.source, options)
+    if subscription.topic.startswith(META_PREFIX):
+        return MetaMembership(session, subscription, object_id)
     return Membership(session, subscription, object_id)

@@ -121,7 +121,7 @@ class Connection:
         peer: PeerDetails = IN_PROCESS,
     ) -> None:
         self.wire = wire
-        self._peer = peer
+        self.peer = peer
         self._vouched = vouched
         self._router = router
         self._serializer = serializer
@@ -236,7 +236,7 @@ class Connection:
             authmethods=tuple(details.authmethods),
             authextra=details.authextra,
             agent=details.agent,
-            peer=self._peer,
+            peer=self.peer,
             session_id=self._session_id,
             time_us=self._router.host.time_us(),
         )

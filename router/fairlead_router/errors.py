@@ -92,6 +92,12 @@ class NoSuchSubscription(RequestError):
     uri = "wamp.error.no_such_subscription"
 
 
+class NoSuchSession(RequestError):
+    """A session meta procedure names a session that the realm does not have, or not for this caller."""
+
+    uri = "wamp.error.no_such_session"
+
+
 class Canceled(RequestError):
     """The call ended before its result: canceled by the caller, or its callee has gone."""
 

@@ -53,6 +53,9 @@ class Cell:
 class Hold:
     """Something live that rests on a right. Subclasses say how it is judged and how it ends."""
 
+    is_broad = False
+    """Whether what is queued on it may be about other objects than the one that it rests on."""
+
     __slots__ = ("is_ended", "is_in_question", "object_cell", "outbox", "principal_cell", "seen")
 
     def __init__(self, principal_cell: Cell, object_cell: Cell, outbox: Outbox) -> None:
@@ -79,7 +82,7 @@ class Hold:
         raise NotImplementedError
 
     def purge_lost(self, objects: Container[str | None]) -> None:
-        """The hold stands; take back queued items about these that may no longer be seen. Only patterns have any."""
+        """The hold stands; take back queued items about these that may no longer be seen. Only broad holds have any."""
 
     def revoke(self, reason: str) -> None:
         """The right has gone: take back what is queued, end, and tell the peer once. The gate has released the hold."""
@@ -95,7 +98,7 @@ class Gate:
         self._answers = answers
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
-        self._patterns: dict[Hold, None] = {}
+        self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
 
     # --- cells --------------------------------------------------------------------------------
@@ -124,19 +127,19 @@ class Gate:
 
     # --- holds --------------------------------------------------------------------------------
 
-    def admit(self, hold: Hold, is_pattern: bool = False) -> None:
+    def admit(self, hold: Hold) -> None:
         """The hold was judged in this turn and is live from now on."""
         hold.principal_cell.holds[hold] = None
         hold.object_cell.holds[hold] = None
-        if is_pattern:
-            self._patterns[hold] = None
+        if hold.is_broad:
+            self._broad[hold] = None
 
     def release(self, hold: Hold) -> None:
         """The hold has ended."""
         hold.is_ended = True
         hold.principal_cell.holds.pop(hold, None)
         hold.object_cell.holds.pop(hold, None)
-        self._patterns.pop(hold, None)
+        self._broad.pop(hold, None)
 
     def is_open(self, hold: Hold) -> bool:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
@@ -157,7 +160,7 @@ class Gate:
             touched |= cell.holds
         self._sweep(touched, reason)
         if moved:
-            for hold in list(self._patterns):
+            for hold in list(self._broad):
                 hold.purge_lost(moved)
 
     def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:

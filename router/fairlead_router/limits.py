@@ -129,3 +129,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     authorizer_timeout_s: float = 10.0
     """How long an authorizer may think before the answer is no: as long as a peer may take to say HELLO."""
+
+    goodbye_message_length: int = 1024
+    """Characters of the message that `wamp.session.kill*` sends: one copy waits in the outbox of each session ended."""
+
+    definitions_bytes: int = 512 << 10
+    """All definitions of a realm's reflection together, as JSON: one RESULT can list them within a message."""

@@ -50,6 +50,7 @@ from fairlead_router.messages import (
     Unsubscribed,
 )
 from fairlead_router.payload import Payload
+from fairlead_router.peer import IN_PROCESS
 from fairlead_router.session import Features
 from fairlead_router.topic_source import SourceTopics, TopicSource
 from fairlead_router.transcode import Codec
@@ -114,6 +115,7 @@ class Member:
     """An in-process peer. Create it with `Realm.join`."""
 
     wire = LOCAL_WIRE
+    peer = IN_PROCESS
 
     def __init__(self, realm: "Realm", principal: Principal) -> None:
         roles = Roles(callee=Role(RoleFeatures(call_canceling=True, registration_revocation=True)))

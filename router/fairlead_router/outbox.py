@@ -18,6 +18,7 @@ from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
 from fairlead_router.payload import Payload
+from fairlead_router.questions import Questions
 from fairlead_router.transcode import Codec
 
 
@@ -53,10 +54,14 @@ class OutboxOwner(Protocol):
 
 
 class About(NamedTuple):
-    """What an event is about: its concrete topic, and the object that gates it."""
+    """What an event is about: its concrete topic, and the object that gates it.
+
+    A meta event shows something beside that: one of these rights is needed to see it (meta/visibility.py).
+    """
 
     topic: str
     object_id: str | None
+    seen_by: Questions = ()
 
 
 class Item:

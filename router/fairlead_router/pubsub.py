@@ -22,7 +22,7 @@ from fairlead_router.messages import (
 from fairlead_router.outbox import About
 from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
-from fairlead_router.questions import Question
+from fairlead_router.questions import Question, Questions
 from fairlead_router.serializers import payload_of
 from fairlead_router.subscription import Membership
 from fairlead_router.topic_source import TopicReader
@@ -64,14 +64,19 @@ class PubSub:
             session.send(Published(message.request, publication))
 
     def deliver(
-        self, topic: str, payload: Payload, details: dict[str, object], is_eligible: IsEligible | None = None
+        self,
+        topic: str,
+        payload: Payload,
+        details: dict[str, object],
+        is_eligible: IsEligible | None = None,
+        seen_by: Questions = (),
     ) -> int:
         """Queue an accepted publication for everybody who gets it. Returns its id."""
         realm = self._realm
         publication = new_id()
         subscriptions = realm.broker.matching(topic)
         if subscriptions:
-            about = About(topic, realm.object_for(subscriptions, topic))
+            about = About(topic, realm.object_for(subscriptions, topic), seen_by)
             for subscription in subscriptions:
                 event_details = details if subscription.match == "exact" else {**details, "topic": topic}
                 event = Event(subscription.id, publication, event_details)
@@ -109,7 +114,7 @@ class PubSub:
         session.ended_subscriptions.pop(membership.subscription.id, None)
         session.send(Subscribed(message.request, membership.subscription.id))
         if is_new:
-            realm.gate.admit(membership, is_pattern=options.match != "exact")
+            realm.gate.admit(membership)
             if isinstance(membership, TopicReader):
                 membership.start()
 

@@ -13,3 +13,7 @@ class Question(NamedTuple):
     uri: str
     match: Match
     object_id: str | None
+
+
+Questions = tuple[Question, ...]
+"""Several of which one yes is enough."""

@@ -7,8 +7,6 @@ requests.py, pubsub.py and rpc.py.
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import partial
-from typing import Any
 
 from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
@@ -23,6 +21,7 @@ from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
+from fairlead_router.meta import Meta
 from fairlead_router.observer import RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
@@ -39,8 +38,6 @@ from fairlead_router.uris import new_id
 
 KILLED = "wamp.close.killed"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
-ON_JOIN = "wamp.session.on_join"
-ON_LEAVE = "wamp.session.on_leave"
 
 
 class Realm:
@@ -67,6 +64,7 @@ class Realm:
         self.broker = Broker(host)
         self.dealer = Dealer()
         self.procedures = OwnProcedures()
+        self.meta = Meta(self)
         self.counters = RealmCounters()
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
@@ -99,7 +97,7 @@ class Realm:
         self.counters.sessions_opened += 1
         for observer in self._observers:
             observer.joined(session.id, principal)
-        self.publish_meta(ON_JOIN, {"session": session.id, **_public(principal)})
+        self.meta.sessions.joined(session)
         return session
 
     def _check_room(self, principal: Principal) -> None:
@@ -129,10 +127,9 @@ class Realm:
             self.broker.remove(membership)
             self.drop_membership(membership)
         self.rpc.session_left(session)
-        principal = session.principal
         for observer in self._observers:
-            observer.left(session.id, principal, reason)
-        self.publish_meta(ON_LEAVE, session.id, principal.authid, principal.authrole, reason=reason)
+            observer.left(session.id, session.principal, reason)
+        self.meta.sessions.left(session, reason)
 
     def end_session(self, session: Session, reason: str, text: str, is_purged: bool = False) -> None:
         """The realm ends a session: GOODBYE after what is queued, or instead of it (`is_purged`)."""
@@ -141,7 +138,7 @@ class Realm:
         self.close_session(session, reason)
         if is_purged:
             session.outbox.purge_all_owned()
-        session.send(Goodbye({"message": text}, reason))
+        session.send(Goodbye({"message": text} if text else {}, reason))
         session.on_ended(reason, text)
 
     def kill(
@@ -165,6 +162,10 @@ class Realm:
     def is_empty(self) -> bool:
         """Whether there is no session."""
         return not self._sessions
+
+    def peers(self) -> list[Session]:
+        """The open sessions that are no services inside the router."""
+        return [session for session in self._sessions.values() if not session.is_service]
 
     def session(self, session_id: int) -> Session | None:
         """An open session."""
@@ -245,18 +246,3 @@ class Realm:
             members = subscription.open_members(about, self.gate)
             count += fan_out(self.pulse, members, event, payload, about, position if is_exact else None)
         return count
-
-    def publish_meta(self, topic: str, *args: Any, **kwargs: Any) -> None:
-        """A meta event (spec: Advanced Profile, Meta API). In the next turn: the gate may be amid its sweep."""
-        if self.broker.has_members(topic):
-            self.host.call_soon(partial(self.pubsub.deliver, topic, Payload.of(*args, **kwargs), {}))
-
-
-def _public(principal: Principal) -> dict[str, Any]:
-    """What others may know of a principal: never its authextra, nor what an authenticator keeps with it."""
-    return {
-        "authid": principal.authid,
-        "authrole": principal.authrole,
-        "authmethod": principal.authmethod,
-        "authprovider": principal.authprovider,
-    }

@@ -49,7 +49,7 @@ def signal_revocation(realm: "Realm", membership: "Membership", reason: str) -> 
     if by_spec:
         details = {"subscription": membership.subscription.id, "reason": reason}
         session.send(RevokedSubscription(0, details))
-    realm.publish_meta(ON_UNSUBSCRIBE, session.id, membership.subscription.id)
+    realm.meta.events.publish(ON_UNSUBSCRIBE, session.id, membership.subscription.id)
 
 
 def _send_last_event(membership: "Membership", reason: str) -> None:

@@ -5,17 +5,19 @@ It holds tables and decides nothing: the realm acts on them. `Connection` (a wir
 """
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fairlead_router.answers import failure
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.dealer import PendingCall, Registration
-from fairlead_router.errors import RequestError
+from fairlead_router.errors import AuthorizationFailed, RequestError
 from fairlead_router.messages import Error, Message, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
+from fairlead_router.peer import PeerDetails
+from fairlead_router.questions import Question, Questions
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match
@@ -62,6 +64,10 @@ class Transport(Protocol):
     def wire(self) -> Wire:
         """How messages are framed for it."""
 
+    @property
+    def peer(self) -> PeerDetails:
+        """What is known of who is at its other end."""
+
     def write(self, frames: list[Any]) -> None:
         """Hand frames to the network, or to in-process handlers."""
 
@@ -84,6 +90,7 @@ class Session:
         "memberships",
         "on_ended",
         "outbox",
+        "peer",
         "principal",
         "principal_cell",
         "realm",
@@ -100,6 +107,7 @@ class Session:
         self.principal_cell = realm.gate.principal_cell(principal.authid)
         self.is_service = principal.authrole == SERVICE_ROLE
         self.features = features
+        self.peer = transport.peer
         self.outbox = Outbox(transport.wire, transport.write, self, realm.pulse, realm.limits)
         self.on_ended: Callable[[str, str], None] = transport.session_ended
         self.is_open = True
@@ -122,6 +130,19 @@ class Session:
         if verdict is True or verdict is False or isawaitable(verdict):
             return verdict
         raise failure(verdict)
+
+    def sees(self, questions: Questions) -> bool:
+        """Whether the session has one of these rights now: what shows something can't wait, so a late answer is no."""
+        return any(self._may_now(question) for question in questions)
+
+    def _may_now(self, question: Question) -> bool:
+        try:
+            verdict = self.may(*question)
+        except AuthorizationFailed:
+            return False  # logged where it was found
+        if isinstance(verdict, Coroutine):
+            verdict.close()  # nobody waits for it
+        return verdict is True
 
     def can(self, level: Level, object_id: str) -> bool:
         """Whether the session's principal has this level on the object now."""

@@ -45,7 +45,20 @@ class Membership(Hold):
         self.session.realm.end_membership(self, reason)
 
 
-class PatternMembership(Membership):
+class MetaMembership(Membership):
+    """One session's part in a topic of meta events: each shows something that it may see or not."""
+
+    __slots__ = ()
+    is_broad = True
+
+    def purge_lost(self, objects: Container[str | None]) -> None:
+        """Take back queued events that show what may no longer be seen."""
+        for about in self.outbox.queued_topics(self.subscription):
+            if _shows(about, objects) and not self.session.sees(about.seen_by):
+                self.outbox.purge(self.subscription, about)
+
+
+class PatternMembership(MetaMembership):
     """One session's part in a pattern subscription: remembers which objects' events it may see, and as of when."""
 
     __slots__ = ("_openings", "_verdicts")
@@ -77,6 +90,7 @@ class PatternMembership(Membership):
 
     def purge_lost(self, objects: Container[str | None]) -> None:
         """Take back queued events about these objects that may no longer be seen."""
+        super().purge_lost(objects)
         for about in self.outbox.queued_topics(self.subscription):
             if about.object_id in objects:
                 self._purge_unless_seen(about, self.session.realm.gate.object_cell(about.object_id))
@@ -115,6 +129,11 @@ class PatternMembership(Membership):
                 self.outbox.purge(self.subscription, about)
                 self.subscription.forget_permitted()
         self.outbox.unblock()
+
+
+def _shows(about: About, objects: Container[str | None]) -> bool:
+    """Whether an event shows something of these objects."""
+    return any(question.object_id in objects for question in about.seen_by)
 
 
 class Subscription:

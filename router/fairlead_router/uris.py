@@ -26,7 +26,10 @@ _RULES = {
 _SHOWN_CHARACTERS = 200
 """An error text shows so much of a bad URI: enough to find it, too little to flood a log."""
 
-RESERVED_PREFIXES = ("wamp.", "fairlead.")
+META_PREFIX = "wamp."
+"""Topics and procedures of the router itself."""
+
+RESERVED_PREFIXES = (META_PREFIX, "fairlead.")
 """PUBLISH and REGISTER under these are for services joined in-process only: nobody else can speak in their name."""
 
 MAX_ID = 1 << 53

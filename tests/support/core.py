@@ -34,6 +34,7 @@ from fairlead_router.loop_host import deliver
 from fairlead_router.messages import Message
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
+from fairlead_router.peer import IN_PROCESS, PeerDetails
 from fairlead_router.realm import Realm
 from fairlead_router.serializers import BY_SUBPROTOCOL, Serializer
 from fairlead_router.topic_source import TopicReader
@@ -237,11 +238,11 @@ class Network:
 class Peer:
     """One client of the core, speaking lists."""
 
-    def __init__(self, core: Core, codec: Codec = "json") -> None:
+    def __init__(self, core: Core, codec: Codec = "json", details: PeerDetails = IN_PROCESS) -> None:
         self.core = core
         self.codec: Codec = codec
         self.network = Network(core)
-        self.connection = Connection(core, _SERIALIZERS[codec], _WIRES[codec], self.network)
+        self.connection = Connection(core, _SERIALIZERS[codec], _WIRES[codec], self.network, peer=details)
         self.network.connection = self.connection
         self.session_id = 0
 
@@ -264,11 +265,15 @@ class Peer:
         self.send(*messages)
         return self.take()
 
+    def put_back(self, messages: Iterable[list[Any]]) -> None:
+        """Messages that are to be taken later."""
+        self.network.arrived[:0] = [_DUMPS[self.codec](message) for message in messages]
+
     def subscribe(self, topic: str, **options: Any) -> int:
         """Returns the subscription's id."""
         answers = self.ask([32, 1000, options, topic])
         assert answers[0][0] == 33, answers
-        self.network.arrived[:0] = [_DUMPS[self.codec](answer) for answer in answers[1:]]
+        self.put_back(answers[1:])
         subscription: int = answers[0][2]
         return subscription
 
@@ -450,10 +455,15 @@ class Core:
         return self.realms.get(hello_realm)
 
     def join(
-        self, authid: str | None = None, roles: dict[str, Any] | None = None, codec: Codec = "json", **details: Any
+        self,
+        authid: str | None = None,
+        roles: dict[str, Any] | None = None,
+        codec: Codec = "json",
+        details_of_peer: PeerDetails = IN_PROCESS,
+        **details: Any,
     ) -> Peer:
         """A peer with an open session."""
-        peer = Peer(self, codec)
+        peer = Peer(self, codec, details_of_peer)
         if authid is not None:
             details["authid"] = authid
         [welcome] = peer.ask([1, "realm1", {"roles": roles or ROLES, **details}])

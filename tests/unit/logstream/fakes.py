@@ -27,6 +27,7 @@ from fairlead_router.messages import (
     SubscribeOptions,
     Unsubscribe,
 )
+from fairlead_router.peer import IN_PROCESS
 from fairlead_router.session import Features
 
 NOW_US = 1_700_000_000_000_000
@@ -217,6 +218,7 @@ class SlowPeer:
     """A session whose transport the test pauses: what it does not read stays in the router's outbox, bounded."""
 
     wire = LOCAL_WIRE
+    peer = IN_PROCESS
 
     def __init__(self, realm: Realm, authid: str) -> None:
         self.received: list[Any] = []
