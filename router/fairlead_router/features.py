@@ -10,7 +10,10 @@ ROUTER_ROLES: dict[str, Any] = {
             "subscriber_blackwhite_listing": True,
             "pattern_based_subscription": True,
             "subscription_revocation": True,
-        }
+            "session_meta_api": True,
+            "topic_reflection": True,
+        },
+        "reflection": True,
     },
     "dealer": {
         "features": {
@@ -18,7 +21,13 @@ ROUTER_ROLES: dict[str, Any] = {
             "progressive_call_results": True,
             "call_canceling": True,
             "registration_revocation": True,
-        }
+            "session_meta_api": True,
+            "procedure_reflection": True,
+        },
+        "reflection": True,
     },
 }
-"""Each feature is named here in the commit that makes it work."""
+"""Each feature is named here in the commit that makes it work.
+
+The spec has `reflection` beside the features, and names topic and procedure reflection in its table of features.
+"""

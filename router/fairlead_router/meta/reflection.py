@@ -104,11 +104,9 @@ class Reflection:
 
     def _checked(self, caller: "Session", uri: str, content: dict[str, Any]) -> _Definition:
         check_uri(uri, "exact", self._realm.limits.uri_length)
-        kind = content.get("type")
-        if kind not in PROVIDES:
-            raise InvalidArgument(
-                f"{DEFINE}: the type of a definition is one of {', '.join(PROVIDES)}, not {kind!r:.200}"
-            )
+        kind = next((each for each in PROVIDES if each == content.get("type")), None)
+        if kind is None:
+            raise InvalidArgument(f"{DEFINE}: the `type` of a definition is one of {', '.join(PROVIDES)}")
         self._require_provider(caller, uri, kind)
         try:
             size = len(uri) + len(transcode.encode("json", content))
