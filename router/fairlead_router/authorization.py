@@ -5,11 +5,14 @@ gate has moved (gate.py); it may answer at once or with an awaitable.
 """
 
 from collections.abc import Awaitable
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from fairlead_router.uris import Match
+
+if TYPE_CHECKING:
+    from fairlead_router.realm import Realm
 
 Action = Literal["subscribe", "publish", "call", "register"]
 Level = Literal["read", "write", "manage"]
@@ -56,6 +59,14 @@ class Authorizer(Protocol):
 
     def can(self, principal: Principal, level: Level, object_id: str) -> bool:
         """Whether the principal has this level on the object: what in-process services ask."""
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """An authorizer that its realm makes itself known to: it ends what is live itself, or asks in the realm."""
+
+    def attach(self, realm: "Realm") -> None:
+        """The realm has been made, and asks this authorizer from now on."""
 
 
 class AllowAll:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
-from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal
+from fairlead_router.authorization import Action, AllowAll, Attachable, Authorizer, Principal
 from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
@@ -72,6 +72,8 @@ class Realm:
         self._sessions: dict[int, Session] = {}
         self._sessions_of: Counter[str] = Counter()
         self._observers: list[RealmObserver] = []
+        if isinstance(self.authorizer, Attachable):
+            self.authorizer.attach(self)
 
     # --- sessions -----------------------------------------------------------------------------
 

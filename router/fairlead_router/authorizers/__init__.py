@@ -1,0 +1,6 @@
+"""Ready-made authorizers: static rules, a function of the program, a procedure in the realm."""
+
+from fairlead_router.authorizers.rules import EVERYBODY, InvalidRule, Rule
+from fairlead_router.authorizers.static import StaticAuthorizer
+
+__all__ = ["EVERYBODY", "InvalidRule", "Rule", "StaticAuthorizer"]
