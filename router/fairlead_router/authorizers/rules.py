@@ -25,6 +25,9 @@ from fairlead_router.wildcards import WildcardIndex
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
+_URI_LENGTH = Limits().uri_length
+"""Also where a realm allows longer ones: a rule is written by hand."""
+
 EVERYBODY = "*"
 """In the place of a role: all of them."""
 
@@ -65,7 +68,7 @@ def check_rules(rules: Iterable[Rule]) -> None:
 def _fault(rule: Rule) -> tuple[str, str] | None:
     try:
         if rule.uri or rule.match != "prefix":  # the empty prefix is a rule for everything
-            check_uri(rule.uri, rule.match, Limits().uri_length)
+            check_uri(rule.uri, rule.match, _URI_LENGTH)
     except InvalidUri as error:
         return "uri", error.text
     if rule.match == "wildcard" and "" not in rule.uri.split("."):
