@@ -37,6 +37,7 @@ from fairlead_router.errors import (
     NotAuthorized,
     OptionDisallowedDiscloseMe,
     OptionNotAllowed,
+    PayloadSizeExceeded,
     ProcedureAlreadyExists,
     ProtocolViolation,
     RequestError,
@@ -58,6 +59,7 @@ from fairlead_router.router import Router
 from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
 from fairlead_router.transports.http_guard import HttpGuard
 from fairlead_router.transports.listener import Listener
+from fairlead_router.transports.tls import TlsOptions
 from fairlead_router.uris import Match, new_id
 
 __all__ = [
@@ -100,6 +102,7 @@ __all__ = [
     "OptionDisallowedDiscloseMe",
     "OptionNotAllowed",
     "Payload",
+    "PayloadSizeExceeded",
     "PeerDetails",
     "Principal",
     "ProcedureAlreadyExists",
@@ -119,6 +122,7 @@ __all__ = [
     "SourceTopics",
     "SubscribeOptions",
     "TicketAuthenticator",
+    "TlsOptions",
     "TopicReader",
     "TopicSource",
     "new_id",

@@ -25,6 +25,12 @@ class RouterCounters(msgspec.Struct):
     connections_reset: int = 0
     """Peers that did not read or answer our farewell in time."""
 
+    handshakes_failed: int = 0
+    """Connections that were gone before they were open: mostly TLS handshakes that failed."""
+
+    accept_failures: int = 0
+    """How often the system had no descriptor or memory for another connection."""
+
     limits_exceeded: dict[str, int] = {}
     """How often which limit was run into before there was a realm to count it."""
 

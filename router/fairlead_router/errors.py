@@ -104,6 +104,12 @@ class Canceled(RequestError):
     uri = "wamp.error.canceled"
 
 
+class PayloadSizeExceeded(RequestError):
+    """A message is longer than its receiver takes (oversize.py)."""
+
+    uri = "wamp.error.payload_size_exceeded"
+
+
 class LimitExceeded(RequestError):
     """A named limit of the router is reached (limits.py): the text names it, `limit=` tells programs and counters.
 

@@ -86,6 +86,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     http_head_bytes: int = 16 << 10
     """The head of an HTTP request before it is known where it goes; what picows and most servers allow."""
 
+    rawsocket_message_bytes: int = 2048
+    """The least that a RawSocket client must take: WELCOME and the longest URI in an ERROR fit."""
+
     uri_length: int = 1024
     """Characters of a URI: long enough for any sane name, short enough to log."""
 

@@ -10,6 +10,7 @@ Create it while its loop runs: asyncio, uvloop (faster), or Twisted's asyncio re
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 
 from fairlead_router.auth import Authenticator
@@ -21,8 +22,13 @@ from fairlead_router.loop_host import LoopHost
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
 from fairlead_router.realms import OnMissingRealm, Realms, RealmSetup
+from fairlead_router.transports.admission import Admission
+from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
+from fairlead_router.transports.forwarding import TrustedProxies
 from fairlead_router.transports.http_guard import HttpGuard
-from fairlead_router.transports.listener import HttpFactory, Listener, parse_endpoint
+from fairlead_router.transports.listener import Listener
+from fairlead_router.transports.policy import DoorPolicy, HttpFactory
+from fairlead_router.transports.tls import TlsOptions, server_context
 
 _POLL_S = 0.01
 """How often `close` looks whether the sessions have left."""
@@ -39,6 +45,7 @@ class Router:
         self.attempts = Attempts(self.host, self.limits)
         self._realms = Realms(self.host, self.limits)
         self._listeners: list[Listener] = []
+        self._admission = Admission(self.limits, self.counters)
 
     def add_realm(
         self,
@@ -72,7 +79,7 @@ class Router:
         """The realm that HELLO names, made on demand if the program wants it. Raises LimitReached."""
         return self._realms.find(hello_realm)
 
-    async def listen(
+    async def listen(  # noqa: PLR0913 - one keyword an option
         self,
         endpoint: str,
         *,
@@ -80,16 +87,34 @@ class Router:
         http: HttpFactory | None = None,
         hosts: Iterable[str] = (),
         origins: Iterable[str] = (),
+        tls: TlsOptions | ssl.SSLContext | None = None,
+        trusted_proxies: Iterable[str] = (),
+        cookies: bool = False,
+        unix_mode: int = 0o600,
     ) -> Listener:
-        """Take connections at `tcp://HOST:PORT`; port 0 lets the system choose.
+        """Take connections at `tcp://HOST:PORT`, `tls://HOST:PORT`, `unix:///PATH` or `fd://NUMBER` (endpoints.py).
 
-        `http` makes an asyncio protocol for requests that are no WebSocket handshake on `path`. `hosts` and
-        `origins` are allowed beside this server's own (http_guard.py). Raises ValueError for a bad endpoint
-        and OSError if it cannot be bound.
+        Each speaks WebSocket on `path`, RawSocket, and HTTP with `http`, which makes an asyncio protocol for requests
+        that are no WebSocket handshake on `path`. `hosts` and `origins` are allowed beside this server's own
+        (http_guard.py). `trusted_proxies` may say who is behind them (forwarding.py). With `cookies` a browser gets an
+        id by which it is known again (cookies.py). `unix_mode` is the mode of the socket's file.
+
+        Raises ValueError for options that make no sense, and OSError if the endpoint cannot be bound or a file of
+        `tls` cannot be read.
         """
-        host, port = parse_endpoint(endpoint)
-        listener = Listener(self, HttpGuard(hosts, origins), path, http)
-        await listener.start(host, port)
+        where = parse_endpoint(endpoint)
+        context = _tls_context(where, tls)
+        policy = DoorPolicy(
+            self,
+            self._admission,
+            guard=HttpGuard(hosts, origins),
+            path=path,
+            http=http,
+            proxies=TrustedProxies(trusted_proxies),
+            sets_cookies=cookies,
+        )
+        listener = Listener(policy)
+        await listener.start(where, context, unix_mode)
         self._listeners.append(listener)
         return listener
 
@@ -111,3 +136,12 @@ class Router:
             if loop.time() >= deadline:
                 return
             await asyncio.sleep(_POLL_S)
+
+
+def _tls_context(endpoint: Endpoint, tls: TlsOptions | ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """An inherited socket may be meant for either, so there `tls` alone decides."""
+    if endpoint.scheme == "tls" and tls is None:
+        raise ValueError("a tls:// endpoint needs `tls`: a certificate")
+    if endpoint.scheme in ("tcp", "unix") and tls is not None:
+        raise ValueError(f"a {endpoint.scheme}:// endpoint does not speak TLS: write tls://HOST:PORT")
+    return server_context(tls) if isinstance(tls, TlsOptions) else tls

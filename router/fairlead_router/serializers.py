@@ -185,4 +185,4 @@ def payload_of(message: Any, codec: Codec) -> Payload:
 SERIALIZERS: tuple[Serializer, ...] = (JsonSerializer(), MessagePackSerializer(), CborSerializer())
 """In the order of preference, for a client that offers several and prefers none."""
 
-BY_SUBPROTOCOL = {serializer.subprotocol: serializer for serializer in SERIALIZERS}
+BY_CODEC = {serializer.codec: serializer for serializer in SERIALIZERS}

@@ -15,11 +15,11 @@ import cbor2
 import msgspec
 
 from fairlead_router.errors import InvalidArgument, ProtocolViolation
-from fairlead_router.serializers import BY_SUBPROTOCOL, Serializer, payload_of
+from fairlead_router.serializers import BY_CODEC, Serializer, payload_of
 from fairlead_router.transcode import Codec
 from fuzz.generate import Generator, Ids, mutate
 
-SERIALIZERS: dict[Codec, Serializer] = {serializer.codec: serializer for serializer in BY_SUBPROTOCOL.values()}
+SERIALIZERS: dict[Codec, Serializer] = BY_CODEC
 CODECS: tuple[Codec, ...] = ("json", "msgpack", "cbor")
 
 

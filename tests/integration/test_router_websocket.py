@@ -194,13 +194,6 @@ async def test_what_is_no_http_is_told_so(listener: Listener, data: bytes) -> No
     writer.close()
 
 
-async def test_raw_socket_is_closed_for_now(listener: Listener) -> None:
-    reader, writer = await dial(listener.port)
-    writer.write(b"\x7f\xf1\0\0")
-    assert await reader.read() == b""
-    writer.close()
-
-
 async def test_slow_head_is_closed(hasty: Listener) -> None:
     reader, writer = await dial(hasty.port)
     writer.write(b"GET /ws HTTP/1.1\r\nHost: localhost\r\n")

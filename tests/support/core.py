@@ -36,7 +36,7 @@ from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import IN_PROCESS, PeerDetails
 from fairlead_router.realm import Realm
-from fairlead_router.serializers import BY_SUBPROTOCOL, Serializer
+from fairlead_router.serializers import BY_CODEC, Serializer
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.transcode import Codec
 from fairlead_router.uris import Match
@@ -170,7 +170,7 @@ class PlainWire:
         return len(frame)
 
 
-_SERIALIZERS = {serializer.codec: serializer for serializer in BY_SUBPROTOCOL.values()}
+_SERIALIZERS = BY_CODEC
 _WIRES = {codec: PlainWire(serializer) for codec, serializer in _SERIALIZERS.items()}
 _LOADS: dict[Codec, Callable[[bytes], Any]] = {
     "json": msgspec.json.decode,

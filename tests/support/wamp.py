@@ -4,6 +4,8 @@
         await client.join()
         assert await client.ask([32, 1, {}, "com.x"]) == [33, 1, 4711]
 
+Where a port is asked for, the path of a Unix socket does as well. RawSocketClient is the same over RawSocket.
+
 It checks nothing and answers nothing by itself (no GOODBYE, no PONG, no close frame), and can stop reading.
 """
 
@@ -13,7 +15,9 @@ import asyncio
 import base64
 import os
 import socket
+import ssl
 import struct
+from collections import deque
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -24,6 +28,8 @@ import msgspec
 from fairlead_router.transcode import Codec
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+RAW_MESSAGE, RAW_PING, RAW_PONG = 0, 1, 2
+RAW_SERIALIZERS: dict[Codec, int] = {"json": 1, "msgpack": 2, "cbor": 3}
 ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
 
 
@@ -46,37 +52,53 @@ class RefusedError(Exception):
         self.body = body
 
 
+class HandshakeError(Exception):
+    """The RawSocket handshake was answered by this error."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"RawSocket handshake error {number}")
+        self.number = number
+
+
 class Client:
     """One connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, codec: Codec) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, codec: Codec, is_batched: bool = False
+    ) -> None:
         self.reader = reader
         self.writer = writer
         self.codec: Codec = codec
+        self.is_batched = is_batched
         self.session_id = 0
         self.bytes_received = 0
+        self.answer = ""
+        """The head of the router's answer to the handshake."""
+        self._batch: deque[bytes] = deque()
 
     # ---- opening and closing ----
 
     @classmethod
     async def connect(
         cls,
-        port: int,
+        where: int | str,
         codec: Codec = "json",
         *,
         path: str = "/ws",
         headers: dict[str, str] | None = None,
         receive_buffer: int | None = None,
+        is_batched: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> Client:
         """Shake hands. Raises RefusedError. A small `receive_buffer` makes a client that stops reading felt at once."""
-        reader, writer = await dial(port, receive_buffer)
+        reader, writer = await dial(where, receive_buffer, tls)
         fields = {
-            "Host": f"127.0.0.1:{port}",
+            "Host": f"127.0.0.1:{where}" if isinstance(where, int) else "localhost",
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
             "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Protocol": f"wamp.2.{codec}",
+            "Sec-WebSocket-Protocol": f"wamp.2.{codec}.batched" if is_batched else f"wamp.2.{codec}",
             **(headers or {}),
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
@@ -89,14 +111,16 @@ class Client:
         except BaseException:
             writer.close()
             raise
-        return cls(reader, writer, codec)
+        client = cls(reader, writer, codec, is_batched)
+        client.answer = answer
+        return client
 
     @classmethod
     async def joined(
-        cls, port: int, codec: Codec = "json", receive_buffer: int | None = None, **details: Any
+        cls, where: int | str, codec: Codec = "json", receive_buffer: int | None = None, **details: Any
     ) -> Client:
         """Connected, with an open session."""
-        client = await cls.connect(port, codec, receive_buffer=receive_buffer)
+        client = await cls.connect(where, codec, receive_buffer=receive_buffer)
         await client.join(**details)
         return client
 
@@ -129,7 +153,10 @@ class Client:
     def send(self, *messages: list[Any]) -> None:
         """Whole messages, in one write."""
         opcode = TEXT if self.codec == "json" else BINARY
-        self.writer.write(b"".join(frame(opcode, dumps(self.codec, message)) for message in messages))
+        bodies = [dumps(self.codec, message) for message in messages]
+        if self.is_batched:
+            bodies = [b"".join(batch_part(self.codec, body) for body in bodies)]
+        self.writer.write(b"".join(frame(opcode, body) for body in bodies))
 
     def send_frame(self, opcode: int, payload: bytes, **how: Any) -> None:
         """One frame, right or wrong: see `frame`."""
@@ -151,10 +178,12 @@ class Client:
     async def receive(self) -> list[Any]:
         """The next message. Raises ClosedError."""
         while True:
+            if self._batch:
+                message: list[Any] = loads(self.codec, self._batch.popleft())
+                return message
             opcode, payload = await self.receive_frame()
             if opcode in (TEXT, BINARY):
-                message: list[Any] = loads(self.codec, payload)
-                return message
+                self._batch.extend(batch_parts(self.codec, payload) if self.is_batched else [payload])
             if opcode == CLOSE:
                 code = struct.unpack("!H", payload[:2])[0] if payload else 1005
                 raise ClosedError(code, payload[2:].decode())
@@ -209,18 +238,94 @@ class Client:
         transport.resume_reading()
 
 
-async def dial(port: int, receive_buffer: int | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A bare TCP connection to this machine."""
-    bare = socket.socket()
+class RawSocketClient(Client):
+    """One RawSocket connection. `longest` is the LENGTH that it announces: 2 ** (9 + longest) bytes."""
+
+    @classmethod
+    async def connect(
+        cls,
+        where: int | str,
+        codec: Codec = "json",
+        *,
+        longest: int = 15,
+        receive_buffer: int | None = None,
+        tls: ssl.SSLContext | None = None,
+        **_: Any,
+    ) -> Client:
+        """Shake hands. Raises HandshakeError."""
+        reader, writer = await dial(where, receive_buffer, tls)
+        writer.write(bytes([0x7F, longest << 4 | RAW_SERIALIZERS[codec], 0, 0]))
+        try:
+            magic, answer, *reserved = await reader.readexactly(4)
+            assert (magic, reserved) == (0x7F, [0, 0])
+            if not answer & 0x0F:
+                raise HandshakeError(answer >> 4)
+            assert answer & 0x0F == RAW_SERIALIZERS[codec]
+        except BaseException:
+            writer.close()
+            raise
+        return cls(reader, writer, codec)
+
+    def send(self, *messages: list[Any]) -> None:
+        self.writer.write(b"".join(raw_frame(RAW_MESSAGE, dumps(self.codec, message)) for message in messages))
+
+    async def receive(self) -> list[Any]:
+        while True:
+            kind, payload = await self.receive_frame()
+            if kind == RAW_MESSAGE:
+                message: list[Any] = loads(self.codec, payload)
+                return message
+
+    async def receive_frame(self) -> tuple[int, bytes]:
+        try:
+            [prefix] = struct.unpack("!I", await self.reader.readexactly(4))
+            payload = await self.reader.readexactly(prefix & 0xFF_FFFF or (prefix >> 27 & 1) << 24)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise ClosedError(0, "") from error
+        self.bytes_received += len(payload)
+        return prefix >> 24 & 7, payload
+
+
+def raw_frame(kind: int, payload: bytes) -> bytes:
+    """A RawSocket frame; `kind` is the whole first octet."""
+    return struct.pack("!I", kind << 24 | len(payload)) + payload
+
+
+def batch_part(codec: Codec, body: bytes) -> bytes:
+    """A message as a part of a batch."""
+    return body + b"\x1e" if codec == "json" else struct.pack("!I", len(body)) + body
+
+
+def batch_parts(codec: Codec, batch: bytes) -> list[bytes]:
+    """A batch taken apart."""
+    if codec == "json":
+        *parts, rest = batch.split(b"\x1e")
+        assert rest == b""
+        return parts
+    parts = []
+    while batch:
+        [size] = struct.unpack_from("!I", batch)
+        parts.append(batch[4 : 4 + size])
+        batch = batch[4 + size :]
+    return parts
+
+
+async def dial(
+    where: int | str, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare connection to a port of this machine, or to a Unix socket."""
+    bare = socket.socket() if isinstance(where, int) else socket.socket(socket.AF_UNIX)
     bare.setblocking(False)
     if receive_buffer is not None:
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     try:
-        await asyncio.get_running_loop().sock_connect(bare, ("127.0.0.1", port))
+        address: Any = ("127.0.0.1", where) if isinstance(where, int) else where
+        await asyncio.get_running_loop().sock_connect(bare, address)
+        name = None if tls is None else "localhost"
+        return await asyncio.open_connection(sock=bare, limit=receive_buffer or 1 << 22, ssl=tls, server_hostname=name)
     except BaseException:
         bare.close()
         raise
-    return await asyncio.open_connection(sock=bare, limit=receive_buffer or 1 << 22)
 
 
 def frame(opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0, is_masked: bool = True) -> bytes:

@@ -1,46 +1,37 @@
-"""The door: one port for everything. It reads the first bytes of a connection and hands it over.
+"""The door: one listener for everything. It reads the first bytes of a connection and hands it over.
 
-| first bytes                          | goes to                                      |
-|--------------------------------------|----------------------------------------------|
-| HTTP with `Upgrade: websocket`, path | picows (websocket.py)                        |
+| first bytes                          | goes to                                       |
+|--------------------------------------|-----------------------------------------------|
+| 0x7F                                 | RawSocket (rawsocket.py)                      |
+| HTTP with `Upgrade: websocket`, path | picows (websocket.py)                         |
 | other HTTP                           | the HTTP server that the program gave, if any |
-| 0x7F                                 | RawSocket: not there yet, closed             |
 
-Every connection passes the Host and Origin rules (http_guard.py) first. The door has a limit for the head
-and for the time that it may take.
+Every HTTP request passes the Host and Origin rules (http_guard.py) first; a RawSocket client is no browser.
+The door has a limit for the first bytes and for the time that they may take.
 """
 
 import asyncio
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fairlead_router.host import Timer
-from fairlead_router.limits import Limits
-from fairlead_router.transports.http_guard import HttpGuard
+from fairlead_router.peer import PeerDetails
+from fairlead_router.transports import rawsocket_frames
+from fairlead_router.transports.admission import Entry
+from fairlead_router.transports.cookies import COOKIE_NAME, new_cookie_id, read_cookies, set_cookie
+from fairlead_router.transports.forwarding import Origin
+from fairlead_router.transports.handshake import asks_for_websocket, read_handshake
+from fairlead_router.transports.http_request import FIRST_BYTES, HttpRefusal, HttpRequest, parse_request
+from fairlead_router.transports.peers import Arrival
+from fairlead_router.transports.policy import DoorPolicy
+from fairlead_router.transports.rawsocket import RawSocketPeer
+from fairlead_router.transports.rawsocket_frames import HandshakeError
+from fairlead_router.transports.sockets import WithoutTcpOptions, close_gently, connected_origin, is_internet
+from fairlead_router.transports.tls import channel_id, verified_certificate
+from fairlead_router.transports.websocket import websocket_protocol
+from fairlead_router.transports.websocket_frames import SUBPROTOCOLS
 
-_RAW_SOCKET_MAGIC = 0x7F
 _END_OF_HEAD = b"\r\n\r\n"
-
-
-class DoorPolicy:
-    """What all connections of one listener share."""
-
-    def __init__(
-        self,
-        limits: Limits,
-        guard: HttpGuard,
-        path: str,
-        websocket: Callable[[], Any],
-        http: Callable[[], asyncio.Protocol] | None,
-        waiting: "set[Door]",
-    ) -> None:
-        self.limits = limits
-        self.guard = guard
-        self.path = path
-        self.websocket = websocket
-        self.http = http
-        self.waiting = waiting
 
 
 class Door(asyncio.Protocol):
@@ -50,79 +41,140 @@ class Door(asyncio.Protocol):
         self._policy = policy
         self._seen = b""
         self._transport: Any = None
+        self._entry: Entry | None = None
         self._timer: Timer | None = None
+        self._is_closing = False
+
+    # --- called by asyncio --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A stranger knocks."""
         self._transport = transport
+        self._entry = self._policy.admission.enter()
         self._policy.waiting.add(self)
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._policy.limits.hello_timeout_s, self.close)
+        self._restart_timer(self._policy.router.limits.hello_timeout_s, self.close)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the head of an HTTP request, then hand over."""
+        """Collect the first bytes, then hand over."""
+        if self._is_closing:
+            return
         self._seen += data
-        if self._seen[0] == _RAW_SOCKET_MAGIC:
-            self.close()
-        elif _END_OF_HEAD in self._seen[: self._policy.limits.http_head_bytes]:
-            self._decide()
-        elif len(self._seen) > self._policy.limits.http_head_bytes:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
+        try:
+            self._look()
+        except HttpRefusal as refusal:
+            self._refuse(refusal.response())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The stranger has gone."""
         self._leave()
+        assert self._entry is not None
+        self._entry.leave()
+
+    # --- called by the listener ---------------------------------------------------------------
 
     def close(self) -> None:
         """Let the stranger go."""
-        self._leave()
-        self._transport.close()
+        self._is_closing = True
+        self._transport.abort()
 
-    def _decide(self) -> None:
-        head = self._seen.split(_END_OF_HEAD, 1)[0]
-        target, headers = _parse_head(head)
-        if target is None:
-            self._refuse(HTTPStatus.BAD_REQUEST, "this is not an HTTP request")
+    # --- what is it? --------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        limit = self._policy.router.limits.http_head_bytes
+        if self._seen[0] == rawsocket_frames.MAGIC:
+            if len(self._seen) >= rawsocket_frames.HANDSHAKE_BYTES:
+                self._open_rawsocket()
+        elif self._seen[0] not in FIRST_BYTES:
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, "this is not an HTTP request")
+        elif _END_OF_HEAD in self._seen[:limit]:
+            self._on_request()
+        elif len(self._seen) > limit:
+            raise HttpRefusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too long")
+
+    def _open_rawsocket(self) -> None:
+        assert self._entry is not None
+        request, rest = self._seen[: rawsocket_frames.HANDSHAKE_BYTES], self._seen[rawsocket_frames.HANDSHAKE_BYTES :]
+        handshake = rawsocket_frames.accept(request, self._policy.router.limits)
+        if isinstance(handshake, HandshakeError):
+            self._refuse(handshake.reply())
             return
-        refusal = self._policy.guard.refusal(headers.get("host"), headers.get("origin"))
+        origin = connected_origin(self._transport)
+        try:
+            self._entry.admit(origin.address)
+        except HttpRefusal:
+            self._refuse(HandshakeError.CONNECTION_COUNT.reply())
+            return
+        arrival = self._arrival("rawsocket", handshake.serializer.codec, origin, {})
+        protocol = RawSocketPeer(arrival, handshake)
+        self._hand_over(protocol)
+        if rest:
+            protocol.data_received(rest)
+
+    def _on_request(self) -> None:
+        policy = self._policy
+        head, rest = self._seen.split(_END_OF_HEAD, 1)
+        request = parse_request(head)
+        refusal = policy.guard.refusal(request.value("host"), request.value("origin"))
         if refusal is not None:
-            self._refuse(HTTPStatus.FORBIDDEN, refusal)
-        elif headers.get("upgrade", "").lower() == "websocket" and target.split("?", 1)[0] == self._policy.path:
-            self._hand_over_websocket()
-        elif self._policy.http is not None:
-            self._hand_over_http(self._policy.http)
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, refusal)
+        if request.path == policy.path and asks_for_websocket(request):
+            self._open_websocket(request, rest)
+        elif policy.http is not None:
+            self._open_http(policy.http())
         else:
-            self._refuse(HTTPStatus.NOT_FOUND, f"only WebSocket on {self._policy.path} is served here")
+            raise HttpRefusal(HTTPStatus.NOT_FOUND, f"only WebSocket on {policy.path} is served here")
 
-    def _hand_over_websocket(self) -> None:
-        protocol = self._policy.websocket()
-        self._set_protocol(protocol)
-        data = memoryview(self._seen)
-        while data:
-            buffer = protocol.get_buffer(len(data))
-            size = min(len(buffer), len(data))
-            buffer[:size] = data[:size]
-            data = data[size:]
-            protocol.buffer_updated(size)
+    def _open_websocket(self, request: HttpRequest, rest: bytes) -> None:
+        assert self._entry is not None
+        handshake = read_handshake(request, SUBPROTOCOLS)
+        origin = self._policy.proxies.origin(connected_origin(self._transport), request)
+        self._entry.admit(origin.address)
+        cookies = read_cookies(request)
+        headers: dict[str, str] = {}
+        if self._policy.sets_cookies and COOKIE_NAME not in cookies:
+            cookies[COOKIE_NAME] = new_cookie_id()
+            headers["Set-Cookie"] = set_cookie(cookies[COOKIE_NAME], self._policy.path, origin.is_secure)
+        subprotocol = SUBPROTOCOLS[handshake.subprotocol]
+        arrival = self._arrival("websocket", subprotocol.serializer_name, origin, cookies)
+        protocol = websocket_protocol(arrival, subprotocol, headers)
+        self._hand_over(protocol, is_picows=True)
+        _feed(protocol, handshake.canonical() + rest)
 
-    def _hand_over_http(self, factory: Callable[[], asyncio.Protocol]) -> None:
-        protocol = factory()
-        self._set_protocol(protocol)
+    def _open_http(self, protocol: Any) -> None:
+        """The connection is the program's own now, and no longer counted here."""
+        assert self._entry is not None
+        self._entry.leave()
+        self._hand_over(protocol)
         protocol.data_received(self._seen)
 
-    def _set_protocol(self, protocol: Any) -> None:
+    # --- handing over -------------------------------------------------------------------------
+
+    def _arrival(self, transport: str, serializer: str, origin: Origin, cookies: dict[str, str]) -> Arrival:
+        assert self._entry is not None
+        details = PeerDetails(
+            transport=transport,
+            serializer=serializer,
+            address=origin.address,
+            is_secure=origin.is_secure,
+            cookies=cookies,
+            certificate=verified_certificate(self._transport),
+            channel_id=channel_id(self._transport),
+        )
+        return Arrival(self._policy.router, self._transport, details, self._entry, self._policy.open_peers)
+
+    def _hand_over(self, protocol: Any, is_picows: bool = False) -> None:
         self._leave()
         self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
+        needs_disguise = is_picows and not is_internet(self._transport)
+        protocol.connection_made(WithoutTcpOptions(self._transport) if needs_disguise else self._transport)
 
-    def _refuse(self, status: HTTPStatus, text: str) -> None:
-        body = f"{text}\n".encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        self._transport.write(head.encode() + body)
-        self.close()
+    def _refuse(self, answer: bytes) -> None:
+        """Say why, and wait a while for the stranger to have read it."""
+        self._is_closing = True
+        self._seen = b""
+        self._transport.write(answer)
+        close_gently(self._transport)
+        self._restart_timer(self._policy.router.limits.close_timeout_s, self.close)
 
     def _leave(self) -> None:
         self._policy.waiting.discard(self)
@@ -130,15 +182,18 @@ class Door(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
+    def _restart_timer(self, delay_s: float, callback: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._policy.router.host.call_later(delay_s, callback)
 
-def _parse_head(head: bytes) -> tuple[str | None, dict[str, str]]:
-    """The request target, None if this is no HTTP request, and the headers by lower-case name."""
-    lines = head.decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        return None, {}
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), value.strip())
-    return words[1], headers
+
+def _feed(protocol: Any, data: bytes) -> None:
+    """Give a buffered protocol what has been read already."""
+    view = memoryview(data)
+    while view:
+        buffer = protocol.get_buffer(len(view))
+        size = min(len(buffer), len(view))
+        buffer[:size] = view[:size]
+        view = view[size:]
+        protocol.buffer_updated(size)

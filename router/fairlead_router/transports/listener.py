@@ -1,64 +1,64 @@
-"""A Listener: one address where the router takes connections."""
+"""A Listener: one endpoint where the router takes connections."""
 
 import asyncio
-from collections.abc import Callable
+import socket
+import ssl
 
-import aiofastnet
-
-from fairlead_router.connection import Gatekeeper
 from fairlead_router.host import Timer
-from fairlead_router.transports.door import Door, DoorPolicy
-from fairlead_router.transports.http_guard import HttpGuard
+from fairlead_router.transports.acceptor import Acceptor
+from fairlead_router.transports.door import Door
+from fairlead_router.transports.endpoints import Endpoint, open_sockets
+from fairlead_router.transports.policy import DoorPolicy
 from fairlead_router.transports.sockets import bound_input
-from fairlead_router.transports.websocket import WebSocketPeer, websocket_protocol
-
-HttpFactory = Callable[[], asyncio.Protocol]
-
-BACKLOG = 4096
-"""Connections that the kernel queues for us: thousands of clients come back at once after a restart."""
+from fairlead_router.transports.unix_socket import SocketFile
 
 
 class Listener:
     """Takes connections until it is closed. Create it with `Router.listen`."""
 
-    def __init__(self, router: Gatekeeper, guard: HttpGuard, path: str, http: HttpFactory | None) -> None:
-        self._router = router
-        self._peers: set[WebSocketPeer] = set()
-        self._waiting: set[Door] = set()
-        self._server: asyncio.Server | None = None
+    def __init__(self, policy: DoorPolicy) -> None:
+        self._policy = policy
+        self._router = policy.router
+        self._acceptor: Acceptor | None = None
+        self._socket_file: SocketFile | None = None
         self._port = 0
         self._timer: Timer | None = None
-        self._policy = DoorPolicy(
-            router.limits, guard, path, lambda: websocket_protocol(router, self._peers), http, self._waiting
-        )
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, endpoint: Endpoint, tls: ssl.SSLContext | None, unix_mode: int) -> None:
         """Bind. Raises OSError where that cannot be done."""
-        loop = asyncio.get_running_loop()
-        self._server = await aiofastnet.create_server(
-            loop, lambda: Door(self._policy), host=host, port=port, backlog=BACKLOG
-        )
-        self._port = self._server.sockets[0].getsockname()[1]
-        bound_input(self._server.sockets, self._router.limits)
+        sockets = await open_sockets(endpoint, unix_mode)
+        if endpoint.scheme == "unix":
+            self._socket_file = SocketFile(endpoint.path)
+        if sockets[0].family in (socket.AF_INET, socket.AF_INET6):
+            self._port = sockets[0].getsockname()[1]
+        limits = self._router.limits
+        bound_input(sockets, limits)
+        self._acceptor = Acceptor(sockets, lambda: Door(self._policy), self._may_enter, self._policy.admission.counters)
+        if tls is not None:
+            self._acceptor.speak_tls(tls, limits)
+        self._acceptor.start()
         self._keep_alive()
 
     @property
     def port(self) -> int:
-        """The port bound, also when 0 was asked for."""
+        """The port bound, also when 0 was asked for; 0 for a Unix socket."""
         return self._port
 
     @property
     def connections(self) -> int:
-        """Open WebSocket connections."""
-        return len(self._peers)
+        """Open connections that speak WAMP, over whatever transport."""
+        return len(self._policy.open_peers)
 
     def stop_accepting(self) -> None:
         """No new connections from now on, and those that have no session yet get none."""
-        if self._server is not None:
-            self._server.close()
-        for door in list(self._waiting):
+        if self._acceptor is not None:
+            self._acceptor.close()
+        if self._socket_file is not None:
+            self._socket_file.remove()
+            self._socket_file = None
+        for door in list(self._policy.waiting):
             door.close()
-        for peer in list(self._peers):
+        for peer in list(self._policy.open_peers):
             peer.shut_down()
 
     async def close(self) -> None:
@@ -66,26 +66,20 @@ class Listener:
         self.stop_accepting()
         if self._timer is not None:
             self._timer.cancel()
-        for peer in list(self._peers):
+        if self._acceptor is not None:
+            await self._acceptor.wait_closed()
+        for peer in list(self._policy.open_peers):
             peer.abort()
-        while self._peers:  # noqa: ASYNC110 - aborted peers are gone after a turn or two
+        while self._policy.open_peers or self._policy.waiting:  # noqa: ASYNC110 - aborted: gone in a turn or two
             await asyncio.sleep(0)
+
+    def _may_enter(self) -> bool:
+        assert self._acceptor is not None
+        return self._policy.admission.may_enter(self._acceptor.opening)
 
     def _keep_alive(self) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._router.limits.ping_interval_s / 2, self._keep_alive)
         now = loop.time()
-        for peer in list(self._peers):
+        for peer in list(self._policy.open_peers):
             peer.keep_alive(now)
-
-
-def parse_endpoint(endpoint: str) -> tuple[str, int]:
-    """`tcp://HOST:PORT` or `HOST:PORT`, an IPv6 host in brackets. Raises ValueError."""
-    authority = endpoint.removeprefix("tcp://")
-    host, separator, port = authority.rpartition(":")
-    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
-        raise ValueError(f"endpoint {endpoint!r} must be tcp://HOST:PORT with a port from 0 to {_MAX_PORT}")
-    return host.strip("[]"), int(port)
-
-
-_MAX_PORT = 65_535

@@ -6,31 +6,101 @@ from collections.abc import Iterable
 from typing import Any
 
 from fairlead_router.limits import Limits
+from fairlead_router.transports.forwarding import UNIX, Origin, canonical_address
 
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 """25 on Linux; Python 3.11 has no name for it."""
 
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
+
+TLS_RECORD_BYTES = 16 * 1024 + 64
+"""The largest TLS record: what a TLS buffer holds at least. aiofastnet's default is 16 of them each way."""
+
 
 def set_socket_options(transport: Any, limits: Limits) -> None:
-    """Little is buffered below us, so that little is beyond recall (G3)."""
-    transport.set_write_buffer_limits(high=limits.transport_bytes)
+    """Little is buffered below us, so that little is beyond recall (G3).
+
+    With TLS the buffer of encrypted bytes (`transport_bytes` as well, see acceptor.py) is full before anything else
+    is buffered, and is not in what the transport counts: so whatever it counts is too much.
+    """
+    is_tls = transport.get_extra_info("ssl_object") is not None
+    transport.set_write_buffer_limits(high=0 if is_tls else limits.transport_bytes)
     network_socket = transport.get_extra_info("socket")
-    if network_socket is not None and network_socket.family in (socket.AF_INET, socket.AF_INET6):
+    if network_socket.family in _INTERNET:
+        network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         network_socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, limits.unsent_bytes)
+    else:
+        network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.write_bytes)
+
+
+def is_internet(transport: Any) -> bool:
+    """Whether it is TCP; a Unix socket otherwise."""
+    return transport.get_extra_info("socket").family in _INTERNET
+
+
+def connected_origin(transport: Any) -> Origin:
+    """Who has connected to us; a proxy may speak for somebody else (forwarding.py)."""
+    is_secure = transport.get_extra_info("ssl_object") is not None
+    if not is_internet(transport):
+        return Origin(UNIX, is_secure)
+    name = transport.get_extra_info("peername")
+    return Origin(canonical_address(name[0]) if name else None, is_secure)
 
 
 def bound_input(listening: Iterable[Any], limits: Limits) -> None:
     """Accepted sockets inherit it. Left alone the kernel takes up to 32 MB of a peer that sends faster than we read,
 
-    and picows' buffer, and so the work of one turn, grows to the same size.
+    and picows' buffer, and so the work of one turn, grows to the same size. (A Unix socket's buffer is its sender's.)
     """
     for each in listening:
         each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.unread_bytes)
 
 
+def close_gently(transport: Any) -> None:
+    """Send what is written, then say that no more comes.
+
+    A socket that is closed with input unread resets the connection, and then the peer may never see our last words.
+    So it stays open until the peer closes; the caller resets it if that takes too long. TLS does the same by itself.
+    """
+    if transport.can_write_eof():
+        transport.write_eof()
+    else:
+        transport.close()
+
+
 def reset(transport: Any) -> None:
     """Abort with RST: the kernel forgets what it has not sent (SO_LINGER of zero)."""
     network_socket = transport.get_extra_info("socket")
-    if network_socket is not None:
+    if network_socket is not None and network_socket.family in _INTERNET:
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+class WithoutTcpOptions:
+    """A Unix socket's transport for picows, which sets TCP options on whatever it is given."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The socket is one that has no TCP options either."""
+        value = self._transport.get_extra_info(name, default)
+        return _SocketWithoutTcpOptions(value) if name == "socket" else value
+
+
+class _SocketWithoutTcpOptions:
+    def __init__(self, unix_socket: Any) -> None:
+        self._socket = unix_socket
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def setsockopt(self, level: int, *arguments: Any) -> None:
+        if level != socket.IPPROTO_TCP:
+            self._socket.setsockopt(level, *arguments)
+
+    def getsockopt(self, level: int, *arguments: Any) -> Any:
+        return 0 if level == socket.IPPROTO_TCP else self._socket.getsockopt(level, *arguments)

@@ -1,12 +1,13 @@
 """WAMP over WebSocket: picows parses the frames, everything else of RFC 6455 that it leaves to us is here.
 
-That is: joining fragments, UTF-8 of text messages, message size, reserved bits, close codes, and framing
-what goes out. Frames that go out are built once for all receivers of a serializer and given to the
-transport ready-made.
+That is: joining fragments, UTF-8 of text messages, message size, reserved bits and close codes; the handshake
+has been judged before (handshake.py). Frames that go out are built once for all receivers of a serializer
+(websocket_frames.py) and given to the transport ready-made.
 """
 
 import logging
-import struct
+from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from picows import (
@@ -22,94 +23,61 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # private, hence picows is pinned exactly
 
-from fairlead_router.connection import Connection, Gatekeeper
-from fairlead_router.errors import SessionError
-from fairlead_router.messages import Message
-from fairlead_router.outbox import Wire
-from fairlead_router.payload import Payload
-from fairlead_router.serializers import BY_SUBPROTOCOL, SERIALIZERS, Serializer
-from fairlead_router.transcode import Codec
+from fairlead_router.connection import Connection
+from fairlead_router.errors import ProtocolViolation, SessionError
+from fairlead_router.host import Timer
+from fairlead_router.transports.peers import Arrival, Silence, Verdict
 from fairlead_router.transports.sockets import reset, set_socket_options
-
-log = logging.getLogger(__name__)
+from fairlead_router.transports.websocket_frames import BatchedWire, Subprotocol
 
 READ_BUFFER_BYTES = 1024
 """Per connection, at first: 14.6 kB an idle connection in all, with picows' default 28.7 kB were measured."""
-
-_TEXT = 0x81
-_BINARY = 0x82
-_SHORT = 126
-_MEDIUM = 1 << 16
-
-
-class WebSocketWire:
-    """Messages of one serializer as WebSocket frames. One instance for all connections: frames are shared."""
-
-    def __init__(self, serializer: Serializer) -> None:
-        self.codec: Codec = serializer.codec
-        self._encode = serializer.encode
-        self._opcode = _TEXT if serializer.is_text else _BINARY
-
-    def frame(self, message: Message, payload: Payload) -> bytes:
-        """One unmasked frame (RFC 6455, 5.2)."""
-        body = self._encode(message, payload.to(self.codec))
-        size = len(body)
-        if size < _SHORT:
-            return b"%c%c%b" % (self._opcode, size, body)
-        if size < _MEDIUM:
-            return struct.pack("!BBH", self._opcode, 126, size) + body
-        return struct.pack("!BBQ", self._opcode, 127, size) + body
-
-    def size(self, frame: Any) -> int:
-        """Bytes on the wire."""
-        return len(frame)
-
-
-_WIRES: dict[str, Wire] = {serializer.subprotocol: WebSocketWire(serializer) for serializer in SERIALIZERS}
 
 
 class WebSocketPeer(WSListener):
     """One WebSocket connection: between picows and a Connection."""
 
     __slots__ = (
+        "_arrival",
+        "_close_timer",
         "_connection",
         "_expected",
         "_fragments",
-        "_heard_at",
         "_is_closing",
         "_is_paused",
         "_network",
-        "_open_peers",
-        "_pinged_at",
         "_router",
         "_serializer",
+        "_silence",
+        "_subprotocol",
         "_transport",
         "_was_heard",
-        "_wire",
     )
 
-    def __init__(self, router: Gatekeeper, subprotocol: str, open_peers: "set[WebSocketPeer]") -> None:
-        self._router = router
-        self._serializer = BY_SUBPROTOCOL[subprotocol]
-        self._wire = _WIRES[subprotocol]
+    def __init__(self, arrival: Arrival, subprotocol: Subprotocol) -> None:
+        self._arrival = arrival
+        self._router = arrival.router
+        self._network = arrival.network
+        self._subprotocol = subprotocol
+        self._serializer = subprotocol.serializer
         self._expected = WSMsgType.TEXT if self._serializer.is_text else WSMsgType.BINARY
-        self._open_peers = open_peers
         self._fragments: bytearray | None = None
+        self._silence = Silence(arrival.router.limits)
         self._was_heard = True
-        self._heard_at = 0.0
-        self._pinged_at: float | None = None
         self._is_closing = False
         self._is_paused = False
+        self._close_timer: Timer | None = None
 
     # --- called by picows ---------------------------------------------------------------------
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is done."""
         self._transport = transport
-        self._network = transport.underlying_transport
         set_socket_options(self._network, self._router.limits)
-        self._connection = Connection(self._router, self._serializer, self._wire, self)
-        self._open_peers.add(self)
+        self._connection = Connection(
+            self._router, self._serializer, self._subprotocol.wire, self, peer=self._arrival.details
+        )
+        self._arrival.opened(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """One frame; nearly always one whole message."""
@@ -123,7 +91,9 @@ class WebSocketPeer(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The connection is gone, however it ended."""
-        self._open_peers.discard(self)
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._arrival.lost(self)
         self._connection.lost()
 
     def pause_writing(self) -> None:
@@ -163,22 +133,18 @@ class WebSocketPeer(WSListener):
         self._connection.shut_down()
 
     def keep_alive(self, now: float) -> None:
-        """Ping a silent peer, give up one that stays silent. Costs nothing per message and no task per connection."""
-        limits = self._router.limits
+        """Ping a silent peer, give up one that stays silent or does not close after our close frame."""
+        was_heard, self._was_heard = self._was_heard, False
         if self._is_closing:
             self.abort()
         elif self._transport.is_close_frame_sent:
             self._is_closing = True
-        elif self._was_heard:
-            self._was_heard = False
-            self._heard_at = now
-            self._pinged_at = None
-        elif self._pinged_at is not None:
-            if now - self._pinged_at > limits.ping_timeout_s:
+        else:
+            verdict = self._silence.judge(now, was_heard)
+            if verdict is Verdict.GIVE_UP:
                 self.abort()
-        elif now - self._heard_at > limits.ping_interval_s:
-            self._pinged_at = now
-            self._transport.send_ping()
+            elif verdict is Verdict.PING:
+                self._transport.send_ping()
 
     # --- frames that are not a whole message --------------------------------------------------
 
@@ -188,14 +154,14 @@ class WebSocketPeer(WSListener):
         elif frame.msg_type == WSMsgType.PONG:
             pass
         elif frame.msg_type == WSMsgType.CLOSE:
-            self._on_close()
+            self._on_close(frame)
         elif frame.msg_type == WSMsgType.CONTINUATION:
             self._on_continuation(frame)
         elif self._fragments is not None:
             self._fail(WSCloseCode.PROTOCOL_ERROR, "a new message began inside a fragmented one")
         elif frame.msg_type != self._expected:
             kind = "text" if self._serializer.is_text else "binary"
-            self._fail(WSCloseCode.UNSUPPORTED_DATA, f"{self._serializer.subprotocol} uses {kind} messages")
+            self._fail(WSCloseCode.UNSUPPORTED_DATA, f"{self._subprotocol.name} uses {kind} messages")
         else:
             self._fragments = bytearray()
             self._add_fragment(frame)
@@ -227,11 +193,20 @@ class WebSocketPeer(WSListener):
         if self._serializer.is_text and not _is_utf8(data):
             self._fail(WSCloseCode.INVALID_TEXT, "a text message is not valid UTF-8")
         else:
-            self._connection.receive(data)
+            self._take(data)
 
-    def _on_close(self) -> None:
+    def _take(self, data: bytes) -> None:
+        """A whole WebSocket message: here one message of WAMP."""
+        self._connection.receive(data)
+
+    def _on_close(self, frame: WSFrame) -> None:
+        """Answered by the same code (RFC 6455, 5.5.1). picows has checked the UTF-8 of the reason."""
+        code = int.from_bytes(frame.get_payload_as_memoryview()[:2]) or None
+        if frame.payload_size and not _may_be_sent(code):
+            self._fail(WSCloseCode.PROTOCOL_ERROR, f"{code} is no close code that may be sent")
+            return
         if not self._transport.is_close_frame_sent:
-            self._transport.send_close(WSCloseCode.OK)
+            self._transport.send_close(frame.get_close_code() if code else WSCloseCode.OK)
         self._transport.disconnect()
 
     def _fail(self, code: WSCloseCode, reason: str) -> None:
@@ -242,7 +217,59 @@ class WebSocketPeer(WSListener):
     def _close(self, code: WSCloseCode, reason: str) -> None:
         if not self._transport.is_close_frame_sent:
             self._transport.send_close(code, reason.encode()[:_MAX_CLOSE_REASON])
-            self._router.host.call_later(self._router.limits.close_timeout_s, self.abort)
+            self._close_timer = self._router.host.call_later(self._router.limits.close_timeout_s, self.abort)
+
+
+class BatchedWebSocketPeer(WebSocketPeer):
+    """A connection on which one WebSocket message is a batch of WAMP messages (Advanced Profile, Message Batching).
+
+    A long batch is handled over several turns of the loop; what comes behind it waits, and is not read.
+    """
+
+    __slots__ = ("_is_handling", "_waiting", "_wire")
+
+    def __init__(self, arrival: Arrival, subprotocol: Subprotocol) -> None:
+        super().__init__(arrival, subprotocol)
+        assert isinstance(subprotocol.wire, BatchedWire)
+        self._wire: BatchedWire = subprotocol.wire
+        self._waiting: deque[bytes] = deque()
+        self._is_handling = False
+
+    def write(self, frames: list[Any]) -> None:
+        """All that is written at once is one WebSocket message."""
+        if not self._transport.is_close_frame_sent:
+            self._network.write(self._wire.message(frames))
+
+    def _take(self, data: bytes) -> None:
+        assert self._subprotocol.split is not None
+        try:
+            self._waiting.extend(self._subprotocol.split(data))
+        except ProtocolViolation as error:
+            self._waiting.clear()
+            self._fail(WSCloseCode.PROTOCOL_ERROR, error.text)
+            return
+        if not self._is_handling:
+            self._handle_waiting()
+
+    def _handle_waiting(self) -> None:
+        """As much as one turn may take; then the network is held until the rest is handled."""
+        left = self._router.limits.unread_bytes
+        while self._waiting and left > 0:
+            message = self._waiting.popleft()
+            left -= len(message)
+            self._connection.receive(message)
+        was_handling, self._is_handling = self._is_handling, bool(self._waiting)
+        if self._is_handling:
+            self._network.pause_reading()
+            self._router.host.call_soon(self._handle_waiting)
+        elif was_handling:
+            self._network.resume_reading()
+
+    def _on_close(self, frame: WSFrame) -> None:
+        """What came before it counts."""
+        while self._waiting:
+            self._connection.receive(self._waiting.popleft())
+        super()._on_close(frame)
 
 
 _MAX_CLOSE_REASON = 123
@@ -257,34 +284,40 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-_VERSION_HEADER = "Sec-WebSocket-Version"
-_VERSION = "13"
-"""picows does not look; a server says what it speaks (RFC 6455, 4.2.2)."""
+def _may_be_sent(code: int | None) -> bool:
+    """Whether a close frame may have this code: others are reserved, or say what happened without one (7.4.1)."""
+    return code is not None and (code in _CLOSE_CODES or 3000 <= code < 5000)
 
 
-def choose_subprotocol(request: WSUpgradeRequest) -> str | None:
-    """The first that the client offers and we have."""
-    offered = request.headers.get("Sec-WebSocket-Protocol", "")
-    names = (name.strip() for name in offered.split(","))
-    return next((name for name in names if name in BY_SUBPROTOCOL), None)
+_CLOSE_CODES = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015)))
 
 
-def websocket_protocol(router: Gatekeeper, open_peers: set[WebSocketPeer]) -> Any:
-    """A picows protocol for one connection. The only place that knows picows' private constructor."""
+def websocket_protocol(arrival: Arrival, subprotocol: Subprotocol, headers: Mapping[str, str]) -> Any:
+    """A picows protocol for one connection whose handshake is good. `headers` are more of them for the answer.
+
+    The only place that knows picows' private constructor.
+    """
+    peer_type = WebSocketPeer if subprotocol.split is None else BatchedWebSocketPeer
+
+    def accept(_request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": subprotocol.name, **headers})
+        return WSUpgradeResponseWithListener(response, peer_type(arrival, subprotocol))
+
+    limits = arrival.router.limits
     return WSProtocol(
         None,  # host and port: client side only
         None,  # path: client side only
         False,  # is_client_side
-        lambda request: _accept(router, request, open_peers),
+        accept,
         _picows_log,
         True,  # disconnect_on_exception
-        router.limits.hello_timeout_s,  # handshake timeout
+        limits.hello_timeout_s,  # handshake timeout
         False,  # enable_auto_ping: keep_alive does it without a task per connection
         30.0,  # its idle timeout
         30.0,  # its reply timeout
         WSAutoPingStrategy.PING_WHEN_IDLE,
         False,  # enable_auto_pong: it answers however much is waiting to be written
-        router.limits.message_bytes,
+        limits.message_bytes,
         None,  # extra headers: client side only
         READ_BUFFER_BYTES,
     )
@@ -301,18 +334,3 @@ class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
 
 
 _picows_log = _PicowsLog(logging.getLogger("fairlead_router.picows"), {})
-
-
-def _accept(
-    router: Gatekeeper, request: WSUpgradeRequest, open_peers: set[WebSocketPeer]
-) -> WSUpgradeResponseWithListener:
-    subprotocol = choose_subprotocol(request)
-    if subprotocol is None:
-        offered = request.headers.get("Sec-WebSocket-Protocol", "none")
-        text = f"Sec-WebSocket-Protocol {offered[:200]!r} has none of {', '.join(BY_SUBPROTOCOL)}\n"
-        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_error_response(400, text.encode()), None)
-    if request.headers.get(_VERSION_HEADER) != _VERSION:
-        refusal = WSUpgradeResponse.create_error_response(426, b"only 13 is spoken\n", {_VERSION_HEADER: _VERSION})
-        return WSUpgradeResponseWithListener(refusal, None)
-    response = WSUpgradeResponse.create_101_response({"Sec-WebSocket-Protocol": subprotocol})
-    return WSUpgradeResponseWithListener(response, WebSocketPeer(router, subprotocol, open_peers))

@@ -1,0 +1,117 @@
+"""WAMP over RawSocket: between an asyncio transport and a Connection (spec: Advanced Profile, RawSocket Transport).
+
+The handshake has been judged by the door. RawSocket has no close frame: who breaks its rules is told by
+ABORT, and then the connection ends.
+"""
+
+import asyncio
+from typing import Any
+
+from fairlead_router.connection import Connection
+from fairlead_router.errors import ProtocolViolation, SessionError
+from fairlead_router.host import Timer
+from fairlead_router.transports.peers import Arrival, Silence, Verdict
+from fairlead_router.transports.rawsocket_frames import FrameReader, FrameType, Handshake, frame, longest_message
+from fairlead_router.transports.sockets import close_gently, reset, set_socket_options
+
+_PING = frame(FrameType.PING, b"")
+
+
+class RawSocketPeer(asyncio.Protocol):
+    """One RawSocket connection."""
+
+    def __init__(self, arrival: Arrival, handshake: Handshake) -> None:
+        self._arrival = arrival
+        self._limits = arrival.router.limits
+        self._network = arrival.network
+        self._reply = handshake.reply
+        self._max_bytes = handshake.wire.max_bytes
+        self._reader = FrameReader(longest_message(self._limits))
+        self._silence = Silence(self._limits)
+        self._was_heard = True
+        self._is_paused = False
+        self._is_closing = False
+        self._close_timer: Timer | None = None
+        self._connection = Connection(arrival.router, handshake.serializer, handshake.wire, self, peer=arrival.details)
+
+    # --- called by asyncio --------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The door has handed over."""
+        set_socket_options(self._network, self._limits)
+        self._arrival.opened(self)
+        self._network.write(self._reply)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes: parts of frames, or many of them."""
+        self._was_heard = True
+        if self._is_closing:
+            return
+        try:
+            for kind, payload in self._reader.feed(data):
+                if kind is FrameType.MESSAGE:
+                    self._connection.receive(payload)
+                elif kind is FrameType.PING:
+                    self._on_ping(payload)
+        except ProtocolViolation as error:
+            self._connection.fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, however it ended."""
+        self._is_closing = True
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._arrival.lost(self)
+        self._connection.lost()
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._is_paused = True
+        self._connection.pause()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has drained."""
+        self._is_paused = False
+        self._network.resume_reading()
+        self._connection.resume()
+
+    # --- called by the connection (ByteTransport) ---------------------------------------------
+
+    def write(self, frames: list[Any]) -> None:
+        """Hand ready frames to the network in one write."""
+        if not self._is_closing:
+            self._network.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    def close(self, error: SessionError | None) -> None:
+        """Close in order: what is written already is still sent."""
+        if not self._is_closing:
+            self._is_closing = True
+            close_gently(self._network)
+            self._close_timer = self._arrival.router.host.call_later(self._limits.close_timeout_s, self.abort)
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        reset(self._network)
+
+    # --- called by the listener ---------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """The router closes."""
+        self._connection.shut_down()
+
+    def keep_alive(self, now: float) -> None:
+        """Ping a silent peer, give up one that stays silent."""
+        was_heard, self._was_heard = self._was_heard, False
+        verdict = self._silence.judge(now, was_heard)
+        if verdict is Verdict.GIVE_UP:
+            self.abort()
+        elif verdict is Verdict.PING:
+            self.write([_PING])
+
+    def _on_ping(self, payload: bytes) -> None:
+        """Each gets its PONG. One that does not read them is not read either: they would pile up in the transport."""
+        if len(payload) > self._max_bytes:
+            raise ProtocolViolation(f"a PING of {len(payload)} bytes has no PONG of at most {self._max_bytes}")
+        self.write([frame(FrameType.PONG, payload)])
+        if self._is_paused:
+            self._network.pause_reading()
