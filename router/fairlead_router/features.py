@@ -10,6 +10,7 @@ ROUTER_ROLES: dict[str, Any] = {
             "subscriber_blackwhite_listing": True,
             "pattern_based_subscription": True,
             "subscription_revocation": True,
+            "event_retention": True,
             "session_meta_api": True,
             "topic_reflection": True,
         },

@@ -118,6 +118,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     listed_receivers: int = 1_000
     """Entries of one exclude or eligible list of PUBLISH: each is looked at for each publication."""
 
+    retained_event_bytes: int = 64 << 10
+    """One retained event with its lists: as much as one write. Bondy allows the same."""
+
+    retained_per_topic: int = 16
+    """Retained events of a topic with different lists of receivers, behind the one for everybody."""
+
+    retained_topics: int = 4_096
+    """Topics with a retained event: a pattern's SUBSCRIBE with get_retained looks at each, some ms in all."""
+
+    retained_bytes: int = 16 << 20
+    """All retained events of a realm; up to three times that when each serializer has been asked for."""
+
     registrations_per_session: int = 10_000
     """Memory of one session; services register tens."""
 

@@ -144,6 +144,7 @@ class PublishOptions(PassthruAttributes):
     """Options of PUBLISH. A list that is absent is None: an empty `eligible` lets nobody have the event."""
 
     acknowledge: bool = False
+    retain: bool = False
     exclude_me: bool = True
     disclose_me: bool = False
     exclude: list[Id] | None = None

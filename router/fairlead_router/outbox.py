@@ -175,13 +175,27 @@ class Outbox:
 
         An item larger than all the room there can be is taken when nothing of a stream is queued.
         """
-        queued = self._stream_size + self._offered_size
-        if queued and queued + item.size > self._limits.catch_up_bytes:
+        room = self.room
+        if item.size > room and room < self._limits.catch_up_bytes:
             self.wait(sink)
             return False
+        self.append_catch_up(item)
+        return True
+
+    @property
+    def room(self) -> int:
+        """Bytes of catch-up that may still be queued."""
+        return self._limits.catch_up_bytes - self._stream_size - self._offered_size
+
+    def append_catch_up(self, item: Item) -> None:
+        """Queue one item of a stream, for which there is room."""
         self._offered_size += item.size
         self.append(item)
-        return True
+
+    def take_back(self, item: Item) -> None:
+        """Remove this one item, if it is still queued."""
+        if item in self.items:
+            self._replace([each for each in self.items if each is not item])
 
     def wait(self, sink: Sink) -> None:
         """Have the sink woken when there is room."""
@@ -304,8 +318,7 @@ class Outbox:
 
     def _wake_waiting(self) -> None:
         """Wake some, each at most once a turn. Who finds no room at all keeps its place, so that all take turns."""
-        room = self._limits.catch_up_bytes - self._stream_size - self._offered_size
-        for _ in range(min(len(self._waiting), max(1, room // self._limits.write_bytes))):
+        for _ in range(min(len(self._waiting), max(1, self.room // self._limits.write_bytes))):
             sink = self._waiting.popleft()
             offered = self._offered_size
             sink.wake()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fairlead_router.disclosure import identity, is_disclosed
 from fairlead_router.errors import LimitExceeded, NotAuthorized
-from fairlead_router.fan_out import IsEligible, eligibility, fan_out
+from fairlead_router.fan_out import fan_out
 from fairlead_router.messages import (
     Event,
     Publish,
@@ -22,11 +22,14 @@ from fairlead_router.messages import (
 from fairlead_router.outbox import About
 from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
+from fairlead_router.publication import Publication
 from fairlead_router.questions import Question, Questions
+from fairlead_router.recipients import IsEligible, Lists, eligibility
+from fairlead_router.retention import Delivery
 from fairlead_router.serializers import payload_of
 from fairlead_router.subscription import Membership
 from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import check_components, check_uri, is_reserved, new_id
+from fairlead_router.uris import check_components, check_uri, is_reserved
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -52,16 +55,26 @@ class PubSub:
         return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
-        """Raises InvalidArgument for a payload that some serializer could not carry, OptionDisallowedDiscloseMe,
-        LimitExceeded, ProtocolViolation.
-        """
+        """Raises InvalidArgument, OptionDisallowedDiscloseMe, LimitExceeded, ProtocolViolation: then nobody gets it."""
         options = message.options
         payload = payload_of(message, session.outbox.wire.codec)
         payload.check()
-        is_eligible = eligibility(options, session, self._realm.limits.listed_receivers)
-        publication = self.deliver(message.topic, payload, _event_details(session, options), is_eligible)
+        details = _event_details(session, options)
+        lists = Lists.of(options)
+        lists.check(self._realm.limits.listed_receivers)
+        publication = Publication(
+            topic=message.topic,
+            payload=payload,
+            details=details,
+            publisher=session.principal,
+            lists=lists,
+            excluded=session.id if options.exclude_me else None,
+        )
+        if options.retain:
+            self._realm.retention.keep(publication)
+        self._distribute(publication, eligibility(lists, publication.excluded if session.memberships else None))
         if options.acknowledge:
-            session.send(Published(message.request, publication))
+            session.send(Published(message.request, publication.id))
 
     def deliver(
         self,
@@ -70,19 +83,22 @@ class PubSub:
         details: dict[str, object],
         is_eligible: IsEligible | None = None,
         seen_by: Questions = (),
-    ) -> int:
-        """Queue an accepted publication for everybody who gets it. Returns its id."""
+    ) -> None:
+        """An event of the router itself, for every subscriber or for those who have one of these rights."""
+        self._distribute(Publication(topic=topic, payload=payload, details=details), is_eligible, seen_by)
+
+    def _distribute(self, publication: Publication, is_eligible: IsEligible | None, seen_by: Questions = ()) -> None:
+        """Queue an accepted publication for everybody who gets it."""
         realm = self._realm
-        publication = new_id()
+        topic, details = publication.topic, publication.details
         subscriptions = realm.broker.matching(topic)
         if subscriptions:
             about = About(topic, realm.object_for(subscriptions, topic), seen_by)
             for subscription in subscriptions:
                 event_details = details if subscription.match == "exact" else {**details, "topic": topic}
-                event = Event(subscription.id, publication, event_details)
+                event = Event(subscription.id, publication.id, event_details)
                 members = subscription.open_members(about, realm.gate)
-                fan_out(realm.pulse, members, event, payload, about, is_eligible=is_eligible)
-        return publication
+                fan_out(realm.pulse, members, event, publication.payload, about, is_eligible=is_eligible)
 
     # --- SUBSCRIBE ----------------------------------------------------------------------------
 
@@ -101,7 +117,10 @@ class PubSub:
         return Question("subscribe", message.topic, match, object_id)
 
     def subscribe(self, session: "Session", message: Subscribe) -> None:
-        """SUBSCRIBED is queued in the turn in which the session becomes a member: before the first EVENT (R1)."""
+        """SUBSCRIBED is queued in the turn in which the session becomes a member: before the first EVENT (R1).
+
+        Raises LimitExceeded, and what the topic's source raises.
+        """
         realm = self._realm
         topic, options = message.topic, message.options
         object_id = None
@@ -110,6 +129,7 @@ class PubSub:
             if source is not None:
                 source.check(topic)
             object_id = realm.object_of_topic("subscribe", topic)
+        retained = self._retained_for(session, message) if options.get_retained else []
         membership, is_new = realm.broker.subscribe(session, topic, options, object_id)
         session.ended_subscriptions.pop(membership.subscription.id, None)
         session.send(Subscribed(message.request, membership.subscription.id))
@@ -117,6 +137,15 @@ class PubSub:
             realm.gate.admit(membership)
             if isinstance(membership, TopicReader):
                 membership.start()
+            for delivery in retained:
+                delivery.send(membership)
+
+    def _retained_for(self, session: "Session", message: Subscribe) -> list[Delivery]:
+        """Nothing for a second SUBSCRIBE: a client hands what follows to its first handler. Raises LimitExceeded."""
+        subscription = self._realm.broker.lookup(message.topic, message.options.match)
+        if subscription is not None and subscription.id in session.memberships:
+            return []
+        return self._realm.retention.select(session, message.topic, message.options.match)
 
     # --- UNSUBSCRIBE --------------------------------------------------------------------------
 

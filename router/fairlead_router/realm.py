@@ -6,9 +6,10 @@ requests.py, pubsub.py and rpc.py.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from inspect import isawaitable
 
-from fairlead_router.answers import Answers
+from fairlead_router.answers import Answers, failure
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Attachable, Authorizer, Principal
 from fairlead_router.broker import Broker
@@ -29,12 +30,13 @@ from fairlead_router.own_procedures import OwnProcedures
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub import PubSub
 from fairlead_router.requests import Requests
+from fairlead_router.retention import Retention
 from fairlead_router.revocation import signal_revocation
 from fairlead_router.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
-from fairlead_router.uris import new_id
+from fairlead_router.uris import Match, new_id
 
 KILLED = "wamp.close.killed"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
@@ -66,6 +68,7 @@ class Realm:
         self.procedures = OwnProcedures()
         self.meta = Meta(self)
         self.counters = RealmCounters()
+        self.retention = Retention(self)
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
         self.requests = Requests(self)
@@ -178,7 +181,7 @@ class Realm:
         self._observers.append(observer)
 
     def limit_exceeded(self, error: RouterError, session_id: int | None = None) -> None:
-        """A peer is about to be told this; if it is about a limit, it is counted."""
+        """A request has failed with this; if it is about a limit, it is counted."""
         limit = error.details.get("limit")
         if limit is not None:
             count(self.counters.limits_exceeded, limit)
@@ -189,6 +192,22 @@ class Realm:
         """GOODBYE to everybody."""
         for session in list(self._sessions.values()):
             self.end_session(session, SYSTEM_SHUTDOWN, "the router is shutting down")
+
+    # --- rights -------------------------------------------------------------------------------
+
+    def may(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        """Ask the authorizer; services inside the router may everything. Raises AuthorizationFailed if it fails."""
+        if principal.authrole == SERVICE_ROLE:
+            return True
+        try:
+            verdict = self.authorizer.authorize(principal, action, uri, match, object_id)
+        except Exception as error:
+            raise failure(error) from error
+        if verdict is True or verdict is False or isawaitable(verdict):
+            return verdict
+        raise failure(verdict)
 
     # --- memberships --------------------------------------------------------------------------
 

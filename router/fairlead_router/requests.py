@@ -119,7 +119,7 @@ class Requests:
         """True: go on. False: the answer comes later. Raises NotAuthorized, AuthorizationFailed."""
         assert request.question is not None
         question = request.question(session, message)
-        verdict = session.may(*question)
+        verdict = self._realm.may(session.principal, *question)
         if verdict is True:
             return True
         if verdict is False:
@@ -181,10 +181,10 @@ class Requests:
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
         """The one place where a failed request becomes ERROR. An unacknowledged PUBLISH has no answer in WAMP."""
+        self._realm.limit_exceeded(error, session.id)
         if isinstance(message, Publish) and not message.options.acknowledge:
             self._realm.counters.refused_publications += 1
             return
-        self._realm.limit_exceeded(error, session.id)
         session.send_error(request.type_number, message.request, error)
 
     def _cancel(self, session: "Session", message: Cancel) -> None:

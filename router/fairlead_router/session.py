@@ -6,10 +6,8 @@ It holds tables and decides nothing: the realm acts on them. `Connection` (a wir
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fairlead_router.answers import failure
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.dealer import PendingCall, Registration
 from fairlead_router.errors import AuthorizationFailed, RequestError
@@ -120,16 +118,8 @@ class Session:
         self._last_request_id = 0
 
     def may(self, action: Action, uri: str, match: Match, object_id: str | None) -> bool | Awaitable[bool]:
-        """Ask the authorizer; services inside the router may everything. Raises AuthorizationFailed if it fails."""
-        if self.is_service:
-            return True
-        try:
-            verdict = self.realm.authorizer.authorize(self.principal, action, uri, match, object_id)
-        except Exception as error:
-            raise failure(error) from error
-        if verdict is True or verdict is False or isawaitable(verdict):
-            return verdict
-        raise failure(verdict)
+        """Whether this session's principal may do this now (`Realm.may`)."""
+        return self.realm.may(self.principal, action, uri, match, object_id)
 
     def sees(self, questions: Questions) -> bool:
         """Whether the session has one of these rights now: what shows something can't wait, so a late answer is no."""

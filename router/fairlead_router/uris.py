@@ -44,6 +44,24 @@ def check_uri(uri: str, match: Match, limit: int) -> None:
         raise InvalidUri(f"URI {uri[:_SHOWN_CHARACTERS]!r} is not valid for match={match}: {_RULES[match]}")
 
 
+def matches(pattern: str, match: Match, uri: str) -> bool:
+    """Whether a valid URI matches a valid pattern (spec: Advanced Profile, Pattern-based Subscription).
+
+    >>> matches("com..x", "wildcard", "com.app.x"), matches("com.ap", "prefix", "com.app.x")
+    (True, True)
+    """
+    if match == "exact":
+        return uri == pattern
+    if match == "prefix":
+        return uri.startswith(pattern)
+    wanted, components = pattern.split("."), uri.split(".")
+    return len(wanted) == len(components) and all(map(_fits, wanted, components))
+
+
+def _fits(wanted: str, component: str) -> bool:
+    return wanted in ("", component)
+
+
 def check_components(pattern: str, limit: int) -> None:
     """Raise LimitExceeded if a wildcard pattern has more than `limit` components."""
     count = pattern.count(".") + 1

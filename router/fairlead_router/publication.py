@@ -1,0 +1,34 @@
+"""A Publication: what a publisher has had accepted, as delivery, retention and event history see it."""
+
+import msgspec
+
+from fairlead_router.authorization import Principal
+from fairlead_router.payload import Payload
+from fairlead_router.recipients import NO_LISTS, Lists
+from fairlead_router.session import SERVICE_ROLE
+from fairlead_router.uris import new_id
+
+ROUTER = Principal("router", SERVICE_ROLE)
+"""Who publishes meta events."""
+
+_OVERHEAD_BYTES = 500
+"""What a publication that is kept takes beside its payload, topic and lists."""
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """One publication. `details` are those of EVENT, without what depends on the subscription."""
+
+    topic: str
+    payload: Payload
+    details: dict[str, object] = {}
+    publisher: Principal = ROUTER
+    lists: Lists = NO_LISTS
+    excluded: int | None = None
+    """The session that excluded itself."""
+
+    id: int = msgspec.field(default_factory=new_id)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it counts for where it is kept."""
+        return self.payload.size + len(self.topic) + self.lists.size + _OVERHEAD_BYTES
