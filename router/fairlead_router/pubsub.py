@@ -24,7 +24,7 @@ from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
 from fairlead_router.publication import Publication
 from fairlead_router.questions import Question, Questions
-from fairlead_router.recipients import IsEligible, Lists, eligibility
+from fairlead_router.recipients import NO_LISTS, IsEligible, Lists, eligibility, has_lists
 from fairlead_router.retention import Delivery
 from fairlead_router.serializers import payload_of
 from fairlead_router.subscription import Membership
@@ -60,8 +60,10 @@ class PubSub:
         payload = payload_of(message, session.outbox.wire.codec)
         payload.check()
         details = _event_details(session, options)
-        lists = Lists.of(options)
-        lists.check(self._realm.limits.listed_receivers)
+        lists = NO_LISTS
+        if has_lists(options):
+            lists = Lists.of(options)
+            lists.check(self._realm.limits.listed_receivers)
         publication = Publication(
             topic=message.topic,
             payload=payload,

@@ -30,19 +30,7 @@ class Lists(NamedTuple):
     @classmethod
     def of(cls, options: PublishOptions) -> "Lists":
         """Those of PUBLISH.Options."""
-        return cls(
-            options.exclude,
-            options.exclude_authid,
-            options.exclude_authrole,
-            options.eligible,
-            options.eligible_authid,
-            options.eligible_authrole,
-        )
-
-    @property
-    def name_sessions(self) -> bool:
-        """Whether they say anything about sessions, which mean nothing once those have ended."""
-        return self.exclude is not None or self.eligible is not None
+        return cls(*(getattr(options, name) for name in cls._fields))
 
     @property
     def size(self) -> int:
@@ -52,7 +40,7 @@ class Lists(NamedTuple):
 
     def check(self, limit: int) -> None:
         """Raise LimitExceeded if one of them has more than `limit` entries."""
-        longest = max(len(listed) for listed in self if listed is not None) if self != NO_LISTS else 0
+        longest = max(len(listed or ()) for listed in self)
         if longest > limit:
             text = f"a list of PUBLISH has {longest} receivers; at most {limit} are allowed (listed_receivers)"
             raise LimitExceeded(text, limit="listed_receivers")
@@ -62,16 +50,26 @@ NO_LISTS = Lists()
 """What almost every publication has."""
 
 
+def has_lists(options: PublishOptions) -> bool:
+    """Whether the publisher gave any list. Written out, for it is asked for each publication."""
+    return not (
+        options.exclude is None
+        and options.exclude_authid is None
+        and options.exclude_authrole is None
+        and options.eligible is None
+        and options.eligible_authid is None
+        and options.eligible_authrole is None
+    )
+
+
 def eligibility(lists: Lists, excluded: int | None) -> IsEligible | None:
     """Who may have a publication with these lists, None when everybody; `excluded` is a session that may not."""
-    tests: list[IsEligible] = []
+    tests = [] if lists is NO_LISTS else _tests_of(lists)
     if excluded is not None:
         tests.append(lambda session: session.id != excluded)
-    if lists != NO_LISTS:
-        tests += _tests_of(lists)
-    if not tests:
-        return None
-    return tests[0] if len(tests) == 1 else lambda session: all(test(session) for test in tests)
+    if len(tests) > 1:
+        return lambda session: all(test(session) for test in tests)
+    return tests[0] if tests else None
 
 
 def _tests_of(lists: Lists) -> list[IsEligible]:
