@@ -62,7 +62,6 @@ def failure(value: Any) -> AuthorizationFailed:
     The log has all of it, the peer only what the authorizer meant for it.
     """
     if isinstance(value, AuthorizationFailed):
-        log.warning("not authorized: %s", value)
         return value
     if isinstance(value, BaseException):
         log.error("the authorizer failed", exc_info=value)

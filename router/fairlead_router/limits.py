@@ -145,6 +145,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     authorizer_timeout_s: float = 10.0
     """How long an authorizer may think before the answer is no: as long as a peer may take to say HELLO."""
 
+    authorizer_answers: int = 20_000
+    """Answers of an authorizer procedure that are remembered, some 10 MB."""
+
+    authorizer_answer_s: float = 60.0
+    """How long one is remembered at most: what an authorizer forgets to purge is mended within a minute."""
+
     goodbye_message_length: int = 1024
     """Characters of the message that `wamp.session.kill*` sends: one copy waits in the outbox of each session ended."""
 

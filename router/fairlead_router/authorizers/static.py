@@ -13,37 +13,25 @@ all of it is allowed, because a call cannot be left out: it would have reached n
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from fairlead_router.authorization import Action, Level, Principal
+from fairlead_router.authorization import Action, Principal
 from fairlead_router.authorizers.rules import Rule, RuleSet
+from fairlead_router.authorizers.uri_authorizer import UriAuthorizer
 from fairlead_router.uris import Match
 
-if TYPE_CHECKING:
-    from fairlead_router.realm import Realm
 
-
-class StaticAuthorizer:
-    """An Authorizer of one or more realms. Deny by default. It knows no objects, so it gives no level on any."""
+class StaticAuthorizer(UriAuthorizer):
+    """An Authorizer of one or more realms. Deny by default."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         """Raises InvalidRule."""
+        super().__init__()
         self._rules = RuleSet(rules)
-        self._realms: list[Realm] = []
-
-    def attach(self, realm: "Realm") -> None:
-        """End what is live in this realm when `replace` takes its right away."""
-        self._realms.append(realm)
 
     def replace(self, rules: Iterable[Rule]) -> None:
-        """Judge by these rules from now on, and in this turn end what they deny. Raises InvalidRule: the old ones stay.
-
-        Everything live is judged again, and only who lost a right notices.
-        """
+        """Judge by these rules from now on, and end what they deny. Raises InvalidRule: the old ones stay in force."""
         self._rules = RuleSet(rules)
-        for realm in self._realms:
-            realm.gate.grant()
-            realm.gate.revoke_all()
+        self.changed()
 
     def decide(self, principal: Principal, action: Action, uri: str, match: Match) -> bool | None:
         """The verdict of the rules; None where they say nothing."""
@@ -52,16 +40,6 @@ class StaticAuthorizer:
             return rules.judge(uri)
         return rules.judge_pattern(uri, match) if action == "subscribe" else rules.judge_all(uri, match)
 
-    # --- what the realm asks ------------------------------------------------------------------
-
-    def object_of(self, action: Action, uri: str) -> str | None:
-        """No URI is tied to an object."""
-        return None
-
     def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
         """Whether the rules allow it."""
         return self.decide(principal, action, uri, match) is True
-
-    def can(self, principal: Principal, level: Level, object_id: str) -> bool:
-        """Never: rules are about URIs."""
-        return False

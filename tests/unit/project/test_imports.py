@@ -24,6 +24,8 @@ HEAVY = {
 # The router's modules that know a loop, a socket or a framework; all others are its protocol core.
 ROUTER_EDGE = {
     "fairlead_router",
+    "fairlead_router.authorizers",
+    "fairlead_router.authorizers.by_procedure",
     "fairlead_router.loop_host",
     "fairlead_router.member",
     "fairlead_router.router",
