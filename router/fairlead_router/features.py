@@ -12,6 +12,7 @@ ROUTER_ROLES: dict[str, Any] = {
             "subscription_revocation": True,
             "event_retention": True,
             "session_meta_api": True,
+            "subscription_meta_api": True,
             "topic_reflection": True,
         },
         "reflection": True,

@@ -156,3 +156,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     definitions_bytes: int = 512 << 10
     """All definitions of a realm's reflection together, as JSON: one RESULT can list them within a message."""
+
+    listed_ids: int = 50_000
+    """Ids in one answer of the meta API: with 17 digits each they fit into the largest message of the defaults."""

@@ -56,7 +56,7 @@ class OutboxOwner(Protocol):
 class About(NamedTuple):
     """What an event is about: its concrete topic, and the object that gates it.
 
-    A meta event shows something beside that: one of these rights is needed to see it (meta/visibility.py).
+    A meta event shows something beside that: one of these rights is needed to see it (meta/shown.py).
     """
 
     topic: str

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fairlead_router.subscription import Membership
 
 REVOKED_TOPIC = "fairlead.session.revoked"
-ON_UNSUBSCRIBE = "wamp.subscription.on_unsubscribe"
 
 
 class RevocationSignal(StrEnum):
@@ -49,7 +48,6 @@ def signal_revocation(realm: "Realm", membership: "Membership", reason: str) -> 
     if by_spec:
         details = {"subscription": membership.subscription.id, "reason": reason}
         session.send(RevokedSubscription(0, details))
-    realm.meta.events.publish(ON_UNSUBSCRIBE, session.id, membership.subscription.id)
 
 
 def _send_last_event(membership: "Membership", reason: str) -> None:

@@ -44,8 +44,9 @@ class Watcher:
 
     def __init__(self, peer: Peer, *topics: str) -> None:
         self.peer = peer
-        self._topics = {peer.subscribe(topic): topic for topic in topics}
-        self.heard()
+        requests = dict(enumerate(topics, 1))
+        arrived = peer.ask(*([32, request, {}, topic] for request, topic in requests.items()))
+        self._topics = {message[2]: requests[message[1]] for message in arrived if message[0] == 33}
 
     def heard(self) -> list[Any]:
         """(topic's last part, args) of each event since the last time. Fails for any other message."""

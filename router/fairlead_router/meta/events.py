@@ -1,7 +1,7 @@
 """Meta events: published by the realm about itself, in the order in which things happened.
 
 They are delivered in the next turn, for what happens may happen amid a sweep of the gate; so they also come after
-WELCOME and SUBSCRIBED of the session that they are about. Nothing is made for a topic that has no members.
+WELCOME and SUBSCRIBED of the session that they are about.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,13 @@ class MetaEvents:
         self._realm = realm
         self._waiting: list[Callable[[], object]] = []
 
+    def are_heard(self, topic: str) -> bool:
+        """Whether anybody has subscribed to the topic: whoever asks first need not make what nobody gets."""
+        return self._realm.broker.has_members(topic)
+
     def publish(self, topic: str, *args: Any, seen_by: Questions = (), **kwargs: Any) -> None:
         """An event for every subscriber, or for those who have one of these rights when it is delivered."""
-        if not self._realm.broker.has_members(topic):
+        if not self.are_heard(topic):
             return
         if not self._waiting:
             self._realm.host.call_soon(self._deliver)

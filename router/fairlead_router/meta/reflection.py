@@ -15,7 +15,7 @@ from fairlead_router.arguments import NoArguments, bind
 from fairlead_router.authorization import Action
 from fairlead_router.errors import InvalidArgument, LimitExceeded, NotAuthorized
 from fairlead_router.meta.events import MetaEvents
-from fairlead_router.meta.visibility import any_of
+from fairlead_router.meta.shown import any_of
 from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions

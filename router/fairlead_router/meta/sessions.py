@@ -12,6 +12,7 @@ import msgspec
 from fairlead_router.arguments import bind
 from fairlead_router.errors import InvalidUri, LimitExceeded, NoSuchSession
 from fairlead_router.meta.events import MetaEvents
+from fairlead_router.meta.shown import find_peer, listed
 from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.uris import check_uri
@@ -101,10 +102,12 @@ class SessionMeta:
         return Payload.of(len(self._filtered(bind(COUNT, payload, _Filter))))
 
     def _list(self, caller: "Session", payload: Payload) -> Payload:
-        return Payload.of([session.id for session in self._filtered(bind(LIST, payload, _Filter))])
+        return Payload.of(
+            listed([session.id for session in self._filtered(bind(LIST, payload, _Filter))], self._realm.limits)
+        )
 
     def _get(self, caller: "Session", payload: Payload) -> Payload:
-        return Payload.of(_details(self._find(bind(GET, payload, _OfSession).session)))
+        return Payload.of(_details(find_peer(self._realm, bind(GET, payload, _OfSession).session)))
 
     def _filtered(self, arguments: _Filter) -> "list[Session]":
         roles = arguments.filter_authroles
@@ -112,17 +115,11 @@ class SessionMeta:
             return self._realm.peers()
         return [session for session in self._realm.peers() if session.principal.authrole in roles]
 
-    def _find(self, session_id: int) -> "Session":
-        session = self._realm.session(session_id)
-        if session is None or session.is_service:
-            raise NoSuchSession(f"the realm has no session {session_id}")
-        return session
-
     # --- procedures that end sessions: never the caller's own ---------------------------------
 
     def _kill(self, caller: "Session", payload: Payload) -> Payload:
         arguments = bind(KILL, payload, _KillOne)
-        session = self._find(arguments.session)
+        session = find_peer(self._realm, arguments.session)
         if session is caller:
             raise NoSuchSession(f"the realm has no other session {arguments.session}: a session cannot kill itself")
         self._end([session], caller, arguments)

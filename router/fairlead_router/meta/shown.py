@@ -1,4 +1,4 @@
-"""Who may see what: the meta API shows a peer only what it may use itself.
+"""What is shown to whom, and how much: a peer sees what it may use itself, and no session of a service.
 
 What is shown carries questions to the authorizer of which one must be answered with yes: a subscription is seen by who
 may subscribe to it, a registration by who may call or register its procedure. An own procedure answers in the turn of
@@ -9,11 +9,14 @@ fails closed).
 from typing import TYPE_CHECKING
 
 from fairlead_router.authorization import Action
+from fairlead_router.errors import LimitExceeded, NoSuchSession
+from fairlead_router.limits import Limits
 from fairlead_router.questions import Question, Questions
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
+    from fairlead_router.session import Session
 
 
 def any_of(realm: "Realm", actions: tuple[Action, ...], uri: str, match: Match = "exact") -> Questions:
@@ -21,6 +24,22 @@ def any_of(realm: "Realm", actions: tuple[Action, ...], uri: str, match: Match =
     return tuple(
         Question(action, uri, match, _object_of(realm, action, uri) if match == "exact" else None) for action in actions
     )
+
+
+def find_peer(realm: "Realm", session_id: int) -> "Session":
+    """The session of this id, unless it is a service's: those are the router. Raises NoSuchSession."""
+    session = realm.session(session_id)
+    if session is None or session.is_service:
+        raise NoSuchSession(f"the realm has no session {session_id}")
+    return session
+
+
+def listed(ids: list[int], limits: Limits) -> list[int]:
+    """The ids, unless they are too many for one answer. Raises LimitExceeded."""
+    if len(ids) > limits.listed_ids:
+        text = f"{len(ids)} ids are too many for one answer; at most {limits.listed_ids} (listed_ids)"
+        raise LimitExceeded(text, limit="listed_ids")
+    return ids
 
 
 def _object_of(realm: "Realm", action: Action, uri: str) -> str | None:
