@@ -24,6 +24,7 @@ from fairlead_router.counters import RealmCounters, RouterCounters
 from fairlead_router.errors import (
     AuthenticationFailed,
     AuthorizationFailed,
+    CallError,
     Canceled,
     InvalidArgument,
     InvalidUri,
@@ -46,7 +47,7 @@ from fairlead_router.errors import (
 )
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
-from fairlead_router.member import CallError, CallResult, Member, MemberEvent
+from fairlead_router.member import CallResult, Member, MemberEvent
 from fairlead_router.messages import SubscribeOptions
 from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions

@@ -4,6 +4,8 @@
         RequestError        the request fails: ERROR, the session goes on
         SessionError        the session ends: ABORT
 
+A CallError is none of them: it is an ERROR that a member inside the router was answered with.
+
 A class is named after the last part of its error URI, so that log, wire and code say the
 same word. Raise where the fact is known; the session turns it into a message in one place.
 """
@@ -119,6 +121,16 @@ class LimitExceeded(RequestError):
     """
 
     uri = "fairlead.error.limit_exceeded"
+
+
+class CallError(Exception):
+    """A call that this member made was answered with ERROR."""
+
+    def __init__(self, uri: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        super().__init__(f"{uri}: {args[0] if args else ''}")
+        self.uri = uri
+        self.error_args = args
+        self.error_kwargs = kwargs
 
 
 class SessionError(RouterError):

@@ -74,6 +74,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     realm_idle_s: float = 60.0
     """So long an empty realm that was made on demand is kept: a client that reconnects finds what it left."""
 
+    cookies_remembered: int = 10_000
+    """Browsers that need not prove again who they are, about 5 MB; of more the one that proved it first must."""
+
+    cookie_lifetime_s: float = 7 * 86_400.0
+    """How long a cookie stands for its principal: whoever comes back within a week."""
+
     authid_length: int = 256
     """Characters of the authid in HELLO: an e-mail address has at most 254."""
 

@@ -16,7 +16,7 @@ import msgspec
 
 from fairlead_router.authorization import Principal
 from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
-from fairlead_router.errors import Canceled, InvalidArgument, NoSuchProcedure, RequestError
+from fairlead_router.errors import CallError, Canceled, InvalidArgument, NoSuchProcedure, RequestError
 from fairlead_router.host import Timer
 from fairlead_router.messages import (
     CallMessage,
@@ -66,16 +66,6 @@ EventHandler = Callable[["MemberEvent"], None]
 
 _FRAME_OVERHEAD = 64
 """Bytes that an in-process message counts for beside its payload."""
-
-
-class CallError(Exception):
-    """A call that this member made was answered with ERROR."""
-
-    def __init__(self, uri: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        super().__init__(f"{uri}: {args[0] if args else ''}")
-        self.uri = uri
-        self.error_args = args
-        self.error_kwargs = kwargs
 
 
 class CallResult(msgspec.Struct):

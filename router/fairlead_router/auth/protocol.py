@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from fairlead_router.authorization import Principal
+from fairlead_router.errors import NoMatchingAuthMethod
 from fairlead_router.peer import IN_PROCESS, PeerDetails
 
 
@@ -51,3 +52,9 @@ class Authenticator(Protocol):
 
     def authenticate(self, hello: HelloRequest) -> Decision | Awaitable[Decision]:
         """Raises NoMatchingAuthMethod where another method may still do, and AuthenticationFailed where none may."""
+
+
+def check_offered(hello: HelloRequest, authmethod: str) -> None:
+    """Raise NoMatchingAuthMethod unless the peer can do this method."""
+    if authmethod not in hello.authmethods:
+        raise NoMatchingAuthMethod(f"none of the authmethods in HELLO is offered here; use {authmethod!r}")

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from fairlead_router.auth.protocol import ChallengeRequest, HelloRequest
+from fairlead_router.auth.protocol import ChallengeRequest, HelloRequest, check_offered
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod
+from fairlead_router.errors import AuthenticationFailed
 
 
 class TicketAuthenticator:
@@ -17,8 +17,7 @@ class TicketAuthenticator:
 
     def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
         """An authid in HELLO must be that of the ticket."""
-        if "ticket" not in hello.authmethods:
-            raise NoMatchingAuthMethod("none of the authmethods in HELLO is offered here; use 'ticket'")
+        check_offered(hello, "ticket")
 
         def verify(ticket: str, extra: dict[str, Any]) -> Principal:
             principal = self._principals.get(_digest(ticket))

@@ -11,8 +11,8 @@ import pytest
 
 from fairlead_router.authorization import Principal
 from fairlead_router.call import PENDING, Call
-from fairlead_router.errors import InvalidArgument, RequestError
-from fairlead_router.member import CallError, Member, MemberEvent
+from fairlead_router.errors import CallError, InvalidArgument, RequestError
+from fairlead_router.member import Member, MemberEvent
 from support.core import EVERY_FEATURE, Core, RecordingSource, Rights, types_of
 
 SERVICE = Principal("service", "service", "internal", "internal")
