@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
@@ -30,7 +31,10 @@ class Wire(Protocol):
         """The serializer's name."""
 
     def frame(self, message: Message, payload: Payload) -> Any:
-        """The bytes on the wire; for an in-process member the message and payload themselves."""
+        """The bytes on the wire; for an in-process member the message and payload themselves.
+
+        Raises PayloadSizeExceeded for an INVOCATION that is longer than the peer takes (oversize.py).
+        """
 
     def size(self, frame: Any) -> int:
         """Bytes that the frame counts for in the bounds."""
@@ -51,6 +55,9 @@ class OutboxOwner(Protocol):
 
     def is_too_slow(self) -> None:
         """More than `outbox_bytes` are queued after an attempt to write."""
+
+    def cannot_take(self, message: Message, error: PayloadSizeExceeded) -> None:
+        """The message is longer than the peer takes, and means nothing without its payload: an INVOCATION."""
 
 
 class About(NamedTuple):
@@ -161,7 +168,11 @@ class Outbox:
 
     def send(self, message: Message, payload: Payload, owner: object | None = None) -> None:
         """Queue one message."""
-        frame = self.wire.frame(message, payload)
+        try:
+            frame = self.wire.frame(message, payload)
+        except PayloadSizeExceeded as error:
+            self._owner.cannot_take(message, error)
+            return
         self.append(Item(frame, self.wire.size(frame), owner))
 
     def append(self, item: Item) -> None:

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Raw
+
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.dealer import PendingCall, Registration
 from fairlead_router.errors import AuthorizationFailed, RequestError
-from fairlead_router.messages import Error, Message, RoleFeatures, Roles
+from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.peer import PeerDetails
@@ -170,6 +172,16 @@ class Session:
         """The outbox is full: the realm ends the session, so that nothing is dropped in silence (R2)."""
         self.realm.counters.sessions_too_slow += self.is_open
         self.realm.end_session(self, TOO_SLOW, "the session did not read what it was sent", is_purged=True)
+
+    def cannot_take(self, message: Message, error: RequestError) -> None:
+        """An INVOCATION is longer than the session takes: the call fails as if the callee had answered with the error.
+
+        In the next turn, because the call is only being made.
+        """
+        assert isinstance(message, Invocation)
+        text = Payload.from_values([error.text]).to(self.outbox.wire.codec)
+        answer = ReceivedError(68, message.request, ErrorDetails(), error.uri, Raw(text.args_bytes))
+        self.realm.host.call_soon(lambda: self.realm.rpc.error(self, answer))
 
 
 TOO_SLOW = "fairlead.close.too_slow"

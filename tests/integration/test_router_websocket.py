@@ -285,11 +285,36 @@ BAD_FRAMES: list[tuple[str, list[bytes], int]] = [
     ("binary in a text protocol", [frame(BINARY, b'[48,1,{},"com.x"]')], 1003),
     ("a continuation of nothing", [frame(CONTINUATION, b"x")], 1002),
     ("a message inside a message", [frame(TEXT, b"[48,", fin=False), frame(TEXT, b'[48,1,{},"com.x"]')], 1002),
-    ("a fragmented ping", [frame(PING, b"", fin=False)], 1002),
-    ("a long ping", [frame(PING, b"x" * 126)], 1002),
+    (
+        "a code point that never ends, in fragments",
+        [frame(TEXT, b'[48,1,{},"com.x",["\xe2\x82', fin=False), frame(CONTINUATION, b'"]]')],
+        1007,
+    ),
+    (
+        "a message inside a message, after a ping",
+        [frame(TEXT, b"[", fin=False), frame(PING, b""), frame(TEXT, b"")],
+        1002,
+    ),
+    ("a continuation after a whole message", [frame(TEXT, b"[48", fin=False), *[frame(CONTINUATION, b"]")] * 2], 1002),
+    *((f"reserved opcode {opcode}", [frame(opcode, b"")], 1002) for opcode in (4, 5, 6, 7, 12, 13, 14, 15)),
+    *(
+        (f"a fragmented control frame {opcode}", [frame(opcode, b"", fin=False)], 1002)
+        for opcode in (CLOSE, PING, PONG)
+    ),
+    *((f"a long control frame {opcode}", [frame(opcode, b"x" * 126)], 1002) for opcode in (CLOSE, PING, PONG)),
+    ("an unmasked ping", [frame(PING, b"", is_masked=False)], 1002),
+    ("a 16 bit length that needs 7", [b"\x81\xfe\x00\x7d\0\0\0\0" + b"x" * 125], 1002),
+    ("a 64 bit length that needs 16", [b"\x81\xff" + (65_535).to_bytes(8) + b"\0\0\0\0"], 1002),
+    ("a length beyond 63 bits", [b"\x81\xff" + (1 << 63).to_bytes(8) + b"\0\0\0\0"], 1002),
+    ("a length of 2**62", [b"\x81\xff" + (1 << 62).to_bytes(8) + b"\0\0\0\0"], 1009),
     ("a close frame of one byte", [frame(CLOSE, b"\x03")], 1002),
-    ("a close code that is none", [frame(CLOSE, b"\x03\xec")], 1002),
+    ("a close reason that is no UTF-8", [frame(CLOSE, b"\x03\xe8\xff")], 1007),
+    *(
+        (f"close code {code}", [frame(CLOSE, code.to_bytes(2))], 1002)
+        for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535)
+    ),
 ]
+"""What breaks RFC 6455, and the code of the close frame that answers it."""
 
 
 @pytest.mark.parametrize(("name", "frames", "code"), BAD_FRAMES, ids=[each[0] for each in BAD_FRAMES])
@@ -330,11 +355,51 @@ async def test_malformed_message_is_told_in_an_abort(listener: Listener) -> None
         assert (end.code, end.reason) == (1008, "wamp.error.protocol_violation")
 
 
-async def test_close_frame_is_answered(listener: Listener, router: Router) -> None:
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"", 1000),
+        (b"\x03\xe8bye", 1000),
+        (b"\x03\xe8" + "\u00fc".encode() * 61, 1000),
+        *(((code).to_bytes(2), code) for code in (1001, 1002, 1003, 1007, 1011, 1014, 3000, 4999)),
+    ],
+)
+async def test_close_frame_is_answered_with_its_code(
+    listener: Listener, router: Router, payload: bytes, code: int
+) -> None:
     async with await Client.joined(listener.port) as client:
-        client.send_frame(CLOSE, b"\x03\xe8bye")
-        assert (await client.closed()).code == 1000
+        client.send_frame(CLOSE, payload)
+        assert (await client.closed()).code == code
+        assert await client.frames_left() == set()
         await eventually(lambda: sessions(router) == 0)
+
+
+async def test_code_point_may_be_split_over_fragments(listener: Listener) -> None:
+    async with await Client.joined(listener.port) as client:
+        first, *octets = dumps("json", [48, 7, {}, "com.nobody", ["\u20ac \U0001f6a2"]])
+        client.send_frame(TEXT, bytes([first]), fin=False)
+        for octet in octets:
+            client.send_frame(CONTINUATION, bytes([octet]), fin=False)
+        client.send_frame(CONTINUATION, b"")
+        assert (await client.receive())[2] == 7
+
+
+async def test_empty_fragments_are_fragments(listener: Listener) -> None:
+    async with await Client.joined(listener.port) as client:
+        client.send_frame(TEXT, b"", fin=False)
+        client.send_frame(CONTINUATION, dumps("json", [48, 7, {}, "com.nobody"]), fin=False)
+        client.send_frame(CONTINUATION, b"")
+        assert (await client.receive())[2] == 7
+
+
+async def test_compression_is_offered_in_vain(listener: Listener) -> None:
+    headers = {
+        "Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits",
+        "Connection": "keep-alive, Upgrade",
+    }
+    async with await Client.connect(listener.port, headers=headers) as client:
+        assert "extensions" not in client.answer.lower()
+        await client.join()
 
 
 # ---- connections that end, or seem to live ----

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
 from fairlead_router.outbox import About, Item, Outbox, Pulse
@@ -40,6 +41,9 @@ class Owner:
 
     def is_too_slow(self) -> None:
         self.told.append("is_too_slow")
+
+    def cannot_take(self, message: Message, error: PayloadSizeExceeded) -> None:
+        self.told.append("cannot_take")
 
 
 class Sink:
