@@ -9,7 +9,6 @@
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
 from operator import neg
 from typing import Generic, TypeVar
 
@@ -48,11 +47,8 @@ class PrefixIndex(Generic[V]):
 
     def matching(self, uri: str) -> list[V]:
         """The values of all patterns that `uri` begins with, the longest first."""
-        return list(self._found(uri))
-
-    def _found(self, uri: str) -> Iterator[V]:
-        for length in self._lengths:
-            if length <= len(uri):
-                value = self._values.get(uri[:length])
-                if value is not None:
-                    yield value
+        return [
+            value
+            for length in self._lengths
+            if length <= len(uri) and (value := self._values.get(uri[:length])) is not None
+        ]
