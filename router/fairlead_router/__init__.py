@@ -48,7 +48,7 @@ from fairlead_router.errors import (
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallResult, Member, MemberEvent
-from fairlead_router.messages import SubscribeOptions
+from fairlead_router.messages import PublishOptions, SubscribeOptions
 from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
@@ -108,6 +108,7 @@ __all__ = [
     "Principal",
     "ProcedureAlreadyExists",
     "ProtocolViolation",
+    "PublishOptions",
     "Realm",
     "RealmCounters",
     "RealmObserver",

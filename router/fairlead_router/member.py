@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import msgspec
 
@@ -76,12 +76,13 @@ class CallResult(msgspec.Struct):
 
 
 class MemberEvent(msgspec.Struct):
-    """An event as a handler gets it; `topic` is the concrete one also for a pattern."""
+    """An event as a handler gets it; `topic` is the concrete one also for a pattern, `details` are EVENT.Details."""
 
     topic: str
     args: list[Any]
     kwargs: dict[str, Any]
     publication: int
+    details: dict[str, Any]
 
 
 class LocalWire:
@@ -133,16 +134,55 @@ class Member:
 
     # --- what a program calls -----------------------------------------------------------------
 
-    def publish(self, topic: str, args: list[Any] | None = None, kwargs: dict[str, Any] | None = None) -> None:
-        """Publish without acknowledgement. Raises InvalidArgument for values that no serializer has."""
-        payload = Payload.from_values(args or [], kwargs)
-        self._handle(Publish(self._next_id(), PublishOptions(), topic, *_raw(payload)))
+    @overload
+    def publish(
+        self,
+        topic: str,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        options: PublishOptions | None = None,
+    ) -> None: ...
 
-    def subscribe(self, topic: str, handler: EventHandler, match: Match = "exact") -> "asyncio.Future[int]":
+    @overload
+    def publish(
+        self,
+        topic: str,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        options: PublishOptions | None = None,
+        *,
+        acknowledge: Literal[True],
+    ) -> "asyncio.Future[int]": ...
+
+    def publish(
+        self,
+        topic: str,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        options: PublishOptions | None = None,
+        *,
+        acknowledge: bool = False,
+    ) -> "asyncio.Future[int] | None":
+        """Publish. With `acknowledge` the future has the publication's id, or CallError; it may be left alone.
+
+        Raises InvalidArgument for values that no serializer has. The options are left as they are.
+        """
+        payload = Payload.from_values(args or [], kwargs)
+        chosen = msgspec.structs.replace(options or PublishOptions(), acknowledge=acknowledge)
+        message = Publish(self._next_id(), chosen, topic, *_raw(payload))
+        if acknowledge:
+            return self._request(message)
+        self._handle(message)
+        return None
+
+    def subscribe(
+        self, topic: str, handler: EventHandler, match: Match = "exact", *, get_retained: bool = False
+    ) -> "asyncio.Future[int]":
         """Have the handler called with each event. The future has the subscription's id and may be left alone."""
         request_id = self._next_id()
         self._starting[request_id] = (topic, handler)
-        return self._request(Subscribe(request_id, SubscribeOptions(match=match), topic))
+        options = SubscribeOptions(match=match, get_retained=get_retained)
+        return self._request(Subscribe(request_id, options, topic))
 
     def unsubscribe(self, subscription: int) -> "asyncio.Future[int]":
         """End a subscription."""
@@ -248,7 +288,10 @@ class Member:
         self._endpoints[message.registration] = self._starting[message.request]
         self._answer(message.request, message.registration)
 
-    def on_done(self, message: Unsubscribed | Unregistered | Published, payload: Payload) -> None:
+    def on_published(self, message: Published, payload: Payload) -> None:
+        self._answer(message.request, message.publication)
+
+    def on_done(self, message: Unsubscribed | Unregistered, payload: Payload) -> None:
         self._answer(message.request, None)
 
     def on_error(self, message: Error, payload: Payload) -> None:
@@ -269,7 +312,7 @@ class Member:
         for topic, handler in self._handlers.get(message.subscription, ()):
             concrete = message.details.get("topic", topic)
             try:
-                handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication))
+                handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication, dict(message.details)))
             except Exception:
                 log.exception("the handler of topic %s failed", concrete)
 
@@ -352,7 +395,7 @@ def _ignore(member: Member, message: Any, payload: Payload) -> None:
 _HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
     Subscribed: Member.on_subscribed,
     Registered: Member.on_registered,
-    Published: Member.on_done,
+    Published: Member.on_published,
     Unsubscribed: Member.on_done,
     Unregistered: Member.on_done,
     Error: Member.on_error,

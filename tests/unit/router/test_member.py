@@ -13,6 +13,7 @@ from fairlead_router.authorization import Principal
 from fairlead_router.call import PENDING, Call
 from fairlead_router.errors import CallError, InvalidArgument, RequestError
 from fairlead_router.member import Member, MemberEvent
+from fairlead_router.messages import PublishOptions
 from support.core import EVERY_FEATURE, Core, RecordingSource, Rights, types_of
 
 SERVICE = Principal("service", "service", "internal", "internal")
@@ -123,6 +124,53 @@ async def test_unsubscribed_member_hears_nothing_more() -> None:
     other.publish("com.x")
     core.host.run()
     assert seen == []
+
+
+async def test_acknowledged_publication_has_its_id() -> None:
+    core = Core()
+    alice = core.join()
+    alice.subscribe("com.x")
+    publication = service(core).publish("com.x", [1], acknowledge=True)
+    assert alice.take()[0][2] == publication.result()
+
+
+async def test_refused_publication_fails_its_future_and_one_left_alone_is_no_mistake() -> None:
+    core = Core()
+    bob = service(core, Principal("bob", "user"))
+    bob.publish("fairlead.news", acknowledge=True)
+    refused = bob.publish("fairlead.news", acknowledge=True)
+    core.host.run()
+    with pytest.raises(CallError) as error:
+        await refused
+    assert error.value.uri == "wamp.error.not_authorized"
+
+
+async def test_member_publishes_to_whom_it_lists_and_says_who_it_is() -> None:
+    core = Core()
+    alice, bob = core.join("alice"), core.join("bob")
+    for peer in (alice, bob):
+        peer.subscribe("com.x")
+    options = PublishOptions(eligible_authid=["alice"], disclose_me=True)
+    member = service(core)
+    member.publish("com.x", [1], options=options)
+    member.publish("com.x", [2], options=options, acknowledge=True)
+    assert bob.take() == []
+    assert [event[3]["publisher"] for event in alice.take()] == [member.session_id] * 2
+    assert options == PublishOptions(eligible_authid=["alice"], disclose_me=True), "the caller's own"
+
+
+async def test_member_retains_and_gets_what_is_retained() -> None:
+    core = Core()
+    service(core).publish("com.x", ["last"], options=PublishOptions(retain=True))
+    seen: list[MemberEvent] = []
+    member = service(core)
+    member.subscribe("com.", seen.append, match="prefix", get_retained=True)
+    service(core).publish("com.x", ["live"])
+    core.host.run()
+    assert [(event.topic, event.args, event.details.get("retained", False)) for event in seen] == [
+        ("com.x", ["last"], True),
+        ("com.x", ["live"], False),
+    ]
 
 
 async def test_services_speak_in_their_own_name_and_others_do_not() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead_router.authorization import Principal
 from fairlead_router.limits import Limits
+from fairlead_router.messages import PublishOptions
 from fairlead_router.payload import Payload
 from support.core import EVERY_FEATURE, Core, Peer, Rights, types_of
 
@@ -369,9 +370,9 @@ def test_many_subscriptions_in_one_turn_queue_no_more_than_catch_up_allows() -> 
     assert (answers.count(36), answers.count(8)) == (3, 5)
 
 
-def test_services_retain_too() -> None:
-    core = Core(authorizer=Rights())
-    service = core.realm1.join(Principal("states", "service"))
-    assert service.session_id
-    alice = core.join("alice")
-    assert retained(alice, "com.x") == []
+def test_what_a_service_retains_is_delivered_by_its_own_right() -> None:
+    rights = Rights()
+    rights.grant("alice", "a")
+    core = Core(authorizer=rights)
+    core.realm1.join(Principal("states", "service")).publish("obj.a.x", [1], options=PublishOptions(retain=True))
+    assert retained(core.join("alice"), "obj.a.x") == [1]
