@@ -19,6 +19,7 @@ ROUTER_ROLES: dict[str, Any] = {
     },
     "dealer": {
         "features": {
+            "testament_meta_api": True,
             "caller_identification": True,
             "progressive_call_results": True,
             "call_canceling": True,

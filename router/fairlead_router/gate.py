@@ -50,6 +50,10 @@ class Cell:
         self.holds: dict[Hold, None] = {}
 
 
+Basis = tuple[Cell, Cell, int]
+"""What an answer about a principal and an object rests on; its cells are kept, so that a move is seen."""
+
+
 class Hold:
     """Something live that rests on a right. Subclasses say how it is judged and how it ends."""
 
@@ -110,6 +114,11 @@ class Gate:
     def object_cell(self, object_id: str | None) -> Cell:
         """The cell of an object; holds about no object share one."""
         return self._no_object if object_id is None else self._cell(self._objects, object_id)
+
+    def basis(self, authid: str, object_id: str | None) -> Basis:
+        """Once this differs, an answer that was asked for with it is stale."""
+        principal, object_ = self.principal_cell(authid), self.object_cell(object_id)
+        return principal, object_, principal.revision + object_.revision
 
     def connected(self) -> list[str]:
         """The authids that hold a session now."""

@@ -136,6 +136,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     retained_bytes: int = 16 << 20
     """All retained events of a realm; up to three times that when each serializer has been asked for."""
 
+    testaments_per_session: int = 100
+    """A program sets a handful; each is published in the turn after the session's end."""
+
+    testament_bytes: int = 256 << 10
+    """Payloads of one session's testaments, kept for as long as it lives."""
+
     registrations_per_session: int = 10_000
     """Memory of one session; services register tens."""
 

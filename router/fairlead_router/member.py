@@ -163,7 +163,7 @@ class Member:
         *,
         acknowledge: bool = False,
     ) -> "asyncio.Future[int] | None":
-        """Publish. With `acknowledge` the future has the publication's id, or CallError; it may be left alone.
+        """Publish. With `acknowledge` the future has the publication's id, or raises CallError.
 
         Raises InvalidArgument for values that no serializer has. The options are left as they are.
         """

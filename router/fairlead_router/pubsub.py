@@ -55,28 +55,33 @@ class PubSub:
         return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
-        """Raises InvalidArgument, OptionDisallowedDiscloseMe, LimitExceeded, ProtocolViolation: then nobody gets it."""
+        """Raises what `publication` raises, and LimitExceeded where it cannot be retained: then nobody gets it."""
+        options = message.options
+        publication = self.publication(session, message)
+        if options.retain:
+            self._realm.retention.keep(publication)
+        excluded = publication.excluded if session.memberships else None
+        self._distribute(publication, eligibility(publication.lists, excluded))
+        if options.acknowledge:
+            session.send(Published(message.request, publication.id))
+
+    def publication(self, session: "Session", message: Publish) -> Publication:
+        """What is published. Raises InvalidArgument, OptionDisallowedDiscloseMe, LimitExceeded, ProtocolViolation."""
         options = message.options
         payload = payload_of(message, session.outbox.wire.codec)
         payload.check()
-        details = _event_details(session, options)
         lists = NO_LISTS
         if has_lists(options):
             lists = Lists.of(options)
             lists.check(self._realm.limits.listed_receivers)
-        publication = Publication(
+        return Publication(
             topic=message.topic,
             payload=payload,
-            details=details,
+            details=_event_details(session, options),
             publisher=session.principal,
             lists=lists,
             excluded=session.id if options.exclude_me else None,
         )
-        if options.retain:
-            self._realm.retention.keep(publication)
-        self._distribute(publication, eligibility(lists, publication.excluded if session.memberships else None))
-        if options.acknowledge:
-            session.send(Published(message.request, publication.id))
 
     def deliver(
         self,

@@ -35,6 +35,7 @@ from fairlead_router.revocation import signal_revocation
 from fairlead_router.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
 from fairlead_router.subscription import Membership, Subscription
+from fairlead_router.testaments import Testaments
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match, new_id
 
@@ -69,6 +70,8 @@ class Realm:
         self.meta = Meta(self)
         self.counters = RealmCounters()
         self.retention = Retention(self)
+        self.testaments = Testaments(self)
+        self.procedures.add(self.testaments.procedures)
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
         self.requests = Requests(self)
@@ -135,6 +138,7 @@ class Realm:
         for observer in self._observers:
             observer.left(session.id, session.principal, reason)
         self.meta.sessions.left(session, reason)
+        self.testaments.session_left(session)
 
     def end_session(self, session: Session, reason: str, text: str, is_purged: bool = False) -> None:
         """The realm ends a session: GOODBYE after what is queued, or instead of it (`is_purged`)."""

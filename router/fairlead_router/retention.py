@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fairlead_router.answers import Verdict
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthorizationFailed, LimitExceeded
-from fairlead_router.gate import Cell
+from fairlead_router.gate import Basis
 from fairlead_router.messages import Event
 from fairlead_router.outbox import About, Item, Outbox
 from fairlead_router.publication import Publication
@@ -73,7 +73,7 @@ class Delivery:
         self._item = Item(frame, wire.size(frame), subscription, about, position=0)
         self._outbox.append_catch_up(self._item)
 
-    def _answered(self, right: _Right, basis: tuple[Cell, Cell, int], verdict: Verdict) -> None:
+    def _answered(self, right: _Right, basis: Basis, verdict: Verdict) -> None:
         """A yes is stale if a cell has moved meanwhile: it is asked again. SUBSCRIBE may have been refused."""
         is_stale = verdict is True and basis != self._basis(right)
         is_allowed = self.may_go(right) if is_stale else verdict is True
@@ -81,11 +81,8 @@ class Delivery:
             self._outbox.take_back(self._item)
         self._outbox.unblock()
 
-    def _basis(self, right: _Right) -> tuple[Cell, Cell, int]:
-        gate = self._realm.gate
-        principal = gate.principal_cell(right.principal.authid)
-        object_ = gate.object_cell(right.question.object_id)
-        return principal, object_, principal.revision + object_.revision
+    def _basis(self, right: _Right) -> Basis:
+        return self._realm.gate.basis(right.principal.authid, right.question.object_id)
 
 
 class Retention:
