@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from autobahn import wamp
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
 from autobahn.wamp.exception import ApplicationError
@@ -390,3 +391,57 @@ async def test_killed_session_is_told(opened: Open, realm: Realm) -> None:
     realm.kill("wamp.close.killed", "maintenance", authid="alice")
     details = await alice.left
     assert (details.reason, details.message) == ("wamp.close.killed", "maintenance")
+
+
+# ---- the meta API ----
+
+
+class Monitor:
+    """A program's object whose decorated methods hear of sessions, and that offers one procedure."""
+
+    def __init__(self) -> None:
+        self.joined: list[tuple[dict[str, Any], str]] = []
+        self.left: list[tuple[Any, ...]] = []
+
+    @wamp.subscribe("wamp.session.on_join", options=SubscribeOptions(details=True))
+    def on_join(self, session: dict[str, Any], details: Any) -> None:
+        self.joined.append((session, details.topic))
+
+    @wamp.subscribe("wamp.session.on_leave")
+    def on_leave(self, *session: Any, reason: str) -> None:
+        self.left.append((*session, reason))
+
+    @wamp.register("com.monitor.seen", options=RegisterOptions(details=True))
+    def seen(self, details: Any) -> int:
+        return len(self.joined)
+
+
+async def test_decorated_methods_hear_who_joins_and_leaves(opened: Open) -> None:
+    alice, monitor = await opened("secret-a"), Monitor()
+    await alice.subscribe(monitor)
+    await alice.register(monitor)
+    bob = await opened("secret-b")
+    await eventually(lambda: monitor.joined)
+    [(details, topic)] = monitor.joined
+    assert topic == "wamp.session.on_join"
+    assert (details["session"], details["authid"]) == (bob._session_id, "bob")
+    assert details["transport"]["type"] == "websocket"
+    assert await bob.call("com.monitor.seen") == 1
+    session_id = bob._session_id
+    await alice.call("wamp.session.kill", session_id, reason="com.app.bye", message="maintenance")
+    left = await bob.left
+    assert (left.reason, left.message) == ("com.app.bye", "maintenance")
+    await eventually(lambda: monitor.left)
+    assert monitor.left == [(session_id, "bob", "user", "com.app.bye")]
+
+
+async def test_meta_procedures_answer_with_and_without_details(opened: Open) -> None:
+    alice = await opened()
+    subscription = await alice.subscribe(lambda: None, "com.x")
+    assert await alice.call("wamp.subscription.lookup", "com.x") == subscription.id
+    assert await alice.call("wamp.subscription.count_subscribers", subscription.id) == 1
+    result = await alice.call("wamp.session.list", options=CallOptions(details=True))
+    assert result.results == ([alice._session_id],)
+    with pytest.raises(ApplicationError, match="no_such_session"):
+        await alice.call("wamp.session.get", 4711)
+    assert await alice.call("wamp.session.count") == 1
