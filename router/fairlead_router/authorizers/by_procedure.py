@@ -31,8 +31,8 @@ from fairlead_router.authorizers.rules import Rule
 from fairlead_router.authorizers.static import StaticAuthorizer
 from fairlead_router.authorizers.uri_authorizer import UriAuthorizer
 from fairlead_router.authorizers.uri_sets import UriSet
-from fairlead_router.errors import AuthorizationFailed, NoSuchProcedure
-from fairlead_router.member import CallError, Member
+from fairlead_router.errors import AuthorizationFailed, CallError, NoSuchProcedure
+from fairlead_router.member import Member
 from fairlead_router.payload import Payload
 from fairlead_router.uris import Match
 
