@@ -10,7 +10,7 @@ A pattern to subscribe to or to register is judged like a URI of which no more i
 denied within the pattern.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import get_args
 
 import msgspec
@@ -37,10 +37,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     uri: str
     match: Match = "exact"
-    roles: frozenset[str] = frozenset()
-    authids: frozenset[str] = frozenset()
-    allow: frozenset[Action] = frozenset()
-    deny: frozenset[Action] = frozenset()
+    roles: Set[str] = frozenset()
+    authids: Set[str] = frozenset()
+    allow: Set[Action] = frozenset()
+    deny: Set[Action] = frozenset()
 
     def is_for(self, authrole: str | None, authid: str | None) -> bool:
         """Whether the rule is for one of this role and authid."""
