@@ -1,0 +1,173 @@
+"""Conversations as data: tests/vectors/messages.json, played by any peers against any router.
+
+    {"name": "...", "steps": [{"send": [32, 1, {}, "com.x"]}, {"receive": [33, 1, "$subscription"]}]}
+
+A step names its peer (`"peer": "b"`; without, it is `a`), and is one of
+
+- `join`: the details of a HELLO that must be welcomed; a peer that is not joined before its first step joins with all
+  roles and features, unless the step says `"raw": true`;
+- `send`: a message; `receive`: the next message that must arrive; `ends`: the URI of the ABORT or GOODBYE that must come;
+- `leave`: the connection breaks.
+
+In what must arrive `"*"` is anything, `"$name"` is bound where it first stands and the same from then on, and a dict
+with the key `"*"` may have others beside those that it names. A string that begins with U+0000 is binary, as in
+WAMP-JSON. When a conversation is over, nothing may have arrived that it does not mention.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+from fairlead_router.transcode import Codec
+
+FILE = Path(__file__).parents[1] / "vectors" / "messages.json"
+ABORT, GOODBYE = 3, 6
+
+ALL_FEATURES: dict[str, Any] = {
+    "publisher": {"features": {"payload_passthru_mode": True}},
+    "subscriber": {"features": {"subscription_revocation": True, "payload_passthru_mode": True}},
+    "caller": {
+        "features": {
+            "call_canceling": True,
+            "payload_passthru_mode": True,
+            "progressive_call_invocations": True,
+            "progressive_call_results": True,
+        }
+    },
+    "callee": {
+        "features": {
+            "call_canceling": True,
+            "payload_passthru_mode": True,
+            "progressive_call_invocations": True,
+            "progressive_call_results": True,
+            "registration_revocation": True,
+        }
+    },
+}
+
+
+class VectorPeer(Protocol):
+    """One peer of a conversation."""
+
+    async def send(self, message: list[Any]) -> None:
+        """In the peer's serializer."""
+
+    async def receive(self) -> list[Any]:
+        """The next message; an AssertionError when none comes."""
+
+    async def leave(self) -> None:
+        """Break the connection."""
+
+    async def rest(self) -> list[list[Any]]:
+        """What has arrived and was not received, once everything has come to rest."""
+
+
+class VectorRouter(Protocol):
+    """Where the peers of a conversation come from."""
+
+    async def connect(self) -> VectorPeer:
+        """A new connection, without a session."""
+
+
+def load() -> list[dict[str, Any]]:
+    """All conversations."""
+    vectors: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
+    return vectors
+
+
+async def play(vector: dict[str, Any], router: VectorRouter) -> None:
+    """Raises AssertionError at the first step that goes another way."""
+    bound: dict[str, Any] = {}
+    peers: dict[str, VectorPeer] = {}
+    for number, step in enumerate(vector["steps"]):
+        name = step.get("peer", "a")
+        if name not in peers:
+            peers[name] = await router.connect()
+            if not step.get("raw"):
+                await _join(peers[name], step.get("join", {}), bound, name)
+        try:
+            await _play_step(step, peers[name], bound)
+        except AssertionError as error:
+            error.add_note(f"in step {number} of {vector['name']!r}: {step}")
+            raise
+    for peer in peers.values():  # what one still sends may reach another
+        await peer.rest()
+    for name, peer in peers.items():
+        rest = await peer.rest()
+        assert not rest, f"{name} also received {rest} in {vector['name']!r}"
+
+
+async def _join(peer: VectorPeer, details: dict[str, Any], bound: dict[str, Any], name: str) -> None:
+    await peer.send([1, "realm1", {"roles": ALL_FEATURES, **details}])
+    _match([2, f"${name}", {"*": "*"}], await peer.receive(), bound)
+
+
+async def _play_step(step: dict[str, Any], peer: VectorPeer, bound: dict[str, Any]) -> None:
+    if "send" in step:
+        await peer.send(_filled(step["send"], bound))
+    if "receive" in step:
+        _match(step["receive"], await peer.receive(), bound)
+    if "ends" in step:
+        message = await peer.receive()
+        assert message[0] in {ABORT, GOODBYE}, message
+        _match(step["ends"], message[2], bound)
+    if "leave" in step:
+        await peer.leave()
+
+
+def _filled(value: Any, bound: dict[str, Any]) -> Any:
+    """What is sent, with the bound values in their places and binary as bytes."""
+    if isinstance(value, str) and value.startswith("$"):
+        return bound[value]
+    if isinstance(value, str) and value.startswith("\0"):
+        return base64.b64decode(value[1:])
+    if isinstance(value, list):
+        return [_filled(each, bound) for each in value]
+    if isinstance(value, dict):
+        return {key: _filled(each, bound) for key, each in value.items()}
+    return value
+
+
+def _match(expected: Any, received: Any, bound: dict[str, Any]) -> None:
+    assert _fits(expected, received, bound), f"expected {expected}, received {received}"
+
+
+def _fits(expected: Any, received: Any, bound: dict[str, Any]) -> bool:
+    if expected == "*":
+        return True
+    if isinstance(expected, str) and expected.startswith("$"):
+        return bool(bound.setdefault(expected, received) == received)
+    if isinstance(expected, list):
+        return (
+            isinstance(received, list)
+            and len(expected) == len(received)
+            and all(_fits(*pair, bound) for pair in zip(expected, received, strict=True))
+        )
+    if isinstance(expected, dict):
+        return isinstance(received, dict) and _fits_dict(expected, received, bound)
+    if isinstance(expected, str) and expected.startswith("\0") and isinstance(received, bytes):
+        return base64.b64decode(expected[1:]) == received
+    return type(expected) is type(received) and bool(expected == received)
+
+
+def _fits_dict(expected: dict[str, Any], received: dict[str, Any], bound: dict[str, Any]) -> bool:
+    named = {key: each for key, each in expected.items() if key != "*"}
+    if "*" not in expected and named.keys() != received.keys():
+        return False
+    return named.keys() <= received.keys() and all(_fits(each, received[key], bound) for key, each in named.items())
+
+
+def binary_as_json(codec: Codec, value: Any) -> Any:
+    """What is sent in JSON: bytes as a string of U+0000 and base64."""
+    if codec != "json":
+        return value
+    if isinstance(value, bytes):
+        return "\0" + base64.b64encode(value).decode()
+    if isinstance(value, list):
+        return [binary_as_json(codec, each) for each in value]
+    if isinstance(value, dict):
+        return {key: binary_as_json(codec, each) for key, each in value.items()}
+    return value
