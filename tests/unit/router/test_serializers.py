@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_router.errors import InvalidArgument, ProtocolViolation
-from fairlead_router.messages import Event, Invocation, Published, RevokedSubscription
+from fairlead_router.messages import Event, Invocation, Published, RevokedSubscription, Unsubscribe
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.serializers import SERIALIZERS, CborSerializer, JsonSerializer, Serializer, payload_of
 from fairlead_router.transcode import Codec
@@ -54,6 +54,12 @@ def test_messages_without_payload(serializer: Serializer) -> None:
 
 
 # ---- reading ----
+
+
+def test_an_id_that_cbor_of_javascript_wrote_as_a_float_is_an_integer() -> None:
+    assert CBOR.decode(cbor2.dumps([34, 1, float(2**52 + 1)])) == Unsubscribe(1, 2**52 + 1)
+    with pytest.raises(ProtocolViolation):
+        CBOR.decode(cbor2.dumps([34, 1, 2.0**54]))
 
 
 @EACH
