@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fairlead_router.arguments import T, bind
 from fairlead_router.authorization import Level, Principal
-from fairlead_router.dealer import PendingCall
 from fairlead_router.errors import NotAuthorized, RequestError
 from fairlead_router.payload import Payload
+from fairlead_router.pending_call import PendingCall
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
@@ -54,12 +54,13 @@ class Caller:
 class Call:
     """One invocation, and the handle for its results."""
 
-    __slots__ = ("_forget", "_pending", "caller", "on_end", "payload")
+    __slots__ = ("_forget", "_is_ended", "_pending", "caller", "on_end", "payload")
 
     def __init__(self, pending: PendingCall, payload: Payload, forget: Callable[[], object]) -> None:
         """`forget` is called when the endpoint has ended the call, or heard of its end."""
         self._pending = pending
         self._forget = forget
+        self._is_ended = False
         self.payload = payload
         self.caller = Caller(pending.caller)
         self.on_end: Callable[[str], None] | None = None
@@ -77,8 +78,8 @@ class Call:
 
     @property
     def is_open(self) -> bool:
-        """Whether the caller still waits for the result."""
-        return not self._pending.is_over
+        """Whether the caller still waits for our result: one that we refused may be another callee's by now."""
+        return not (self._is_ended or self._pending.is_over)
 
     # --- arguments ----------------------------------------------------------------------------
 
@@ -109,7 +110,9 @@ class Call:
 
         `position` is any number that `purge` gives back.
         """
-        return self._pending.caller.realm.rpc.offer_progress(self._pending, as_payload(result), position)
+        return self.is_open and self._pending.caller.realm.rpc.offer_progress(
+            self._pending, as_payload(result), position
+        )
 
     @property
     def on_writable(self) -> Callable[[], None] | None:
@@ -126,15 +129,24 @@ class Call:
 
     def finish(self, result: Value) -> None:
         """The final result. Nothing is sent if the call is over already."""
-        self._forget()
-        if self.is_open:
-            self._pending.caller.realm.rpc.result(self._pending, as_payload(result))
+        payload = as_payload(result)
+        if self._ends():
+            self._pending.caller.realm.rpc.result(self._pending, payload)
 
     def abort(self, error: RequestError) -> None:
-        """End the call with ERROR; queued results are taken back. Nothing is sent if the call is over already."""
+        """End the call with ERROR; queued results are taken back. Nothing is sent if the call is over already.
+
+        Unavailable says that nothing was done: another callee of a shared registration gets the call.
+        """
+        if self._ends():
+            self._pending.caller.realm.rpc.abort(self._pending, error)
+
+    def _ends(self) -> bool:
+        """The endpoint is done with the call. Whether the caller has waited for that."""
+        was_open = self.is_open
+        self._is_ended = True
         self._forget()
-        if self.is_open:
-            self._pending.caller.realm.rpc.fail(self._pending, error)
+        return was_open
 
 
 def as_payload(value: Value) -> Payload:

@@ -11,6 +11,13 @@ class RealmCounters(msgspec.Struct):
     sessions_too_slow: int = 0
     subscriptions_revoked: int = 0
     refused_publications: int = 0
+    registrations_revoked: int = 0
+    """Callees that lost a procedure: by a right, an administrator, or `force_reregister`."""
+
+    calls_rerouted: int = 0
+    """How often a callee was unavailable and another one got the call."""
+
+    calls_timed_out: int = 0
     events_lost: int = 0
     """Events that were not delivered because their consumer was too slow or does not take so large a message."""
 

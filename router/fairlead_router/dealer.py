@@ -1,147 +1,189 @@
-"""The Dealer: who has registered what, and which calls are in progress.
+"""The Dealer: who has registered what, which registration a call goes to, and which calls are in progress.
 
 No I/O here, no clock and no authorization: the realm has authorized what arrives and sends what is
-returned. A call in progress is a hold of the gate (gate.py): its progressive results rest on the
-caller's right to call, and, where an in-process callee says so, on a right to an object.
+returned.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
 
-from fairlead_router.authorization import Level
-from fairlead_router.errors import NoSuchProcedure, NoSuchRegistration, ProcedureAlreadyExists
-from fairlead_router.gate import Hold
-from fairlead_router.messages import CallMessage
-from fairlead_router.uris import new_id
+from fairlead_router.errors import LimitExceeded, NoSuchRegistration, ProcedureAlreadyExists
+from fairlead_router.host import Host
+from fairlead_router.limits import Limits
+from fairlead_router.messages import RegisterOptions
+from fairlead_router.pending_call import PendingCall
+from fairlead_router.prefixes import PrefixIndex
+from fairlead_router.registration import Callee, Registration
+from fairlead_router.uris import Match, is_reserved, new_id
+from fairlead_router.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
 
 
-class Registration(Hold):
-    """A procedure that a callee has registered: rests on the right to register it (G12)."""
+class RegistrationObserver(Protocol):
+    """Who wants to know of registrations, as the meta API does.
 
-    __slots__ = ("callee", "discloses_caller", "id", "procedure")
+    It is told in the midst of a request or of the gate's sweep: it may look, and publish in the next turn.
+    """
 
-    def __init__(self, procedure: str, callee: "Session", discloses_caller: bool, object_id: str | None) -> None:
-        super().__init__(callee.principal_cell, callee.realm.gate.object_cell(object_id), callee.outbox)
-        self.id = new_id()
-        self.procedure = procedure
-        self.callee = callee
-        self.discloses_caller = discloses_caller
+    def on_create(self, session: "Session", registration: Registration) -> None:
+        """The first callee registers; `on_register` follows."""
 
-    def judge(self) -> bool | Awaitable[bool]:
-        """Ask as at REGISTER."""
-        object_id = self.callee.realm.authorizer.object_of("register", self.procedure)
-        return self.callee.may("register", self.procedure, "exact", object_id)
+    def on_register(self, session: "Session", registration: Registration) -> None:
+        """The session is a callee from now on; its REGISTERED follows in this turn."""
 
-    def revoke(self, reason: str) -> None:
-        """The realm takes the registration away."""
-        self.callee.realm.rpc.revoke_registration(self, reason)
+    def on_unregister(self, session: "Session", registration: Registration) -> None:
+        """The session is a callee no more: unregistered, revoked, replaced, or gone."""
 
-
-class PendingCall(Hold):
-    """A call between CALL and its final RESULT or ERROR."""
-
-    __slots__ = (
-        "callee",
-        "caller",
-        "invocation_id",
-        "is_over",
-        "level",
-        "object_id",
-        "on_writable",
-        "procedure",
-        "request_id",
-        "wants_progress",
-    )
-
-    def __init__(self, caller: "Session", message: CallMessage, registration: Registration) -> None:
-        super().__init__(caller.principal_cell, caller.realm.gate.object_cell(None), caller.outbox)
-        self.caller = caller
-        self.callee = registration.callee
-        self.request_id = message.request
-        self.invocation_id = registration.callee.next_request_id()
-        self.procedure = message.procedure
-        self.wants_progress = message.options.receive_progress
-        self.is_over = False
-        self.level: Level | None = None
-        self.object_id: str | None = None
-        self.on_writable: Callable[[], None] | None = None
-
-    def tie_to(self, level: Level, object_id: str) -> None:
-        """From now on the call rests on this right. One that is over already rests on nothing."""
-        if self.is_over:
-            return
-        gate = self.caller.realm.gate
-        gate.release(self)
-        self.level, self.object_id = level, object_id
-        self.rest_on(gate.object_cell(object_id))
-        gate.admit(self)
-
-    def judge(self) -> bool | Awaitable[bool]:
-        """What the callee tied the call to, else the right to call."""
-        if self.level is not None and self.object_id is not None:
-            return self.caller.can(self.level, self.object_id)
-        object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
-        return self.caller.may("call", self.procedure, "exact", object_id)
-
-    def revoke(self, reason: str) -> None:
-        """The realm ends the call with ERROR not_authorized."""
-        self.caller.realm.rpc.revoke_call(self)
-
-    def wake(self) -> None:
-        """The caller's outbox has room again."""
-        if self.on_writable is not None and not self.is_over:
-            self.on_writable()
+    def on_delete(self, session: "Session", registration: Registration) -> None:
+        """It was the last callee; `on_unregister` came before."""
 
 
 class Dealer:
     """The registrations and calls of one realm."""
 
-    def __init__(self) -> None:
-        self._procedures: dict[str, Registration] = {}
+    def __init__(self, host: Host, limits: Limits) -> None:
+        self._host = host
+        self._limits = limits
+        self._by_id: dict[int, Registration] = {}
+        self._by_procedure: dict[Match, dict[str, Registration]] = {"exact": {}, "prefix": {}, "wildcard": {}}
+        self._exact = self._by_procedure["exact"]
+        self._prefixes: PrefixIndex[Registration] = PrefixIndex()
+        self._wildcards: WildcardIndex[Registration] = WildcardIndex()
+        self._observers: list[RegistrationObserver] = []
 
     # --- registrations ------------------------------------------------------------------------
 
-    def register(
-        self, callee: "Session", procedure: str, discloses_caller: bool, object_id: str | None
-    ) -> Registration:
-        """Raises ProcedureAlreadyExists."""
-        if procedure in self._procedures:
+    def observe(self, observer: RegistrationObserver) -> None:
+        """Tell this observer of registrations from now on."""
+        self._observers.append(observer)
+
+    def register(self, session: "Session", procedure: str, options: RegisterOptions, object_id: str | None) -> Callee:
+        """Make the session a callee. Raises ProcedureAlreadyExists, LimitExceeded."""
+        registration = self.lookup(procedure, options.match)
+        is_created = registration is None
+        if registration is None:
+            registration = self._add(procedure, options)
+        else:
+            self._check_joins(session, registration, options)
+        callee = Callee(session, registration, options, object_id)
+        registration.add(callee)
+        session.registrations[registration.id] = callee
+        for observer in self._observers:
+            if is_created:
+                observer.on_create(session, registration)
+            observer.on_register(session, registration)
+        return callee
+
+    def remove(self, callee: Callee) -> None:
+        """Take a callee out of all tables; its registration goes with its last callee. Calls in progress go on."""
+        session, registration = callee.session, callee.registration
+        del session.registrations[registration.id]
+        registration.remove(callee)
+        if not registration.callees:
+            self._drop(registration)
+        for observer in self._observers:
+            observer.on_unregister(session, registration)
+            if not registration.callees:
+                observer.on_delete(session, registration)
+
+    def _check_joins(self, session: "Session", registration: Registration, options: RegisterOptions) -> None:
+        procedure = registration.procedure
+        if registration.id in session.registrations:
+            raise ProcedureAlreadyExists(f"the session has registered procedure {procedure!r} already")
+        if registration.invoke == "single":
             raise ProcedureAlreadyExists(f"procedure {procedure!r} is registered already")
-        registration = Registration(procedure, callee, discloses_caller, object_id)
-        self._procedures[procedure] = registration
-        callee.registrations[registration.id] = registration
+        if registration.invoke != options.invoke:
+            raise ProcedureAlreadyExists(
+                f"procedure {procedure!r} is registered with invoke={registration.invoke}, not {options.invoke}"
+            )
+        if len(registration.callees) >= self._limits.callees_per_registration:
+            raise LimitExceeded(
+                f"procedure {procedure!r} has {len(registration.callees)} callees already (callees_per_registration)",
+                limit="callees_per_registration",
+            )
+
+    def _add(self, procedure: str, options: RegisterOptions) -> Registration:
+        registration = Registration(new_id(self._by_id), procedure, options, self._host.time_us(), self._limits)
+        self._by_id[registration.id] = registration
+        self._by_procedure[options.match][procedure] = registration
+        if options.match == "prefix":
+            self._prefixes.add(procedure, registration)
+        elif options.match == "wildcard":
+            self._wildcards.add(procedure, registration)
         return registration
 
-    def unregister(self, callee: "Session", registration_id: int) -> Registration:
-        """Raises NoSuchRegistration. Calls in progress go on."""
-        registration = callee.registrations.pop(registration_id, None)
-        if registration is None:
-            raise NoSuchRegistration(f"the session has no registration {registration_id}")
-        del self._procedures[registration.procedure]
-        return registration
+    def _drop(self, registration: Registration) -> None:
+        del self._by_id[registration.id]
+        del self._by_procedure[registration.match][registration.procedure]
+        if registration.match == "prefix":
+            self._prefixes.remove(registration.procedure)
+        elif registration.match == "wildcard":
+            self._wildcards.remove(registration.procedure)
 
-    def registration_of(self, procedure: str) -> Registration:
-        """Raises NoSuchProcedure."""
-        registration = self._procedures.get(procedure)
-        if registration is None:
-            raise NoSuchProcedure(f"no callee has registered procedure {procedure!r}")
-        return registration
+    # --- questions ----------------------------------------------------------------------------
+
+    def lookup(self, procedure: str, match: Match) -> Registration | None:
+        """The registration of exactly this procedure or pattern."""
+        return self._by_procedure[match].get(procedure)
+
+    def get(self, registration_id: int) -> Registration | None:
+        """A registration by its id."""
+        return self._by_id.get(registration_id)
+
+    def registrations(self) -> Iterable[Registration]:
+        """All registrations, the oldest first."""
+        return list(self._by_id.values())
+
+    def callee(self, session: "Session", registration_id: int) -> Callee:
+        """The session's part in a registration. Raises NoSuchRegistration."""
+        callee = session.registrations.get(registration_id)
+        if callee is None:
+            raise NoSuchRegistration(f"session {session.id} has no registration {registration_id}")
+        return callee
+
+    def best_match(self, procedure: str) -> Registration | None:
+        """The one registration that a call goes to: exact, else the longest prefix, else the best wildcard pattern.
+
+        Spec: Advanced Profile, Pattern-based Registrations, Calls Matching Multiple Registrations.
+        """
+        exact = self._exact.get(procedure)
+        return exact if exact is not None else self._best_pattern(procedure)
+
+    def _best_pattern(self, procedure: str) -> Registration | None:
+        """Nobody speaks in the name of a service: patterns of others don't match reserved procedures."""
+        is_for_services = is_reserved(procedure)
+        for registration in (*self._prefixes.matching(procedure), *self._wildcards.matching(procedure)):
+            if not is_for_services or all(callee.session.is_service for callee in registration.callees):
+                return registration
+        return None
 
     # --- calls --------------------------------------------------------------------------------
 
-    def call(self, caller: "Session", message: CallMessage, registration: Registration) -> PendingCall:
-        """Enter a call in the tables of its caller and its callee."""
-        pending = PendingCall(caller, message, registration)
-        caller.calls[pending.request_id] = pending
-        pending.callee.invocations[pending.invocation_id] = pending
-        return pending
+    def begin(self, call: PendingCall) -> None:
+        """Enter a call in the table of its caller."""
+        call.caller.calls[call.request_id] = call
 
-    def finish(self, pending: PendingCall) -> None:
-        """The call is over for both sides: whatever the callee still answers goes to nobody."""
-        pending.is_over = True
-        pending.caller.calls.pop(pending.request_id, None)
-        pending.callee.invocations.pop(pending.invocation_id, None)
-        pending.outbox.forget(pending)
+    def hand_over(self, call: PendingCall, callee: Callee) -> None:
+        """The callee gets the call."""
+        call.callee = callee
+        call.invocation_id = callee.session.next_request_id()
+        callee.session.invocations[call.invocation_id] = call
+        callee.in_progress += 1
+
+    def take_back(self, call: PendingCall, callee: Callee) -> None:
+        """The callee has nothing to do with the call any more: whatever it still answers goes to nobody."""
+        del callee.session.invocations[call.invocation_id]
+        callee.in_progress -= 1
+        call.callee = None
+
+    def finish(self, call: PendingCall) -> None:
+        """The call is over for both sides."""
+        call.is_over = True
+        del call.caller.calls[call.request_id]
+        if call.callee is not None:
+            self.take_back(call, call.callee)
+        elif call.queue is not None:
+            call.queue.remove(call)
+        call.outbox.forget(call)

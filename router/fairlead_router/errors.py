@@ -76,6 +76,18 @@ class NoSuchProcedure(RequestError):
     uri = "wamp.error.no_such_procedure"
 
 
+class Unavailable(RequestError):
+    """What a callee answers that can do nothing for a call now: another callee may."""
+
+    uri = "wamp.error.unavailable"
+
+
+class NoAvailableCallee(RequestError):
+    """The procedure is registered, and all its callees are unavailable."""
+
+    uri = "wamp.error.no_available_callee"
+
+
 class ProcedureAlreadyExists(RequestError):
     """The procedure has a callee already."""
 
@@ -110,6 +122,12 @@ class PayloadSizeExceeded(RequestError):
     """A message is longer than its receiver takes (oversize.py)."""
 
     uri = "wamp.error.payload_size_exceeded"
+
+
+class Timeout(RequestError):
+    """The call took longer than its timeout, or the realm's."""
+
+    uri = "wamp.error.timeout"
 
 
 class LimitExceeded(RequestError):

@@ -151,6 +151,30 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     invocations_per_session: int = 100_000
     """Calls in progress at one callee, of all its callers: some 50 MB of tables."""
 
+    callees_per_registration: int = 1_000
+    """Callees that share a procedure: a call may look at each of them."""
+
+    queued_calls_per_registration: int = 1_000
+    """Calls that wait until a callee has room: some seconds' worth; with more, its callers should hear of it."""
+
+    calls_without_callee: int = 1_000
+    """Calls of a realm that wait for their procedure to be registered: each registration looks at all of them."""
+
+    waiting_calls_per_session: int = 200
+    """One caller's part of all those queues: a fifth, so that nobody fills one alone."""
+
+    kept_call_bytes: int = 4 << 20
+    """Payloads of one caller's calls that wait, or that another callee could take over: as much as an outbox."""
+
+    callee_wait_s: float = 60.0
+    """How long a call may wait for its procedure to be registered: a service's restart."""
+
+    timeout_grace_s: float = 5.0
+    """How long after its timeout a call ends whose callee wanted to mind the time itself, and did not."""
+
+    ended_progressive_calls: int = 100
+    """Calls of one session that ended while it still sent: what comes late for them is dropped, not taken for new."""
+
     waiting_requests: int = 1_000
     """Requests of one session that wait behind an asynchronous authorizer."""
 

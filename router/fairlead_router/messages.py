@@ -193,11 +193,17 @@ class Unsubscribe(Message, tag=34):
     subscription: Id
 
 
-class CallOptions(PassthruAttributes):
-    """Options of CALL."""
+Milliseconds = Annotated[int, Meta(ge=0)]
+
+
+class CallOptions(PassthruAttributes, rename={"fairlead_wait_ms": "_fairlead_wait_ms"}):
+    """Options of CALL; `_fairlead_wait_ms` is how long to wait for a procedure that nobody has registered yet."""
 
     receive_progress: bool = False
+    progress: bool = False
     disclose_me: bool = False
+    timeout: Milliseconds = 0
+    fairlead_wait_ms: Milliseconds = 0
 
 
 class CallMessage(Message, tag=48):
@@ -224,11 +230,14 @@ class Cancel(Message, tag=49):
 
 
 class RegisterOptions(Struct):
-    """Options of REGISTER."""
+    """Options of REGISTER. `concurrency` is how many calls in progress the callee takes, None: any number."""
 
     match: Match = "exact"
     invoke: str = "single"
+    concurrency: Annotated[int, Meta(ge=1)] | None = None
     disclose_caller: bool = False
+    force_reregister: bool = False
+    forward_timeout: bool = False
 
 
 class Register(Message, tag=64):

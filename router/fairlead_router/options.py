@@ -24,3 +24,9 @@ class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `close`: GOODBYE, and a reset when that cannot be written; `reset` at once; `drop` its events and tell it.
     """
+
+    call_timeout_s: float | None = None
+    """The timeout of calls that name none; None: they may take for ever."""
+
+    call_timeout_max_s: float = 86_400.0
+    """The longest timeout that a call may name; a longer one is cut to it."""

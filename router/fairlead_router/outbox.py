@@ -236,6 +236,10 @@ class Outbox:
         """The owners of queued stream items, each once, in queue order."""
         return list(dict.fromkeys(item.owner for item in self.items if item.is_stream and item.owner is not None))
 
+    def queued_owners(self) -> set[object]:
+        """The owners of all that is queued."""
+        return {item.owner for item in self.items}
+
     def purge_all_owned(self) -> None:
         """Remove everything but control messages, which no judgement holds up: the session is about to be closed."""
         self._replace([item for item in self.items if item.owner is None])

@@ -15,6 +15,7 @@ from fairlead_router.authorization import Action, AllowAll, Attachable, Authoriz
 from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
+from fairlead_router.dispatch import Dispatch
 from fairlead_router.errors import LimitReached, RouterError
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
@@ -29,6 +30,7 @@ from fairlead_router.outbox import About, Pulse
 from fairlead_router.own_procedures import OwnProcedures
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub import PubSub
+from fairlead_router.registering import Registering
 from fairlead_router.requests import Requests
 from fairlead_router.retention import Retention
 from fairlead_router.revocation import signal_revocation
@@ -65,7 +67,7 @@ class Realm:
         self.answers = Answers(host, limits.authorizer_timeout_s)
         self.gate = Gate(self.answers)
         self.broker = Broker(host)
-        self.dealer = Dealer()
+        self.dealer = Dealer(host, limits)
         self.procedures = OwnProcedures()
         self.meta = Meta(self)
         self.counters = RealmCounters()
@@ -74,6 +76,8 @@ class Realm:
         self.procedures.add(self.testaments.procedures)
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
+        self.dispatch = Dispatch(self, self.rpc.fail)
+        self.registering = Registering(self)
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}
         self._sessions_of: Counter[str] = Counter()

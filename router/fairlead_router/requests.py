@@ -46,11 +46,12 @@ WITHDRAWN = object()
 
 
 class Request(NamedTuple):
-    """How one type of message is handled. Without a question nothing is authorized."""
+    """How one type of message is handled. Without a question nothing is authorized; `refuse` sends its ERROR."""
 
     type_number: int
     perform: Callable[["Session", Any], None]
-    question: Callable[["Session", Any], Question] | None = None
+    question: Callable[["Session", Any], Question | None] | None = None
+    refuse: Callable[["Session", Any, RequestError], None] | None = None
 
 
 class Asked(NamedTuple):
@@ -67,15 +68,15 @@ class Requests:
     """The requests of one realm's sessions."""
 
     def __init__(self, realm: "Realm") -> None:
-        pubsub, rpc = realm.pubsub, realm.rpc
+        pubsub, rpc, registering = realm.pubsub, realm.rpc, realm.registering
         self._realm = realm
         self._ordered: dict[type, Request] = {
-            Publish: Request(16, pubsub.publish, pubsub.question_publish),
+            Publish: Request(16, pubsub.publish, pubsub.question_publish, self._refuse_publication),
             Subscribe: Request(32, pubsub.subscribe, pubsub.question_subscribe),
             Unsubscribe: Request(34, pubsub.unsubscribe),
-            CallMessage: Request(48, rpc.call, rpc.question_call),
-            Register: Request(64, rpc.register, rpc.question_register),
-            Unregister: Request(66, rpc.unregister),
+            CallMessage: Request(48, rpc.call, rpc.question_call, rpc.refuse),
+            Register: Request(64, registering.register, registering.question),
+            Unregister: Request(66, registering.unregister),
         }
         self._passing: dict[type, Callable[[Session, Any], None]] = {
             Cancel: self._cancel,
@@ -103,6 +104,8 @@ class Requests:
             error = LimitExceeded(
                 f"{limit} requests wait for the authorizer already (waiting_requests)", limit="waiting_requests"
             )
+            if isinstance(message, CallMessage):
+                self._withdraw(session, message.request)
             self._refuse(session, message, request, error)
             return
         session.waiting.append(message)
@@ -119,6 +122,8 @@ class Requests:
         """True: go on. False: the answer comes later. Raises NotAuthorized, AuthorizationFailed."""
         assert request.question is not None
         question = request.question(session, message)
+        if question is None:
+            return True
         verdict = self._realm.may(session.principal, *question)
         if verdict is True:
             return True
@@ -168,7 +173,9 @@ class Requests:
         """Whether it would be asked differently now, or a right was lost since. Raises as the question does."""
         assert asked.request.question is not None
         question = asked.request.question(session, asked.message)
-        return question != asked.question or self._basis(session, question) != (asked.object_cell, asked.revision)
+        if question is None or question != asked.question:
+            return True
+        return self._basis(session, question) != (asked.object_cell, asked.revision)
 
     def _go_on(self, session: "Session") -> None:
         """Take up what waited, until the head waits for its own answer."""
@@ -180,22 +187,39 @@ class Requests:
         session.waiting.extend(waiting)
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
-        """The one place where a failed request becomes ERROR. An unacknowledged PUBLISH has no answer in WAMP."""
+        """The one place where a failed request becomes ERROR."""
         self._realm.limit_exceeded(error, session.id)
-        if isinstance(message, Publish) and not message.options.acknowledge:
+        if request.refuse is not None:
+            request.refuse(session, message, error)
+        else:
+            session.send_error(request.type_number, message.request, error)
+
+    def _refuse_publication(self, session: "Session", message: Publish, error: RequestError) -> None:
+        """An unacknowledged PUBLISH has no answer in WAMP."""
+        if message.options.acknowledge:
+            session.send_error(self._ordered[Publish].type_number, message.request, error)
+        else:
             self._realm.counters.refused_publications += 1
-            return
-        session.send_error(request.type_number, message.request, error)
 
     def _cancel(self, session: "Session", message: Cancel) -> None:
         """A call that still waits for the authorizer ends at once: no callee has heard of it."""
+        is_withdrawn = self._withdraw(session, message.request)
+        if is_withdrawn and message.request not in session.calls:
+            error = Canceled("the caller canceled the call")
+            session.send_error(self._ordered[CallMessage].type_number, message.request, error)
+        else:
+            self._realm.rpc.cancel(session, message)
+
+    def _withdraw(self, session: "Session", request_id: int) -> bool:
+        """Forget what waits of a call, the first CALL and those that continue it. Whether there was any."""
+        last = None
         for index, waiting in enumerate(session.waiting):
-            if isinstance(waiting, CallMessage) and waiting.request == message.request:
+            if isinstance(waiting, CallMessage) and waiting.request == request_id:
                 session.waiting[index] = WITHDRAWN
-                error = Canceled("the caller canceled the call")
-                session.send_error(self._ordered[CallMessage].type_number, message.request, error)
-                return
-        self._realm.rpc.cancel(session, message)
+                last = waiting
+        if last is not None and last.options.progress:
+            session.progressive_call_ended(request_id)
+        return last is not None
 
 
 def _not_authorized(session: "Session", question: Question) -> NotAuthorized:

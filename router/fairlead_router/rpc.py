@@ -1,252 +1,323 @@
-"""What CALL, CANCEL, REGISTER, UNREGISTER, YIELD and an invocation's ERROR do: the realm's side of the dealer."""
+"""What CALL, CANCEL, YIELD and an invocation's ERROR do, and everything else that ends a call.
 
-from typing import TYPE_CHECKING, Any
+A CALL with the request id of a call in progress continues it, if that was announced with `progress` (spec: Advanced
+Profile, Progressive Call Invocations); any other use of an id in progress breaks the protocol. Gaps do not:
+clients count their requests of all types together, or draw ids at random.
+"""
 
-from fairlead_router.authorization import Action
-from fairlead_router.dealer import PendingCall, Registration
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fairlead_router.dispatch import can_be_rerouted
 from fairlead_router.errors import (
     Canceled,
+    FeatureNotSupported,
     InvalidArgument,
-    InvalidUri,
     LimitExceeded,
+    NoAvailableCallee,
     NotAuthorized,
-    OptionNotAllowed,
     ProtocolViolation,
     RequestError,
+    Timeout,
+    Unavailable,
 )
 from fairlead_router.messages import (
     CallMessage,
+    CallOptions,
     Cancel,
     Error,
     Interrupt,
-    Invocation,
     ReceivedError,
-    Register,
-    Registered,
     Result,
-    RevokedRegistration,
-    Unregister,
-    Unregistered,
     Yield,
 )
 from fairlead_router.outbox import Item
+from fairlead_router.own_procedures import OwnProcedure
+from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
+from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question
 from fairlead_router.serializers import payload_of
-from fairlead_router.uris import check_uri, is_reserved
+from fairlead_router.uris import check_uri
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
     from fairlead_router.session import Session
 
 CALL_TYPE = 48
-"""ERROR for a call names the type of the message that it answers."""
+YIELD_TYPE = 70
+"""ERROR names the type of the message that it answers."""
+
+UNAVAILABLE = frozenset({Unavailable.uri, NoAvailableCallee.uri})
+"""With these a callee says that it did nothing for the call (spec: Advanced Profile, Call Re-Routing)."""
 
 
 class Rpc:
-    """The call and registration requests of one realm."""
+    """The calls of one realm."""
 
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
 
-    # --- REGISTER, UNREGISTER -----------------------------------------------------------------
-
-    def question_register(self, session: "Session", message: Register) -> Question:
-        """Raises InvalidUri, NotAuthorized, OptionNotAllowed, LimitExceeded."""
-        options, limits = message.options, self._realm.limits
-        if options.match != "exact" or options.invoke != "single":
-            raise OptionNotAllowed(
-                f"REGISTER with match={options.match}, invoke={options.invoke} is not supported; "
-                "use match=exact, invoke=single"
-            )
-        check_uri(message.procedure, "exact", limits.uri_length)
-        if not session.is_service and is_reserved(message.procedure):
-            raise NotAuthorized(f"procedure {message.procedure!r} is reserved for services inside the router")
-        if len(session.registrations) >= limits.registrations_per_session:
-            raise LimitExceeded(
-                f"the session has {len(session.registrations)} registrations already (registrations_per_session)",
-                limit="registrations_per_session",
-            )
-        return Question("register", message.procedure, "exact", self._object_of("register", message.procedure))
-
-    def register(self, session: "Session", message: Register) -> None:
-        """Raises ProcedureAlreadyExists."""
-        object_id = self._realm.authorizer.object_of("register", message.procedure)
-        registration = self._realm.dealer.register(
-            session, message.procedure, message.options.disclose_caller, object_id
-        )
-        self._realm.gate.admit(registration)
-        session.send(Registered(message.request, registration.id))
-
-    def unregister(self, session: "Session", message: Unregister) -> None:
-        """Raises NoSuchRegistration."""
-        registration = self._realm.dealer.unregister(session, message.registration)
-        self._realm.gate.release(registration)
-        session.send(Unregistered(message.request))
-
-    def revoke_registration(self, registration: Registration, reason: str) -> None:
-        """The callee lost the right to offer the procedure; calls in progress go on."""
-        callee = registration.callee
-        self._realm.dealer.unregister(callee, registration.id)
-        if callee.features.takes_revoked_registration:
-            callee.send(RevokedRegistration(0, {"registration": registration.id, "reason": reason}))
-
     # --- CALL ---------------------------------------------------------------------------------
 
-    def question_call(self, session: "Session", message: CallMessage) -> Question:
-        """Raises InvalidUri, LimitExceeded. A request id that is still in use breaks the protocol."""
-        check_uri(message.procedure, "exact", self._realm.limits.uri_length)
+    def question_call(self, session: "Session", message: CallMessage) -> Question | None:
+        """None: the call has been authorized already, and this continues it.
+
+        Raises InvalidUri, OptionDisallowedDiscloseMe, LimitExceeded, ProtocolViolation.
+        """
         if message.request in session.calls:
-            raise ProtocolViolation(f"CALL request {message.request} is in progress already")
+            _check_continues(session.calls[message.request], message)
+            return None
+        if message.request in session.ended_calls:
+            return None
+        check_uri(message.procedure, "exact", self._realm.limits.uri_length)
+        if message.options.progress or message.options.ppt_scheme:
+            _check_announced(session, message.options)
         if len(session.calls) >= self._realm.limits.calls_per_session:
             raise LimitExceeded(
                 f"the session has {len(session.calls)} calls in progress (calls_per_session)",
                 limit="calls_per_session",
             )
-        return Question("call", message.procedure, "exact", self._object_of("call", message.procedure))
+        object_id = self._realm.authorizer.object_of("call", message.procedure)
+        return Question("call", message.procedure, "exact", object_id)
 
     def call(self, session: "Session", message: CallMessage) -> None:
-        """Raises NoSuchProcedure, InvalidArgument, LimitExceeded."""
-        dealer = self._realm.dealer
-        payload = payload_of(message, session.outbox.wire.codec)
-        own = self._realm.procedures.get(message.procedure)
-        if own is not None:
-            session.send(Result(message.request, {}), own(session, payload))
+        """Raises NoSuchProcedure, FeatureNotSupported, InvalidArgument, LimitExceeded."""
+        if message.request in session.calls:
+            self._go_on(session.calls[message.request], message)
             return
-        registration = dealer.registration_of(message.procedure)
-        self._check_room(registration)
-        if not registration.callee.is_service:
-            payload.check()
-        pending = dealer.call(session, message, registration)
-        self._realm.gate.admit(pending)
-        details: dict[str, Any] = {}
-        if message.options.disclose_me or registration.discloses_caller:
-            details = _disclosure(session)
-        if pending.wants_progress:
-            details["receive_progress"] = True
-        invocation = Invocation(pending.invocation_id, registration.id, details)
-        registration.callee.outbox.send(invocation, payload, registration)
+        if message.request in session.ended_calls:
+            if not message.options.progress:
+                del session.ended_calls[message.request]
+            return
+        realm = self._realm
+        payload = payload_of(message, session.outbox.wire.codec)
+        own = realm.procedures.get(message.procedure)
+        if own is not None:
+            _answer(session, message, own, payload)
+            return
+        call = PendingCall(session, message)
+        if message.options.timeout:
+            call.timeout_s = min(message.options.timeout / 1000, realm.options.call_timeout_max_s)
+        else:
+            call.timeout_s = realm.options.call_timeout_s
+        realm.dispatch.start(call, payload)
+        realm.dealer.begin(call)
+        realm.gate.admit(call)
+        if call.timeout_s is not None:
+            self._restart_timer(call)
 
-    def _check_room(self, registration: Registration) -> None:
-        in_progress = len(registration.callee.invocations)
-        if in_progress >= self._realm.limits.invocations_per_session:
-            raise LimitExceeded(
-                f"the callee of {registration.procedure!r} has {in_progress} calls in progress"
-                " (invocations_per_session)",
-                limit="invocations_per_session",
-            )
+    def refuse(self, session: "Session", message: CallMessage, error: RequestError) -> None:
+        """ERROR ends the call, whichever CALL of it could not be taken; its caller may still be sending more."""
+        call = session.calls.get(message.request)
+        if call is not None:
+            call.expects_more = message.options.progress
+            self._give_up(call, error)
+            return
+        if message.options.progress:
+            session.progressive_call_ended(message.request)
+        session.send_error(CALL_TYPE, message.request, error)
+
+    def _go_on(self, call: PendingCall, message: CallMessage) -> None:
+        """Options other than `progress` are those of the first CALL. Raises InvalidArgument, LimitExceeded."""
+        payload = payload_of(message, call.outbox.wire.codec)
+        call.expects_more = message.options.progress
+        if self._realm.gate.is_open(call):
+            self._realm.dispatch.go_on(call, payload)
+
+    # --- the time that a call may take --------------------------------------------------------
+
+    def _restart_timer(self, call: PendingCall) -> None:
+        """From CALL to the first result, and from result to result (spec: Progressive Call Results, Timeouts)."""
+        if call.timer is not None:
+            call.timer.cancel()
+        if call.timeout_s is not None:
+            call.timer = self._realm.host.call_later(call.timeout_s, partial(self._timed_out, call))
+
+    def _timed_out(self, call: PendingCall) -> None:
+        self._realm.counters.calls_timed_out += 1
+        self._give_up(call, Timeout(f"procedure {call.procedure!r} gave no result within {call.timeout_s:g} s"))
+
+    # --- CANCEL -------------------------------------------------------------------------------
 
     def cancel(self, session: "Session", message: Cancel) -> None:
         """A call that is over already is no error: CANCEL and the result may cross.
 
         A service is interrupted in every mode: what it still does for nobody is our own expense.
         """
-        pending = session.calls.get(message.request)
-        if pending is None:
+        call = session.calls.get(message.request)
+        if call is None:
             return
-        mode = message.options.mode
-        if mode != "skip" or pending.callee.is_service:
-            _interrupt(pending, mode, "wamp.error.canceled")
-        if mode != "kill" or not pending.callee.features.takes_interrupt:
-            self.fail(pending, Canceled("the caller canceled the call"))
+        mode, callee = message.options.mode, call.callee
+        if callee is not None and (mode != "skip" or callee.session.is_service):
+            _interrupt(call, mode, Canceled.uri)
+        if mode != "kill" or callee is None or not callee.session.features.takes_interrupt:
+            self.fail(call, Canceled("the caller canceled the call"))
 
     # --- YIELD and ERROR of an invocation -----------------------------------------------------
 
     def yield_(self, callee: "Session", message: Yield) -> None:
         """A result of a call that is over already goes nowhere (spec: Basic Profile, Call ordering)."""
-        pending = callee.invocations.get(message.request)
-        if pending is None:
+        call = callee.invocations.get(message.request)
+        if call is None:
             return
-        payload = payload_of(message, callee.outbox.wire.codec)
+        payload, options = payload_of(message, callee.outbox.wire.codec), message.options
+        attributes = passed_on(options, callee, "callee") if options.ppt_scheme else {}
         try:
             payload.check()
+            if attributes:
+                require_taker(call.caller, "caller")
+        except FeatureNotSupported as error:
+            callee.send_error(YIELD_TYPE, message.request, error)
+            self._give_up(call, error)
         except InvalidArgument as error:
-            _interrupt(pending, "killnowait", error.uri)
-            self.fail(pending, error)
-            return
-        if not message.options.progress:
-            self.result(pending, payload)
-        elif pending.wants_progress:
-            self.progress(pending, payload)
+            self._give_up(call, error)
+        else:
+            if not options.progress:
+                self.result(call, payload, attributes)
+            elif call.wants_progress:
+                self._progress(call, payload, attributes)
+
+    def _progress(self, call: PendingCall, payload: Payload, attributes: dict[str, str]) -> None:
+        """A progressive result passes the gate."""
+        if self._realm.gate.is_open(call):
+            self._has_progressed(call)
+            call.outbox.send(Result(call.request_id, {"progress": True, **attributes}), payload, call)
 
     def error(self, callee: "Session", message: ReceivedError) -> None:
-        """The callee's error goes to the caller as it is."""
-        pending = callee.invocations.get(message.request)
-        if pending is None:
+        """The callee's error goes to the caller as it is, unless it says that another callee may do."""
+        call = callee.invocations.get(message.request)
+        if call is None:
             return
+        attributes = passed_on(message.details, callee, "callee")
         try:
             check_uri(message.error, "exact", self._realm.limits.uri_length)
             payload = payload_of(message, callee.outbox.wire.codec)
             payload.check()
-        except (InvalidUri, InvalidArgument) as error:
-            self.fail(pending, error)
+            if attributes:
+                require_taker(call.caller, "caller")
+        except RequestError as error:
+            self.fail(call, error)
             return
-        self._finish(pending)
-        pending.caller.send(Error(CALL_TYPE, pending.request_id, {}, message.error), payload)
+        if message.error in UNAVAILABLE:
+            self._realm.dispatch.reroute(call)
+            return
+        self._finish(call)
+        call.caller.send(Error(CALL_TYPE, call.request_id, attributes, message.error), payload)
 
-    # --- what ends a call, and what comes before its end --------------------------------------
+    # --- the results of an in-process callee --------------------------------------------------
 
-    def progress(self, pending: PendingCall, payload: Payload) -> None:
-        """A progressive result passes the gate."""
-        if self._realm.gate.is_open(pending):
-            pending.outbox.send(Result(pending.request_id, {"progress": True}), payload, pending)
-
-    def offer_progress(self, pending: PendingCall, payload: Payload, position: int) -> bool:
-        """A progressive result of an in-process callee: queued only if there is room."""
-        if pending.is_over or not self._realm.gate.is_open(pending):
+    def offer_progress(self, call: PendingCall, payload: Payload, position: int) -> bool:
+        """A progressive result: queued only if there is room."""
+        if call.is_over or not self._realm.gate.is_open(call):
             return False
-        wire = pending.outbox.wire
-        frame = wire.frame(Result(pending.request_id, {"progress": True}), payload)
-        return pending.outbox.offer(Item(frame, wire.size(frame), pending, None, position), pending)
+        wire = call.outbox.wire
+        frame = wire.frame(Result(call.request_id, {"progress": True}), payload)
+        is_queued = call.outbox.offer(Item(frame, wire.size(frame), call, None, position), call)
+        if is_queued:
+            self._has_progressed(call)
+        return is_queued
 
-    def result(self, pending: PendingCall, payload: Payload) -> None:
+    def result(self, call: PendingCall, payload: Payload, attributes: dict[str, str] | None = None) -> None:
         """The final result, after all progressive ones."""
-        self._end(pending)
-        pending.caller.send(Result(pending.request_id, {}), payload)
+        self._end(call)
+        call.caller.send(Result(call.request_id, attributes or {}), payload)
 
-    def fail(self, pending: PendingCall, error: RequestError) -> None:
+    def abort(self, call: PendingCall, error: RequestError) -> None:
+        """The callee's error."""
+        if error.uri in UNAVAILABLE:
+            self._realm.dispatch.reroute(call)
+        else:
+            self.fail(call, error)
+
+    def _has_progressed(self, call: PendingCall) -> None:
+        call.has_progressed = True
+        if call.timer is not None:
+            self._restart_timer(call)
+
+    # --- the end of a call --------------------------------------------------------------------
+
+    def fail(self, call: PendingCall, error: RequestError) -> None:
         """The call ends with ERROR; queued progressive results are taken back."""
-        self._finish(pending)
-        pending.caller.send_error(CALL_TYPE, pending.request_id, error)
+        self._finish(call)
+        self._realm.limit_exceeded(error, call.caller.id)
+        call.caller.send_error(CALL_TYPE, call.request_id, error)
 
-    def revoke_call(self, pending: PendingCall) -> None:
+    def revoke_call(self, call: PendingCall) -> None:
         """The caller lost the right that the call rests on."""
-        _interrupt(pending, "killnowait", NotAuthorized.uri)
-        self.fail(pending, NotAuthorized(f"permission for the call of {pending.procedure!r} was revoked"))
+        self._give_up(call, NotAuthorized(f"permission for the call of {call.procedure!r} was revoked"))
 
     def session_left(self, session: "Session") -> None:
-        """A callee that leaves fails its calls at once; a caller that leaves frees its callees."""
-        for pending in list(session.calls.values()):
-            _interrupt(pending, "killnowait", "wamp.error.canceled")
-            self._finish(pending)
-        for pending in list(session.invocations.values()):
-            self.fail(pending, Canceled(f"the callee of {pending.procedure!r} has left"))
-        for registration in list(session.registrations.values()):
-            self._realm.dealer.unregister(session, registration.id)
-            self._realm.gate.release(registration)
+        """A callee that leaves fails its calls at once; a caller that leaves frees its callees.
 
-    def _finish(self, pending: PendingCall) -> None:
-        pending.outbox.purge(pending)
-        self._end(pending)
+        What waits ends first, so that it is not taken up when something makes room.
+        """
+        for call in [call for call in session.calls.values() if call.queue is not None]:
+            self._finish(call)
+        for callee in list(session.registrations.values()):
+            self._realm.registering.remove(callee)
+        for call in list(session.calls.values()):
+            _interrupt(call, "killnowait", Canceled.uri)
+            self._finish(call)
+        self._callee_left(session)
 
-    def _end(self, pending: PendingCall) -> None:
-        self._realm.dealer.finish(pending)
-        self._realm.gate.release(pending)
+    def _callee_left(self, session: "Session") -> None:
+        """What it may have begun fails; what was not even written to it goes to another callee where there is one."""
+        unwritten = session.outbox.queued_owners()
+        for call in list(session.invocations.values()):
+            if call.invocation_id in unwritten and can_be_rerouted(call):
+                self._realm.dispatch.reroute(call)
+            else:
+                self.fail(call, Canceled(f"the callee of {call.procedure!r} has left"))
 
-    def _object_of(self, action: Action, uri: str) -> str | None:
-        return self._realm.authorizer.object_of(action, uri)
+    def _give_up(self, call: PendingCall, error: RequestError) -> None:
+        """The call fails, and not by its callee's doing."""
+        _interrupt(call, "killnowait", error.uri)
+        self.fail(call, error)
+
+    def _finish(self, call: PendingCall) -> None:
+        call.outbox.purge(call)
+        self._end(call)
+
+    def _end(self, call: PendingCall) -> None:
+        callee = call.callee
+        self._realm.dealer.finish(call)
+        self._realm.gate.release(call)
+        if call.timer is not None:
+            call.timer.cancel()
+        if call.wait_timer is not None:
+            call.wait_timer.cancel()
+        if call.kept:
+            call.drop_kept()
+        if call.expects_more:
+            call.caller.progressive_call_ended(call.request_id)
+        if callee is not None and callee.registration.queue.calls:
+            self._realm.dispatch.move_on(callee.registration)
 
 
-def _interrupt(pending: PendingCall, mode: str, reason: str) -> None:
-    """Tell the callee, if it can be told, that nobody waits for the result (spec: Advanced Profile, Call Canceling)."""
-    if pending.callee.features.takes_interrupt:
-        pending.callee.send(Interrupt(pending.invocation_id, {"mode": mode, "reason": reason}))
+def _check_announced(session: "Session", options: CallOptions) -> None:
+    if options.progress and not session.features.calls_progressively:
+        raise ProtocolViolation("CALL with progress from a caller without progressive_call_invocations")
+    passed_on(options, session, "caller")
 
 
-def _disclosure(session: "Session") -> dict[str, Any]:
-    """Who calls (spec: Advanced Profile, Caller Identification)."""
-    return {
-        "caller": session.id,
-        "caller_authid": session.principal.authid,
-        "caller_authrole": session.principal.authrole,
-    }
+def _check_continues(call: PendingCall, message: CallMessage) -> None:
+    if not call.expects_more:
+        raise ProtocolViolation(f"CALL request {message.request} is in progress already")
+    if call.procedure != message.procedure:
+        raise ProtocolViolation(f"CALL request {message.request} is a call of {call.procedure!r} already")
+
+
+def _answer(session: "Session", message: CallMessage, own: OwnProcedure, payload: Payload) -> None:
+    """A procedure of the router's own. Raises what that raises."""
+    if message.options.progress or message.options.ppt_scheme:
+        raise FeatureNotSupported(f"procedure {message.procedure!r} takes its arguments at once and as they are")
+    session.send(Result(message.request, {}), own(session, payload))
+
+
+def _interrupt(call: PendingCall, mode: str, reason: str) -> None:
+    """Tell the callee, once and if it can be told, that nobody waits (spec: Advanced Profile, Call Canceling)."""
+    callee = call.callee
+    if callee is not None and not call.is_interrupted and callee.session.features.takes_interrupt:
+        call.is_interrupted = True
+        callee.session.send(Interrupt(call.invocation_id, {"mode": mode, "reason": reason}))

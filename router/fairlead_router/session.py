@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Raw
 
 from fairlead_router.authorization import Action, Level, Principal
-from fairlead_router.dealer import PendingCall, Registration
 from fairlead_router.errors import AuthorizationFailed, RequestError
 from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.peer import PeerDetails
+from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question, Questions
+from fairlead_router.registration import Callee
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match
@@ -81,12 +82,14 @@ class Session:
     __slots__ = (
         "_last_request_id",
         "calls",
+        "ended_calls",
         "ended_subscriptions",
         "features",
         "id",
         "invocations",
         "is_open",
         "is_service",
+        "kept_call_bytes",
         "memberships",
         "on_ended",
         "outbox",
@@ -96,6 +99,7 @@ class Session:
         "realm",
         "registrations",
         "waiting",
+        "waiting_calls",
     )
 
     def __init__(
@@ -113,8 +117,11 @@ class Session:
         self.is_open = True
         self.memberships: dict[int, Membership] = {}
         self.ended_subscriptions: dict[int, None] = {}
-        self.registrations: dict[int, Registration] = {}
+        self.registrations: dict[int, Callee] = {}
         self.calls: dict[int, PendingCall] = {}
+        self.ended_calls: dict[int, None] = {}
+        self.waiting_calls = 0
+        self.kept_call_bytes = 0
         self.invocations: dict[int, PendingCall] = {}
         self.waiting: deque[Any] = deque()
         self._last_request_id = 0
@@ -150,6 +157,12 @@ class Session:
         if len(self.ended_subscriptions) >= self.realm.limits.subscriptions_per_session:
             del self.ended_subscriptions[next(iter(self.ended_subscriptions))]
         self.ended_subscriptions[subscription_id] = None
+
+    def progressive_call_ended(self, request_id: int) -> None:
+        """A call has ended before its last CALL came: what still comes for it is late, and not a new call."""
+        if len(self.ended_calls) >= self.realm.limits.ended_progressive_calls:
+            del self.ended_calls[next(iter(self.ended_calls))]
+        self.ended_calls[request_id] = None
 
     def send(self, message: Message, payload: Payload = NO_PAYLOAD) -> None:
         """Queue a message that no purge takes back."""

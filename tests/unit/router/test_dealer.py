@@ -59,8 +59,10 @@ def test_callee_that_leaves_frees_its_procedures() -> None:
         ({}, "", "wamp.error.invalid_uri"),
         ({}, "wamp.session.count", "wamp.error.not_authorized"),
         ({}, "fairlead.log.append", "wamp.error.not_authorized"),
-        ({"match": "prefix"}, "com.p", "wamp.error.option_not_allowed"),
-        ({"invoke": "roundrobin"}, "com.p", "wamp.error.option_not_allowed"),
+        ({"match": "prefix"}, "wamp.session.", "wamp.error.not_authorized"),
+        ({"match": "wildcard"}, "fairlead..append", "wamp.error.not_authorized"),
+        ({"match": "prefix"}, "com..p", "wamp.error.invalid_uri"),
+        ({"invoke": "cheapest"}, "com.p", "wamp.error.option_not_allowed"),
     ],
 )
 def test_registration_is_refused(options: dict[str, object], procedure: str, error: str) -> None:

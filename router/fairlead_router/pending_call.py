@@ -1,0 +1,105 @@
+"""A call between CALL and its final RESULT or ERROR.
+
+It is a hold of the gate (gate.py): it rests on the caller's right to call, and, where an in-process callee says
+so, on a right to an object. It has a callee, or waits in a queue (call_queue.py). While it waits, and where
+another callee could take it over, its payloads are kept; what a caller has kept is bounded.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fairlead_router.authorization import Level
+from fairlead_router.errors import LimitExceeded
+from fairlead_router.gate import Hold
+from fairlead_router.host import Timer
+from fairlead_router.messages import CallMessage
+
+if TYPE_CHECKING:
+    from fairlead_router.call_queue import CallQueue
+    from fairlead_router.payload import Payload
+    from fairlead_router.registration import Callee
+    from fairlead_router.session import Session
+
+
+class PendingCall(Hold):
+    """A call that is not over, or was just now."""
+
+    # What few calls need has its default here, so that the others don't pay for it.
+    callee: "Callee | None" = None
+    invocation_id = 0
+    queue: "CallQueue | None" = None
+    kept: "Sequence[Payload]" = ()
+    refused: "frozenset[Callee]" = frozenset()
+    """The callees that were unavailable for this call."""
+    wants_progress = False
+    """Whether the callee was told that the caller takes progressive results."""
+    has_progressed = False
+    is_interrupted = False
+    is_over = False
+    timeout_s: float | None = None
+    timer: Timer | None = None
+    wait_timer: Timer | None = None
+    level: Level | None = None
+    object_id: str | None = None
+    on_writable: Callable[[], None] | None = None
+
+    def __init__(self, caller: "Session", message: CallMessage) -> None:
+        super().__init__(caller.principal_cell, caller.realm.gate.object_cell(None), caller.outbox)
+        self.caller = caller
+        self.request_id = message.request
+        self.procedure = message.procedure
+        self.options = message.options
+        self.expects_more = message.options.progress
+        """Whether the caller has announced another CALL of this request (progressive call invocations)."""
+        self.details: dict[str, Any] = {}
+        """Of each INVOCATION of this call."""
+
+    # --- rights -------------------------------------------------------------------------------
+
+    def tie_to(self, level: Level, object_id: str) -> None:
+        """From now on the call rests on this right. One that is over already rests on nothing."""
+        if self.is_over:
+            return
+        gate = self.caller.realm.gate
+        gate.release(self)
+        self.level, self.object_id = level, object_id
+        self.rest_on(gate.object_cell(object_id))
+        gate.admit(self)
+
+    def judge(self) -> bool | Awaitable[bool]:
+        """What the callee tied the call to, else the right to call."""
+        if self.level is not None and self.object_id is not None:
+            return self.caller.can(self.level, self.object_id)
+        object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
+        return self.caller.may("call", self.procedure, "exact", object_id)
+
+    def revoke(self, reason: str) -> None:
+        """The realm ends the call with ERROR not_authorized."""
+        self.caller.realm.rpc.revoke_call(self)
+
+    # --- payloads -----------------------------------------------------------------------------
+
+    def keep(self, payload: "Payload") -> None:
+        """Keep a payload until the call has a callee for good. Raises LimitExceeded."""
+        if not self.can_keep(payload):
+            limit = self.caller.realm.limits.kept_call_bytes
+            text = f"the payloads of the session's calls that wait exceed {limit} bytes (kept_call_bytes)"
+            raise LimitExceeded(text, limit="kept_call_bytes")
+        self.caller.kept_call_bytes += payload.size
+        self.kept = (*self.kept, payload)
+
+    def can_keep(self, payload: "Payload") -> bool:
+        """Whether there is room for a payload."""
+        return self.caller.kept_call_bytes + payload.size <= self.caller.realm.limits.kept_call_bytes
+
+    def drop_kept(self) -> None:
+        """The payloads are not needed any more."""
+        self.caller.kept_call_bytes -= sum(payload.size for payload in self.kept)
+        self.kept = ()
+
+    # --- the caller's outbox ------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """The caller's outbox has room again."""
+        if self.on_writable is not None and not self.is_over:
+            self.on_writable()
