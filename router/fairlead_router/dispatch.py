@@ -199,10 +199,17 @@ class Dispatch:
         if callee.forwards_timeout:
             self._forward_timeout(call)
         self._dealer.hand_over(call, callee)
-        self._send(call, callee, payload, has_more)
+        try:
+            self._send(call, callee, payload, has_more)
+        except RequestError:
+            self._dealer.take_back(call, callee)
+            raise
 
     def _send(self, call: PendingCall, callee: Callee, payload: Payload, has_more: bool) -> None:
-        """One INVOCATION. Its owner in the outbox is its id: so it is known which were not written."""
+        """One INVOCATION. Its owner in the outbox is its id: so it is known which were not written.
+
+        Raises PayloadSizeExceeded.
+        """
         details = {**call.details, "progress": True} if has_more else call.details
         invocation = Invocation(call.invocation_id, callee.registration.id, details)
         callee.outbox.send(invocation, payload, call.invocation_id)

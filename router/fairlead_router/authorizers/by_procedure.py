@@ -31,7 +31,7 @@ from fairlead_router.authorizers.rules import Rule
 from fairlead_router.authorizers.static import StaticAuthorizer
 from fairlead_router.authorizers.uri_authorizer import UriAuthorizer
 from fairlead_router.authorizers.uri_sets import UriSet
-from fairlead_router.errors import AuthorizationFailed, CallError, NoSuchProcedure
+from fairlead_router.errors import AuthorizationFailed, CallError
 from fairlead_router.member import Member
 from fairlead_router.payload import Payload
 from fairlead_router.uris import Match
@@ -164,10 +164,8 @@ class ProcedureAuthorizer(UriAuthorizer):
 
     def _callees(self) -> "list[Session]":
         """Who has registered the procedure itself, not a pattern that matches it."""
-        try:
-            return [self._realm.dealer.registration_of(self._procedure).callee]
-        except NoSuchProcedure:
-            return []
+        registration = self._realm.dealer.lookup(self._procedure, "exact")
+        return [] if registration is None else [callee.session for callee in registration.callees]
 
     def _purge_called(self, caller: "Session", payload: Payload) -> Payload:
         self.purge(bind(PURGE, payload, _Purge).authid)
