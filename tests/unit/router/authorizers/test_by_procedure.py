@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import pytest
 
-from fairlead_router import Limits
+from fairlead_router import Action, Limits, Match, Principal
 from fairlead_router.authorizers import ProcedureAuthorizer, Rule
 from fairlead_router.gate import Gate
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, types_of
@@ -278,6 +279,37 @@ async def test_remembered_answer_is_for_no_other_principal_action_uri_or_match()
         peer.send(message)
         await world.answer(NO_REMEMBERED)
         assert errors(peer.take()) == [NOT_AUTHORIZED], message
+
+
+async def test_remembered_answers_are_never_mixed_up() -> None:
+    """Principals and URIs whose parts run into each other: what is remembered is what was answered."""
+    world = World(is_registered=False)
+    asked = []
+
+    def authorize(call: Any) -> dict[str, Any]:
+        asked.append(call.payload.args)
+        return {"allow": len(asked) % 2 == 0, "cache": True}
+
+    await_registered = world.core.realm1.join(Principal("service", "service")).register(AUTHORIZE, authorize)
+    await world.settle()
+    assert await_registered.done()
+    actions: tuple[Action, ...] = ("publish", "subscribe")
+    policies: tuple[Match, ...] = ("exact", "prefix")
+    questions = [
+        (Principal(authid, authrole, authmethod), action, uri, match)
+        for authid, authrole, authmethod in product(("a", "a,b", "a:b"), ("b", ",b", "b,a"), ("t", "b,t"))
+        for action, uri, match in product(actions, ("a.b", "a"), policies)
+    ]
+    answers = []
+    for question in questions * 2:
+        verdict = world.authorizer.authorize(*question, None)
+        if not isinstance(verdict, bool):
+            task = asyncio.ensure_future(verdict)
+            await world.settle()
+            verdict = task.result()
+        answers.append(verdict)
+    assert len(asked) == len(questions)
+    assert answers == [number % 2 == 1 for number in range(len(questions))] * 2
 
 
 async def test_remembered_answer_expires() -> None:
