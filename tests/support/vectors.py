@@ -6,7 +6,8 @@ A step names its peer (`"peer": "b"`; without, it is `a`), and is one of
 
 - `join`: the details of a HELLO that must be welcomed; a peer that is not joined before its first step joins with all
   roles and features, unless the step says `"raw": true`;
-- `send`: a message; `receive`: the next message that must arrive; `ends`: the URI of the ABORT or GOODBYE that must come;
+- `send`: a message; `receive`: the next message that must arrive; `ends`: the URI of the ABORT or GOODBYE that must
+  come;
 - `leave`: the connection breaks.
 
 In what must arrive `"*"` is anything, `"$name"` is bound where it first stands and the same from then on, and a dict
