@@ -202,10 +202,15 @@ class Connection:
         """Frames from the outbox."""
         self._transport.write(frames)
 
+    def abort(self) -> None:
+        """The realm ended the session without a word."""
+        self._state = State.CLOSING
+        self._reset()
+
     def session_ended(self, reason: str, text: str) -> None:
         """The realm queued GOODBYE: the peer has a while to answer, then the connection is reset."""
         self._state = State.ENDING
-        self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
+        self._restart_timer(self._router.limits.close_timeout_s, self._reset)
 
     # --- the state machine; the `on_` methods are its transitions, in the table below ---------------------
 
@@ -330,12 +335,16 @@ class Connection:
         """After the flush of this turn, or when a paused transport takes the rest; at last by a reset."""
         self._state = State.CLOSING
         self._stop_identification()
-        self._restart_timer(self._router.limits.close_timeout_s, self._transport.abort)
+        self._restart_timer(self._router.limits.close_timeout_s, self._reset)
         self._router.host.call_soon(self._close_when_written)
 
     def _close_when_written(self) -> None:
         if self._session is None or self._session.outbox.is_empty:
             self._transport.close(self._error)
+
+    def _reset(self) -> None:
+        self._router.counters.connections_reset += 1
+        self._transport.abort()
 
     def _check_size(self, data: bytes) -> None:
         limit = self._router.limits.hello_bytes

@@ -40,8 +40,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     slow_consumer_grace_s: float = 2.0
     """How long a session over its bounds may accept nothing: TCP mends a lost packet within one second, mostly."""
 
-    overdraft_bytes: int = 256 << 20
-    """What all sessions of a realm may hold beyond their bounds together: a quarter of a small machine's memory."""
+    overdraft_s: float = 30.0
+    """How long a session that reads may be over its bounds: at 2 MB/s it has read the largest burst by then."""
 
     close_timeout_s: float = 5.0
     """How long a GOODBYE may wait to be written and answered before the connection is reset."""

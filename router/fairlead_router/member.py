@@ -244,6 +244,10 @@ class Member:
         """The realm has ended the session."""
         self._stop(f"the session was ended: {reason}")
 
+    def abort(self) -> None:
+        """The realm has ended the session at once."""
+        self._stop("the session was ended")
+
     # --- requests and their answers -----------------------------------------------------------
 
     def _next_id(self) -> int:

@@ -5,7 +5,8 @@ most `write_bytes` at a time and nothing while the transport is paused: so what 
 taken back (G2). An item names its owner (a subscription or a call) and what it is about; `purge` removes
 exactly the items of one owner, or of one owner and topic.
 
-The bounds are judged only after an attempt to write (R3). Catch-up by topic sources and progressive
+The bounds are judged only after an attempt to write (R3), and exceeding them is not the end at once: overdraft.py says
+when it is. Catch-up by topic sources and progressive
 calls waits for room instead of queueing: `offer` refuses what there is no room for, and whoever was
 refused is woken when there is, each in turn.
 """
@@ -18,6 +19,7 @@ from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
+from fairlead_router.overdraft import Overdraft
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions
 from fairlead_router.transcode import Codec
@@ -54,7 +56,7 @@ class OutboxOwner(Protocol):
         """More than `catch_up_bytes` of streams are queued after an attempt to write."""
 
     def is_too_slow(self) -> None:
-        """More than `outbox_bytes` are queued after an attempt to write."""
+        """More is queued than the outbox may hold, for too long or by too much (overdraft.py)."""
 
     def cannot_take(self, message: Message, error: PayloadSizeExceeded) -> None:
         """The message is longer than the peer takes, and means nothing without its payload: an INVOCATION."""
@@ -95,16 +97,16 @@ class Item:
 class Pulse:
     """The outboxes with something to write in this turn; one flush for all of them at its end."""
 
-    __slots__ = ("_dirty", "_host")
+    __slots__ = ("_dirty", "host")
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        self.host = host
         self._dirty: list[Outbox] = []
 
     def mark(self, outbox: "Outbox") -> None:
         """Have this outbox flushed at the end of the turn. Its `is_dirty` must be false."""
         if not self._dirty:
-            self._host.call_soon(self.flush)
+            self.host.call_soon(self.flush)
         outbox.is_dirty = True
         self._dirty.append(outbox)
 
@@ -122,19 +124,24 @@ class Pulse:
     def _put_off(self, rest: "list[Outbox]") -> None:
         """One outbox has failed, which is a mistake of ours: the others are written in the next turn."""
         if rest and not self._dirty:
-            self._host.call_soon(self.flush)
+            self.host.call_soon(self.flush)
         self._dirty = rest + self._dirty
 
 
 class Outbox:
-    """The queue of one session. `items` and `is_dirty` are public for the fan-out, the hot loop of the router."""
+    """The queue of one session. `items` and `is_dirty` are public for the fan-out, the hot loop of the router.
+
+    `sent_messages` and `sent_bytes` are counted once a write.
+    """
 
     __slots__ = (
         "_blocks",
         "_counted",
+        "_is_ended",
         "_is_paused",
         "_limits",
         "_offered_size",
+        "_overdraft",
         "_owner",
         "_pulse",
         "_size",
@@ -143,6 +150,8 @@ class Outbox:
         "_write",
         "is_dirty",
         "items",
+        "sent_bytes",
+        "sent_messages",
         "wire",
     )
 
@@ -152,11 +161,15 @@ class Outbox:
         self.wire = wire
         self.items: list[Item] = []
         self.is_dirty = False
+        self.sent_messages = 0
+        self.sent_bytes = 0
         self._write = write
         self._owner = owner
         self._pulse = pulse
         self._limits = limits
         self._is_paused = False
+        self._is_ended = False
+        self._overdraft: Overdraft | None = None
         self._blocks = 0
         self._counted = 0
         self._size = 0
@@ -206,7 +219,7 @@ class Outbox:
     def take_back(self, item: Item) -> None:
         """Remove this one item, if it is still queued."""
         if item in self.items:
-            self._replace([each for each in self.items if each is not item])
+            self.replace([each for each in self.items if each is not item])
 
     def wait(self, sink: Sink) -> None:
         """Have the sink woken when there is room."""
@@ -225,7 +238,7 @@ class Outbox:
         removed = [item for item in self.items if _belongs(item, owner, about)]
         if not removed:
             return None
-        self._replace([item for item in self.items if not _belongs(item, owner, about)])
+        self.replace([item for item in self.items if not _belongs(item, owner, about)])
         return removed[0].position
 
     def queued_topics(self, owner: object) -> set[About]:
@@ -241,9 +254,24 @@ class Outbox:
         return {item.owner for item in self.items}
 
     def purge_all_owned(self) -> None:
-        """Remove everything but control messages, which no judgement holds up: the session is about to be closed."""
-        self._replace([item for item in self.items if item.owner is None])
+        """Remove everything but control messages: the session is about to be closed."""
+        self.replace([item for item in self.items if item.owner is None])
+
+    def replace(self, items: list[Item]) -> None:
+        """Have these in the queue instead."""
+        self.items = items
+        self._counted = 0
+        self._size = 0
+        self._stream_size = 0
+        self._offered_size = 0
+        if items:
+            self._count_new_items()
+
+    def end(self) -> None:
+        """The session has ended. Its farewell is held up by no judgement of its rights, and no bound ends it again."""
+        self._is_ended = True
         self._blocks = 0
+        self._settle()
 
     # --- called by the gate while an asynchronous authorizer judges ---------------------------
 
@@ -274,6 +302,12 @@ class Outbox:
         """Bytes queued, as of the last flush."""
         return self._size
 
+    def relieve(self) -> bool:
+        """Events were dropped for a session that is too slow. Returns whether the bounds hold now."""
+        if self._overdraft is not None:
+            self._overdraft.spend()
+        return self._excess <= 1
+
     @property
     def is_empty(self) -> bool:
         """Whether everything has been handed to the transport."""
@@ -284,10 +318,13 @@ class Outbox:
     def flush(self) -> None:
         """Write what the transport takes, then judge the bounds, then wake who waits for room."""
         self.is_dirty = False
-        if not (self._is_paused or self._blocks):
+        is_writable = not (self._is_paused or self._blocks)
+        if is_writable:
             self._write_items()
         if self.items:
-            self._judge_bounds()
+            self._judge_bounds(is_writable)
+        elif self._overdraft is not None:
+            self._settle()
         if self._waiting and not (self._is_paused or self._blocks):
             self._wake_waiting()
 
@@ -302,18 +339,12 @@ class Outbox:
             while end < len(items) and size + items[end].size <= limit:
                 size += items[end].size
                 end += 1
+            self.sent_messages += end - start
+            self.sent_bytes += size
             self._write([item.frame for item in items[start:end]])
             start = end
-        self._replace(items[start:] + self.items)
-
-    def _replace(self, items: list[Item]) -> None:
-        self.items = items
-        self._counted = 0
-        self._size = 0
-        self._stream_size = 0
-        self._offered_size = 0
-        if items:
-            self._count_new_items()
+        if start < len(items) or self.items or self._counted or self._offered_size:
+            self.replace(items[start:] + self.items)
 
     def _count_new_items(self) -> None:
         """The fan-out appends to `items` without counting, so sizes are brought up to date here, each item once."""
@@ -324,12 +355,41 @@ class Outbox:
         self._counted = len(self.items)
         self._offered_size = 0
 
-    def _judge_bounds(self) -> None:
+    def _judge_bounds(self, is_writable: bool) -> None:
+        if self._is_ended:
+            return
         self._count_new_items()
         if self._stream_size > self._limits.catch_up_bytes:
             self._owner.fell_behind()
-        if self._size > self._limits.outbox_bytes:
+        excess = self._excess
+        overdraft = self._overdraft
+        if excess <= 1:
+            if overdraft is not None and not overdraft.is_spent:
+                self._settle()
+            return
+        if overdraft is None:
+            overdraft = Overdraft(self._pulse.host, self._limits, self._overdraft_expired, excess)
+            self._overdraft = overdraft
+        overdraft.note(is_writable)
+        if overdraft.is_exceeded_by(excess):
             self._owner.is_too_slow()
+
+    @property
+    def _excess(self) -> float:
+        """How many times the bounds are queued."""
+        return max(self._size / self._limits.outbox_bytes, len(self.items) / self._limits.outbox_messages)
+
+    def _overdraft_expired(self) -> None:
+        """While an authorizer is asked, the peer cannot read on: that is not its fault, and its time begins anew."""
+        if self._blocks:
+            self._overdraft = None
+        else:
+            self._owner.is_too_slow()
+
+    def _settle(self) -> None:
+        if self._overdraft is not None:
+            self._overdraft.settle()
+            self._overdraft = None
 
     def _wake_waiting(self) -> None:
         """Wake some, each at most once a turn. Who finds no room at all keeps its place, so that all take turns."""

@@ -130,6 +130,7 @@ class Realm:
         if not session.is_open:
             return
         session.is_open = False
+        session.outbox.end()
         del self._sessions[session.id]
         self._sessions_of[session.principal.authid] -= 1
         if not self._sessions_of[session.principal.authid]:
@@ -153,6 +154,13 @@ class Realm:
             session.outbox.purge_all_owned()
         session.send(Goodbye({"message": text} if text else {}, reason))
         session.on_ended(reason, text)
+
+    def reset_session(self, session: Session, reason: str) -> None:
+        """The realm ends a session without a word: its connection is reset, so that what the kernel holds goes too."""
+        if session.is_open:
+            self.close_session(session, reason)
+            session.outbox.replace([])
+            session.abort()
 
     def kill(
         self, reason: str = KILLED, text: str = "", *, session_id: int | None = None, authid: str | None = None
@@ -187,6 +195,12 @@ class Realm:
     def observe(self, observer: RealmObserver) -> None:
         """Tell this observer from now on."""
         self._observers.append(observer)
+
+    def events_lost(self, session_id: int, subscription: int, lost: int) -> None:
+        """A session will not get these events (slow_consumers.py)."""
+        self.counters.events_lost += lost
+        for observer in self._observers:
+            observer.events_lost(session_id, subscription, lost)
 
     def limit_exceeded(self, error: RouterError, session_id: int | None = None) -> None:
         """A request has failed with this; if it is about a limit, it is counted."""

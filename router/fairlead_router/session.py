@@ -19,6 +19,7 @@ from fairlead_router.peer import PeerDetails
 from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question, Questions
 from fairlead_router.registration import Callee
+from fairlead_router.slow_consumers import relieve
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match
@@ -75,12 +76,16 @@ class Transport(Protocol):
     def session_ended(self, reason: str, text: str) -> None:
         """The realm has ended the session and queued GOODBYE: close once that is written."""
 
+    def abort(self) -> None:
+        """The realm has ended the session: reset the connection."""
+
 
 class Session:
     """One peer in a realm."""
 
     __slots__ = (
         "_last_request_id",
+        "abort",
         "calls",
         "ended_calls",
         "ended_subscriptions",
@@ -114,6 +119,7 @@ class Session:
         self.peer = transport.peer
         self.outbox = Outbox(transport.wire, transport.write, self, realm.pulse, realm.limits)
         self.on_ended: Callable[[str, str], None] = transport.session_ended
+        self.abort = transport.abort
         self.is_open = True
         self.memberships: dict[int, Membership] = {}
         self.ended_subscriptions: dict[int, None] = {}
@@ -182,9 +188,9 @@ class Session:
                     membership.demote()
 
     def is_too_slow(self) -> None:
-        """The outbox is full: the realm ends the session, so that nothing is dropped in silence (R2)."""
-        self.realm.counters.sessions_too_slow += self.is_open
-        self.realm.end_session(self, TOO_SLOW, "the session did not read what it was sent", is_purged=True)
+        """The outbox is full: the realm's option says what becomes of the session."""
+        if self.is_open:
+            relieve(self)
 
     def cannot_take(self, message: Message, error: RequestError) -> None:
         """An INVOCATION is longer than the session takes: the call fails as if the callee had answered with the error.
@@ -195,7 +201,3 @@ class Session:
         text = Payload.from_values([error.text]).to(self.outbox.wire.codec)
         answer = ReceivedError(68, message.request, ErrorDetails(), error.uri, Raw(text.args_bytes))
         self.realm.host.call_soon(lambda: self.realm.rpc.error(self, answer))
-
-
-TOO_SLOW = "fairlead.close.too_slow"
-"""GOODBYE reason for a consumer that cannot keep up."""

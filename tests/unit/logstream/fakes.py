@@ -227,6 +227,9 @@ class SlowPeer:
         self._requests = 0
         self._session = realm.open_session(Principal(authid, "user"), self, Features(Roles()))
 
+    def abort(self) -> None:
+        raise NotImplementedError("no realm of these tests resets its sessions")
+
     def pause(self) -> None:
         self._session.outbox.pause()
 

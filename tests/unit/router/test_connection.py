@@ -309,7 +309,7 @@ def test_malformed_message_after_our_goodbye_is_answered_by_abort() -> None:
 
 
 def test_too_slow_a_reader_is_told_and_loses_only_what_it_did_not_read() -> None:
-    core = Core(Limits(outbox_bytes=10_000, close_timeout_s=5))
+    core = Core(Limits(outbox_bytes=10_000, stalled_factor=1, close_timeout_s=5))
     alice, bob, publisher = core.join(), core.join(), core.join()
     for peer in (alice, bob):
         peer.subscribe("com.x")

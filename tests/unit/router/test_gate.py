@@ -629,7 +629,7 @@ def test_right_in_question_is_asked_about_once_at_a_time() -> None:
 def test_events_that_wait_for_a_judgement_are_bounded() -> None:
     rights = Rights()
     rights.grant("alice", "a")
-    core = Core(Limits(outbox_bytes=10_000), rights)
+    core = Core(Limits(outbox_bytes=10_000, stalled_factor=1), rights)
     alice = core.join("alice")
     alice.subscribe("obj.a.x")
     rights.is_asynchronous = True

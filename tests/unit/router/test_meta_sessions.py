@@ -220,12 +220,14 @@ def test_leaving_is_told_once_with_the_true_reason(core: Core, admin: Peer, reas
 
 
 def test_a_session_that_does_not_read_is_told_as_too_slow() -> None:
-    core = Core(Limits(outbox_bytes=1000))
+    core = Core(Limits(outbox_bytes=1000, slow_consumer_grace_s=2))
     admin, alice = core.join("root"), core.join("alice")
     admin.subscribe(LEAVE)
     alice.subscribe("com.x")
     alice.clog()
-    [event] = admin.ask([16, 1, {}, "com.x", ["x" * 2000]])
+    admin.ask([16, 1, {}, "com.x", ["x" * 2000]])
+    core.host.advance(2)
+    [event] = admin.take()
     assert event[5] == {"reason": "fairlead.close.too_slow"}
 
 

@@ -211,15 +211,115 @@ def test_bound_is_judged_only_after_an_attempt_to_write() -> None:
     assert desk.owner.told == []
 
 
-def test_more_than_outbox_bytes_after_an_attempt_is_too_slow() -> None:
-    desk = Desk(Limits(outbox_bytes=1000))
+LIMITS = Limits(
+    outbox_bytes=1000, outbox_messages=50, stalled_factor=3, burst_factor=8, slow_consumer_grace_s=2, overdraft_s=6
+)
+
+
+def test_who_accepts_nothing_for_the_time_of_grace_is_too_slow() -> None:
+    desk = Desk(LIMITS)
     desk.outbox.pause()
     desk.put(*range(10))
-    desk.host.run()
+    desk.host.advance(10)
     assert desk.owner.told == []
     desk.put("one more")
-    desk.host.run()
+    desk.host.advance(1.9)
+    assert desk.owner.told == []
+    desk.host.advance(0.2)
     assert desk.owner.told == ["is_too_slow"]
+
+
+def test_who_accepts_nothing_may_have_less_queued_than_who_reads() -> None:
+    for reads, most in ((False, 30), (True, 80)):
+        desk = Desk(LIMITS)
+        if reads:
+            desk.on_write = desk.outbox.pause
+            desk.put("accepted", size=65 * KIB)
+        else:
+            desk.outbox.pause()
+        desk.put(*range(11))
+        desk.host.run()
+        desk.put(*range(most - 11))
+        desk.host.run()
+        assert desk.owner.told == []
+        desk.put("one more")
+        desk.host.run()
+        assert desk.owner.told == ["is_too_slow"]
+
+
+def test_messages_are_bounded_like_bytes() -> None:
+    desk = Desk(LIMITS)
+    desk.outbox.pause()
+    desk.put(*range(50), size=1)
+    desk.host.advance(3)
+    assert desk.owner.told == []
+    desk.put("one more", size=1)
+    desk.host.advance(3)
+    assert desk.owner.told == ["is_too_slow"]
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_burst_of_one_turn_ends_nobody_who_reads(size: int) -> None:
+    """However large: what many peers have sent ahead comes within one turn."""
+    desk = Desk(LIMITS)
+    desk.on_write = desk.outbox.pause
+    desk.put(*range(2000), size=size)
+    desk.host.run()
+    for _ in range(10):
+        desk.put("one more")
+        desk.outbox.resume()
+        desk.host.turn()
+    desk.on_write = lambda: None
+    desk.outbox.resume()
+    desk.host.advance(60)
+    assert desk.owner.told == []
+    assert [frame for frames in desk.writes for frame in frames if isinstance(frame, int)] == list(range(2000))
+    assert desk.host.pending_timers == 0
+
+
+def test_who_reads_on_has_new_grace_until_overdrafts_end() -> None:
+    desk = Desk(LIMITS)
+    desk.on_write = desk.outbox.pause
+    desk.put(*range(100), size=70 * KIB)
+    for _ in range(3):
+        desk.host.advance(1.9)
+        assert desk.owner.told == []
+        desk.outbox.resume()
+    desk.host.advance(0.4)
+    assert desk.owner.told == ["is_too_slow"], "6 s have passed"
+
+
+def test_time_during_which_an_authorizer_is_asked_is_not_the_readers_fault() -> None:
+    desk = Desk(LIMITS)
+    desk.outbox.block()
+    desk.put(*range(20))
+    desk.host.advance(60)
+    assert desk.owner.told == []
+    desk.outbox.unblock()
+    desk.host.run()
+    assert desk.outbox.is_empty
+
+
+def test_nobody_judges_the_farewell_of_a_session_that_has_ended() -> None:
+    desk = Desk(LIMITS)
+    desk.outbox.pause()
+    desk.put(*range(20))
+    desk.host.run()
+    desk.outbox.end()
+    desk.put(*range(100))
+    desk.host.advance(60)
+    assert desk.owner.told == []
+    assert desk.host.pending_timers == 0
+
+
+def test_what_is_sent_is_counted() -> None:
+    desk = Desk()
+    desk.put(*range(5), size=100)
+    desk.host.run()
+    desk.outbox.pause()
+    desk.put("not yet")
+    desk.host.run()
+    assert (desk.outbox.sent_messages, desk.outbox.sent_bytes) == (5, 500)
 
 
 def test_more_than_catch_up_bytes_of_streams_has_fallen_behind() -> None:

@@ -269,7 +269,7 @@ def test_session_that_calls_itself_may_leave() -> None:
 
 
 def test_caller_who_does_not_read_progress_is_told_and_the_callee_is_not_slowed() -> None:
-    core = Core(Limits(outbox_bytes=10_000))
+    core = Core(Limits(outbox_bytes=10_000, stalled_factor=1))
     callee, caller = core.join(roles=EVERY_FEATURE), core.join()
     callee.register("com.p")
     invocation = call(caller, callee, receive_progress=True)

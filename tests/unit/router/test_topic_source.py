@@ -260,7 +260,7 @@ def test_event_larger_than_the_room_is_delivered() -> None:
 
 
 def test_pattern_gets_live_events_and_is_closed_when_it_cannot_keep_up() -> None:
-    core = Core(Limits(catch_up_bytes=1000, outbox_bytes=10_000))
+    core = Core(Limits(catch_up_bytes=1000, outbox_bytes=10_000, stalled_factor=1))
     log = Log(core, size=100)
     log.append()
     alice = core.join()
