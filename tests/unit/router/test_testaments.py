@@ -50,6 +50,7 @@ def read_nothing(peer: Peer) -> None:
     publisher = peer.core.join()
     for _ in range(40):
         publisher.send([16, 1, {}, "com.flood", ["x" * 1000]])
+    peer.core.host.advance(peer.core.limits.slow_consumer_grace_s)
 
 
 @pytest.mark.parametrize("end", [Peer.vanish, say_goodbye, break_the_protocol, be_killed, read_nothing])
