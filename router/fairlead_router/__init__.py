@@ -45,6 +45,7 @@ from fairlead_router.errors import (
     RouterError,
     SessionError,
 )
+from fairlead_router.event_history import HistoryRule
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallResult, Member, MemberEvent
@@ -82,6 +83,7 @@ __all__ = [
     "Decision",
     "Gate",
     "HelloRequest",
+    "HistoryRule",
     "HttpGuard",
     "InvalidArgument",
     "InvalidUri",

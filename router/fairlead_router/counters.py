@@ -21,6 +21,9 @@ class RealmCounters(msgspec.Struct):
     events_lost: int = 0
     """Events that were not delivered because their consumer was too slow or does not take so large a message."""
 
+    events_too_large_for_history: int = 0
+    """Events that are not kept because each is larger than all that its rule keeps (event_history.py)."""
+
     limits_exceeded: dict[str, int] = {}
     """How often which limit was run into, by its name in limits.py."""
 

@@ -11,6 +11,7 @@ ROUTER_ROLES: dict[str, Any] = {
             "pattern_based_subscription": True,
             "subscription_revocation": True,
             "event_retention": True,
+            "event_history": True,
             "session_meta_api": True,
             "subscription_meta_api": True,
             "topic_reflection": True,

@@ -136,6 +136,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     retained_bytes: int = 16 << 20
     """All retained events of a realm; up to three times that when each serializer has been asked for."""
 
+    history_events: int = 1_000
+    """Events in one answer of the event history: as many as the log service has records in one."""
+
+    history_bytes: int = 256 << 10
+    """Payloads in one answer of the event history; further ones are asked for from the last publication on."""
+
     testaments_per_session: int = 100
     """A program sets a handful; each is published in the turn after the session's end."""
 

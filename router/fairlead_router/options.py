@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from fairlead_router.event_history import HistoryRule
 from fairlead_router.revocation import RevocationSignal
 
 Disclosure = Literal["asked", "always", "never"]
@@ -30,3 +31,6 @@ class RealmOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     call_timeout_max_s: float = 86_400.0
     """The longest timeout that a call may name; a longer one is cut to it."""
+
+    event_history: tuple[HistoryRule, ...] = ()
+    """Which events are kept for `wamp.subscription.get_events` (event_history.py); none by default."""

@@ -60,6 +60,8 @@ class PubSub:
         publication = self.publication(session, message)
         if options.retain:
             self._realm.retention.keep(publication)
+        if self._realm.history is not None:
+            self._realm.history.record(publication)
         excluded = publication.excluded if session.memberships else None
         self._distribute(publication, eligibility(publication.lists, excluded))
         if options.acknowledge:

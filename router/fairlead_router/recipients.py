@@ -33,6 +33,11 @@ class Lists(NamedTuple):
         return cls(*(getattr(options, name) for name in cls._fields))
 
     @property
+    def name_sessions(self) -> bool:
+        """Whether they say anything about sessions, which nothing stands for once those have ended."""
+        return self.exclude is not None or self.eligible is not None
+
+    @property
     def size(self) -> int:
         """Bytes that they take, roughly."""
         entries = [entry for listed in self for entry in listed or ()]

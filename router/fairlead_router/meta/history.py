@@ -1,0 +1,157 @@
+"""`wamp.subscription.get_events`: the event history of a subscription (spec: Event History).
+
+Past events pass through the same check as live ones (G5): the caller has the subscription or may subscribe to it,
+each event of a pattern is judged by its own topic and object (G9), and its lists by who the caller is now. What the
+caller may not see does not exist for it: not as an event, and not as one to count or to page from (G13).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import msgspec
+
+from fairlead_router.arguments import bind
+from fairlead_router.errors import InvalidArgument, NoSuchSubscription, NotAuthorized
+from fairlead_router.event_history import HistoryStore, PastEvent
+from fairlead_router.messages import Id
+from fairlead_router.meta.shown import any_of
+from fairlead_router.meta.table import iso_8601
+from fairlead_router.payload import Payload
+from fairlead_router.recipients import eligibility
+from fairlead_router.subscription import Subscription
+
+if TYPE_CHECKING:
+    from fairlead_router.own_procedures import OwnProcedure
+    from fairlead_router.realm import Realm
+    from fairlead_router.session import Session
+
+GET_EVENTS = "wamp.subscription.get_events"
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _GetEvents(msgspec.Struct):
+    """Arguments of `wamp.subscription.get_events`; those that are given must all hold."""
+
+    positional: ClassVar[tuple[str, ...]] = ("subscription",)
+    subscription: Id
+    reverse: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    topic: str | None = None
+    from_time: Time | None = None
+    after_time: Time | None = None
+    before_time: Time | None = None
+    until_time: Time | None = None
+    from_publication: Id | None = None
+    after_publication: Id | None = None
+    before_publication: Id | None = None
+    until_publication: Id | None = None
+
+
+class HistoryMeta:
+    """The event history of one realm, as its peers see it."""
+
+    def __init__(self, realm: "Realm", store: HistoryStore) -> None:
+        self._realm = realm
+        self._store = store
+        self.procedures: dict[str, OwnProcedure] = {GET_EVENTS: self._get_events}
+
+    def _get_events(self, caller: "Session", payload: Payload) -> Payload:
+        """Raises NoSuchSubscription, NotAuthorized, InvalidArgument."""
+        wanted = bind(GET_EVENTS, payload, _GetEvents)
+        subscription = self._realm.broker.get(wanted.subscription)
+        if subscription is None:
+            raise NoSuchSubscription(f"the realm has no subscription {wanted.subscription}")
+        if not self._may_read(caller, subscription):
+            raise NotAuthorized(f"{caller.principal.authid!r} may not subscribe to {subscription.topic!r}")
+        visible = list(self._visible(caller, subscription))
+        events = [event for event in _between(visible, wanted) if _fits(event, wanted)]
+        return self._answer(subscription, events[::-1] if wanted.reverse else events, wanted.limit)
+
+    def _may_read(self, caller: "Session", subscription: Subscription) -> bool:
+        """A membership that waits for its judgement is none: what is shown once cannot be taken back."""
+        membership = caller.memberships.get(subscription.id)
+        if membership is not None and self._realm.gate.is_open(membership) and not membership.is_in_question:
+            return True
+        return caller.sees(any_of(self._realm, ("subscribe",), subscription.topic, subscription.match))
+
+    def _visible(self, caller: "Session", subscription: Subscription) -> Iterator[PastEvent]:
+        """The publisher's exclusion of itself is not looked at: it meant a session, not who the publisher is."""
+        seen: dict[str, bool] = {}
+        for event in self._store.events(subscription.topic, subscription.match):
+            is_eligible = eligibility(event.publication.lists, None)
+            if is_eligible is not None and not is_eligible(caller):
+                continue
+            topic = event.publication.topic
+            if subscription.match != "exact" and topic not in seen:
+                seen[topic] = caller.sees(any_of(self._realm, ("subscribe",), topic))
+            if seen.get(topic, True):
+                yield event
+
+    def _answer(self, subscription: Subscription, events: list[PastEvent], limit: int | None) -> Payload:
+        """The first of them, as many as were asked for and as one answer holds; but one however large it is."""
+        limits = self._realm.limits
+        count = min(limit or limits.history_events, limits.history_events)
+        shown: list[dict[str, Any]] = []
+        size = 0
+        for event in events[:count]:
+            size += event.publication.size
+            if shown and size > limits.history_bytes:
+                break
+            shown.append(_as_shown(event, subscription))
+        return Payload.from_values(shown, {"is_limit_reached": len(shown) < len(events)})
+
+
+def _between(events: list[PastEvent], wanted: _GetEvents) -> list[PastEvent]:
+    """Those between the publications that were named. Raises InvalidArgument for one that is not there."""
+    positions = {event.publication.id: position for position, event in enumerate(events)}
+
+    def position_of(publication: int | None, otherwise: int) -> int:
+        if publication is None:
+            return otherwise
+        position = positions.get(publication)
+        if position is None:
+            raise InvalidArgument(f"{GET_EVENTS}: publication {publication} is not in the history, or not any more")
+        return position
+
+    first = max(position_of(wanted.from_publication, 0), position_of(wanted.after_publication, -1) + 1)
+    last = len(events) - 1
+    last = min(position_of(wanted.until_publication, last), position_of(wanted.before_publication, last + 1) - 1)
+    return events[first : last + 1]
+
+
+def _fits(event: PastEvent, wanted: _GetEvents) -> bool:
+    """Whether the event is of the topic and the time that were named."""
+    time_us = event.time_us
+    return (
+        (wanted.topic is None or event.publication.topic == wanted.topic)
+        and (wanted.from_time is None or time_us >= _time_us(wanted.from_time))
+        and (wanted.after_time is None or time_us > _time_us(wanted.after_time))
+        and (wanted.before_time is None or time_us < _time_us(wanted.before_time))
+        and (wanted.until_time is None or time_us <= _time_us(wanted.until_time))
+    )
+
+
+def _time_us(time: datetime) -> int:
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def _as_shown(event: PastEvent, subscription: Subscription) -> dict[str, Any]:
+    """An EVENT of this subscription as the spec's dict, with the time at which it was accepted."""
+    publication = event.publication
+    details = (
+        publication.details if subscription.match == "exact" else {**publication.details, "topic": publication.topic}
+    )
+    shown: dict[str, Any] = {
+        "timestamp": iso_8601(event.time_us),
+        "subscription": subscription.id,
+        "publication": publication.id,
+        "details": details,
+    }
+    if publication.payload.args_bytes:
+        shown["args"] = publication.payload.args
+    if publication.payload.kwargs_bytes:
+        shown["kwargs"] = publication.payload.kwargs
+    return shown
