@@ -22,10 +22,10 @@ PATTERNS: list[tuple[str, Match]] = [
     ("a", "prefix"),
     ("a.", "prefix"),
     ("b.x", "prefix"),
-    ("a.", "wildcard"),
-    (".x", "wildcard"),
+    ("a..", "wildcard"),
+    ("a..", "wildcard"),
     (".", "wildcard"),
-    ("..", "wildcard"),
+    ("a..", "wildcard"),
 ]
 PUBLISHER = Rule(uri="", match="prefix", authids={"publisher"}, allow={"publish"})
 
