@@ -179,7 +179,37 @@ async def test_only_a_rule_lets_a_session_register_the_authorizer() -> None:
     world = World(is_registered=False)
     alice = world.core.join("alice")
     assert errors(alice.ask([64, 1, {}, AUTHORIZE])) == [NOT_AUTHORIZED]
-    world.backend.register(AUTHORIZE)
+    world.backend.register(AUTHORIZE, invoke="roundrobin")
+    for options in ({"invoke": "roundrobin"}, {"force_reregister": True}):
+        assert errors(alice.ask([64, 2, options, AUTHORIZE])) == [NOT_AUTHORIZED]
+
+
+async def test_pattern_over_the_authorizer_is_never_asked_in_its_place() -> None:
+    patterns = Rule(uri="com.", match="prefix", authids={"alice"}, allow={"register"})
+    world = World(patterns, is_registered=False)
+    alice, bob = world.core.join("alice"), world.core.join("bob")
+    assert types_of(alice.ask([64, 1, {"match": "prefix"}, "com."])) == [65]
+    bob.send([32, 1, {}, "com.x"])
+    await world.settle()
+    assert alice.take() == []
+    assert errors(bob.take()) == [FAILED]
+
+
+async def test_several_sessions_may_be_the_authorizer_in_turn() -> None:
+    world = World(is_registered=False)
+    second = world.core.join("backend")
+    for peer in (world.backend, second):
+        peer.register(AUTHORIZE, invoke="roundrobin")
+    alice = world.core.join("alice")
+    for topic in ("com.x", "com.y"):
+        alice.send([32, 1, {}, topic])
+        await world.settle()
+        [invocation] = [*world.backend.take(), *second.take()]
+        for peer in (world.backend, second):
+            peer.send([70, invocation[1], {}, [True]])
+        await world.settle()
+    assert types_of(alice.take()) == [33, 33]
+    assert types_of(second.ask([32, 1, {}, "com.z"])) == [33], "it is not asked about itself"
 
 
 async def test_authorizer_does_not_decide_who_registers_patterns_over_it() -> None:

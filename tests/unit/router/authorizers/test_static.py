@@ -115,7 +115,52 @@ def test_pattern_is_registered_only_where_nothing_in_it_is_denied() -> None:
         assert authorizer.authorize(alice, "register", pattern, match, None) is is_allowed, pattern  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("match", "pattern", "is_allowed"),
+    [
+        ("prefix", "com.app.", False),
+        ("prefix", "com.app.open", True),
+        ("wildcard", "com..x", False),
+        ("wildcard", "com.app.", False),
+        ("wildcard", "com.app..deep", True),
+        ("exact", "com.app.x", True),
+        ("exact", "com.app.secret", False),
+    ],
+)
+def test_register_of_a_pattern(match: str, pattern: str, is_allowed: bool) -> None:
+    core, _ = world(rule("com.app.", "prefix", allow=["register"]), rule("com.app.secret", deny=["register"]))
+    error = error_of(core.join("alice").ask([64, 1, {"match": match}, pattern]))
+    assert error == (None if is_allowed else NOT_AUTHORIZED)
+
+
 # ---- replacement ----
+
+
+@pytest.mark.parametrize(("match", "pattern"), [("exact", "com.a.p"), ("prefix", "com.a"), ("wildcard", "com..p")])
+@pytest.mark.parametrize("invoke", ["roundrobin", "first", "last", "random"])
+def test_callee_that_lost_the_right_gets_no_more_calls_and_those_beside_it_go_on(
+    match: str, pattern: str, invoke: str
+) -> None:
+    caller = rule("", "prefix", allow=["call"])
+    registering = rule(pattern, match, allow=["register"])
+    core, authorizer = world(caller, registering)
+    alice, bob, carol = [core.join(authid, roles=EVERY_FEATURE) for authid in ("alice", "bob", "carol")]
+    for callee in (alice, bob):
+        callee.register(pattern, match=match, invoke=invoke)
+    authorizer.replace([caller, rule(pattern, match, allow=["register"], roles=(), authids=["bob"])])
+    assert types_of(alice.take()) == [67]
+    for request in range(1, 5):
+        carol.send([48, request, {}, "com.a.p"])
+    assert (types_of(alice.take()), types_of(bob.take())) == ([], [68] * 4)
+
+
+def test_narrowed_grant_ends_the_registration_of_a_pattern() -> None:
+    everything = rule("com.", "prefix", allow=["register"])
+    core, authorizer = world(everything)
+    alice = core.join("alice", roles=EVERY_FEATURE)
+    alice.register("com.app.", match="prefix")
+    authorizer.replace([everything, rule("com.app.secret", deny=["register"])])
+    assert types_of(alice.take()) == [67]
 
 
 def revoked(peer: Peer) -> list[Any]:
