@@ -18,7 +18,7 @@ no failure keeps the sweep from the holds behind it.
 """
 
 import logging
-from collections.abc import Awaitable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -169,8 +169,7 @@ class Gate:
             touched |= cell.holds
         self._sweep(touched, reason)
         if moved:
-            for hold in list(self._broad):
-                hold.purge_lost(moved)
+            _for_each(self._broad, lambda hold: hold.purge_lost(moved))
 
     def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
         """These holds rest on another object from now on, and are judged by it in this turn."""
@@ -202,14 +201,13 @@ class Gate:
         return found
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:
-        for hold in list(holds):
-            try:
-                if not hold.is_ended:
-                    self._judge(hold, reason)
-                if not hold.is_ended:
-                    hold.purge_lost(_EVERY_OBJECT)
-            except Exception:
-                log.exception("a revocation went wrong; those behind it are not affected")
+        _for_each(holds, partial(self._survey, reason))
+
+    def _survey(self, reason: str, hold: Hold) -> None:
+        if not hold.is_ended:
+            self._judge(hold, reason)
+        if not hold.is_ended:
+            hold.purge_lost(_EVERY_OBJECT)
 
     def _judge(self, hold: Hold, reason: str) -> None:
         """Ask about the hold, unless it is in question already: then the answer will be found stale."""
@@ -231,17 +229,27 @@ class Gate:
         A failure is never stale: an authorizer that fails, or thinks for too long, is not asked for ever.
         """
         hold.is_in_question = False
-        if not hold.is_ended:
-            if basis != hold.basis and isinstance(verdict, bool):
+        try:
+            if not hold.is_ended and basis != hold.basis and isinstance(verdict, bool):
                 self._judge(hold, reason)
-            else:
+            elif not hold.is_ended:
                 self._settle(hold, reason, verdict is True)
-        hold.outbox.unblock()
+        finally:
+            hold.outbox.unblock()
 
     def _settle(self, hold: Hold, reason: str, is_allowed: bool) -> None:
         if not is_allowed:
             self.release(hold)
             hold.revoke(reason)
+
+
+def _for_each(holds: Iterable[Hold], step: Callable[[Hold], None]) -> None:
+    """A step that fails is a mistake of ours: logged, and no reason to keep the holds behind it open."""
+    for hold in list(holds):
+        try:
+            step(hold)
+        except Exception:
+            log.exception("a revocation went wrong; those behind it are not affected")
 
 
 def _judged(hold: Hold) -> bool | Awaitable[bool]:

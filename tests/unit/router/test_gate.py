@@ -581,6 +581,25 @@ def test_source_that_fails_at_the_end_of_a_membership_does_not_stop_the_sweep(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_source_that_fails_at_the_end_of_a_membership_leaves_nothing_blocked() -> None:
+    core, rights = world()
+    source = core.serve()
+    source.objects["src.a"] = "a"
+    source.left = lambda reader: 1 / 0  # type: ignore[assignment, method-assign]
+    alice = core.join("alice")
+    alice.subscribe("src.a")
+    alice.subscribe("com.x")
+    rights.is_asynchronous = True
+    revoke(core, rights, "alice", "a")
+    rights.is_asynchronous = False
+    rights.asked.pop(1)[0].give(True)
+    rights.answer()
+    with pytest.raises(ZeroDivisionError):
+        core.host.run()
+    publish_by_service(core, "com.x")
+    assert alice.events() == [[]]
+
+
 def test_pattern_is_not_told_what_cannot_be_judged_and_asked_again_next_time() -> None:
     rights = Mistaken()
     core = Core(authorizer=rights)
