@@ -33,6 +33,7 @@ ROUTER_ROLES: dict[str, Any] = {
             "payload_passthru_mode": True,
             "registration_revocation": True,
             "session_meta_api": True,
+            "registration_meta_api": True,
             "procedure_reflection": True,
         },
         "reflection": True,

@@ -46,10 +46,10 @@ class Watcher:
         self.peer = peer
         requests = dict(enumerate(topics, 1))
         arrived = peer.ask(*([32, request, {}, topic] for request, topic in requests.items()))
-        self._topics = {message[2]: requests[message[1]] for message in arrived if message[0] == 33}
+        self.topics = {message[2]: requests[message[1]] for message in arrived if message[0] == 33}
 
     def heard(self) -> list[Any]:
         """(topic's last part, args) of each event since the last time. Fails for any other message."""
         messages = self.peer.take()
         assert all(message[0] == 36 for message in messages), messages
-        return [(self._topics[message[1]].rpartition(".")[2], message[4]) for message in messages]
+        return [(self.topics[message[1]].rpartition(".")[2], message[4]) for message in messages]

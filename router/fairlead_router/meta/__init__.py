@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairlead_router.meta.events import MetaEvents
 from fairlead_router.meta.reflection import Reflection
+from fairlead_router.meta.registrations import RegistrationMeta
 from fairlead_router.meta.sessions import SessionMeta
 from fairlead_router.meta.subscriptions import SubscriptionMeta
 
@@ -24,7 +25,9 @@ class Meta:
         self.events = MetaEvents(realm)
         self.sessions = SessionMeta(realm, self.events)
         self.subscriptions = SubscriptionMeta(realm, self.events)
+        self.registrations = RegistrationMeta(realm, self.events)
         self.reflection = Reflection(realm, self.events)
         realm.broker.observe(self.subscriptions)
-        for part in (self.sessions, self.subscriptions, self.reflection):
+        realm.dealer.observe(self.registrations)
+        for part in (self.sessions, self.subscriptions, self.registrations, self.reflection):
             realm.procedures.add(part.procedures)
