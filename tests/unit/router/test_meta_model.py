@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from fairlead_router.gate import Gate
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
@@ -136,6 +143,13 @@ class MetaModel(RuleBasedStateMachine):
 
     # ---- sessions ----
 
+    @initialize(held=st.lists(st.tuples(st.sampled_from(sorted(VERBS)), st.sampled_from(KEYS)), min_size=1, max_size=4))
+    def begin(self, held: list[tuple[str, tuple[str, str]]]) -> None:
+        for authid in ACTORS:
+            self.join(authid)
+            for kind, key in held:
+                self._hold(list(self.actors)[-1], kind, *key)
+
     @precondition(lambda self: len(self.actors) < 4)
     @rule(authid=st.sampled_from(ACTORS))
     def join(self, authid: str) -> None:
@@ -165,8 +179,9 @@ class MetaModel(RuleBasedStateMachine):
     @precondition(lambda self: self.actors)
     @rule(data=st.data(), kind=st.sampled_from(sorted(VERBS)), key=st.sampled_from(KEYS))
     def hold(self, data: st.DataObject, kind: str, key: tuple[str, str]) -> None:
-        session = data.draw(st.sampled_from(list(self.actors)))
-        match, uri = key
+        self._hold(data.draw(st.sampled_from(list(self.actors))), kind, *key)
+
+    def _hold(self, session: int, kind: str, match: str, uri: str) -> None:
         if any((entry.kind, entry.match, entry.uri) == (kind, match, uri) for entry in self._held(session)):
             return
         request = [32, 1, {"match": match}] if kind == "subscription" else [64, 1, {"match": match, "invoke": "last"}]
