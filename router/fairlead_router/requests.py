@@ -22,7 +22,7 @@ from fairlead_router.errors import (
     RequestError,
     SessionError,
 )
-from fairlead_router.gate import Cell
+from fairlead_router.gate import Basis
 from fairlead_router.messages import (
     CallMessage,
     Cancel,
@@ -60,8 +60,7 @@ class Asked(NamedTuple):
     message: Any
     request: Request
     question: Question
-    object_cell: Cell
-    revision: int
+    basis: Basis
 
 
 class Requests:
@@ -130,14 +129,9 @@ class Requests:
         if verdict is False:
             raise _not_authorized(session, question)
         session.waiting.appendleft(message)
-        asked = Asked(message, request, question, *self._basis(session, question))
+        asked = Asked(message, request, question, self._basis(session, question))
         self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
         return False
-
-    def _basis(self, session: "Session", question: Question) -> tuple[Cell, int]:
-        """What the answer rests on. Keeping the object's cell makes its revocations known here."""
-        object_cell = self._realm.gate.object_cell(question.object_id)
-        return object_cell, session.principal_cell.revision + object_cell.revision
 
     def _answered(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         """The answer has come. No message is being received, so a mistake of the peer ends the session here."""
@@ -175,7 +169,10 @@ class Requests:
         question = asked.request.question(session, asked.message)
         if question is None or question != asked.question:
             return True
-        return self._basis(session, question) != (asked.object_cell, asked.revision)
+        return self._basis(session, question) != asked.basis
+
+    def _basis(self, session: "Session", question: Question) -> Basis:
+        return self._realm.gate.basis(session.principal.authid, question.object_id)
 
     def _go_on(self, session: "Session") -> None:
         """Take up what waited, until the head waits for its own answer."""

@@ -92,8 +92,9 @@ class ProcedureAuthorizer(UriAuthorizer):
 
     def attach(self, realm: "Realm") -> None:
         """Ask in this realm. Raises ValueError if it judges for another one already."""
-        if self._realms:
-            raise ValueError(f"the authorizer {self._procedure!r} belongs to realm {self._realms[0].name!r} already")
+        other = next(iter(self._realms), None)
+        if other is not None:
+            raise ValueError(f"the authorizer {self._procedure!r} belongs to realm {other.name!r} already")
         super().attach(realm)
         self.rules.attach(realm)
         limits = realm.limits
@@ -120,13 +121,10 @@ class ProcedureAuthorizer(UriAuthorizer):
         identity = _identity(principal)
         if any(_identity(callee.principal) == identity for callee in self._callees()):
             return True
-        question = _Question(identity, action, uri, match, object_id, self._revision(principal, object_id))
+        revision = self._realm.gate.basis(principal.authid, object_id)[-1]
+        question = _Question(identity, action, uri, match, object_id, revision)
         known = self._cache.get(question)
         return self._ask(question) if known is None else known
-
-    def _revision(self, principal: Principal, object_id: str | None) -> int:
-        gate = self._realm.gate
-        return gate.principal_cell(principal.authid).revision + gate.object_cell(object_id).revision
 
     async def _ask(self, question: _Question) -> bool:
         try:

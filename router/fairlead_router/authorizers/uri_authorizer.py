@@ -1,6 +1,7 @@
 """What the ready-made authorizers have in common: they judge URIs and know no objects."""
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from fairlead_router.authorization import Action, Level, Principal
 
@@ -12,18 +13,18 @@ class UriAuthorizer:
     """The part of an Authorizer that is not the judgement, and the realms that it judges for."""
 
     def __init__(self) -> None:
-        self._realms: list[Realm] = []
+        self._realms: WeakSet[Realm] = WeakSet()  # one that was made on demand goes again
 
     def attach(self, realm: "Realm") -> None:
         """Tell this realm when rights change."""
-        self._realms.append(realm)
+        self._realms.add(realm)
 
     def changed(self, authid: str | None = None) -> None:
         """Judgements are different from now on, those of one authid or all.
 
         Everything live is judged again in this turn; who lost a right loses what rests on it, nobody else notices.
         """
-        for realm in self._realms:
+        for realm in list(self._realms):
             realm.gate.grant()
             if authid is None:
                 realm.gate.revoke_all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -222,6 +224,13 @@ def test_replacement_concerns_every_realm_of_the_authorizer() -> None:
     subscriptions = [peer.subscribe("com.x") for peer in peers]
     authorizer.replace([])
     assert [revoked(peer) for peer in peers] == [[subscription] for subscription in subscriptions]
+
+
+def test_realm_that_is_gone_is_not_kept() -> None:
+    authorizer = StaticAuthorizer()
+    realms = [weakref.ref(Core(authorizer=authorizer).realm1) for _ in range(10)]
+    gc.collect()
+    assert not any(realm() for realm in realms)
 
 
 def test_bad_rules_leave_the_old_ones_in_force() -> None:
