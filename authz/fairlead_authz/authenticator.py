@@ -1,12 +1,30 @@
 """Who a peer is: a token names its user; without one the peer is anonymous."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fairlead_authz.graph import Graph
 from fairlead_authz.tokens import TokenPrincipal, Tokens
-from fairlead_router.auth import ChallengeRequest, HelloRequest, offers_anonymous
+from fairlead_router.auth import Authenticator, ChallengeRequest, Decision, HelloRequest, offers_anonymous, then
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod
+
+
+class ActiveUsers:
+    """Another authenticator, as far as its principals are active users of the graph: others have no business here."""
+
+    def __init__(self, graph: Graph, others: Authenticator) -> None:
+        self._graph = graph
+        self._others = others
+
+    def authenticate(self, hello: HelloRequest) -> Decision | Awaitable[Decision]:
+        """Raises what the other one raises, and AuthenticationFailed."""
+        return then(self._others.authenticate(hello), self._check)
+
+    def _check(self, principal: Principal) -> Principal:
+        node = self._graph.node(principal.authid)
+        if node is None or node.kind != "user" or not node.is_active:
+            raise AuthenticationFailed("the peer could not be authenticated")
+        return principal
 
 
 class TokenAuthenticator:

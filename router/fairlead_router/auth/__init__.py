@@ -16,7 +16,7 @@ Only the first three rows are imported here: the others are imported by who uses
 
 from fairlead_router.auth.anonymous import AnonymousAuthenticator, offers_anonymous
 from fairlead_router.auth.methods import MethodsAuthenticator
-from fairlead_router.auth.protocol import Authenticator, ChallengeRequest, Decision, HelloRequest
+from fairlead_router.auth.protocol import Authenticator, ChallengeRequest, Decision, HelloRequest, then
 from fairlead_router.auth.ticket import TicketAuthenticator
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "MethodsAuthenticator",
     "TicketAuthenticator",
     "offers_anonymous",
+    "then",
 ]

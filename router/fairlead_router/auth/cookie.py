@@ -8,11 +8,10 @@ with `forget`.
 import hashlib
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
 
 import msgspec
 
-from fairlead_router.auth.protocol import Authenticator, ChallengeRequest, Decision, HelloRequest
+from fairlead_router.auth.protocol import Authenticator, Decision, HelloRequest, then
 from fairlead_router.authorization import Principal
 from fairlead_router.host import Host, Timer
 from fairlead_router.limits import Limits
@@ -78,25 +77,9 @@ class CookieAuthenticator:
             principal = self._store.find(hello.realm, cookie)
             if principal is not None and hello.authid in (None, principal.authid):
                 return msgspec.structs.replace(principal, authmethod=AUTHMETHOD)
-        return self._remembering(hello.realm, cookie, self._others.authenticate(hello))
+        return then(self._others.authenticate(hello), partial(self._remember, hello.realm, cookie))
 
-    def _remembering(
-        self, realm: str, cookie: str, decision: Decision | Awaitable[Decision]
-    ) -> Decision | Awaitable[Decision]:
-        if isinstance(decision, Principal):
-            if decision.authmethod != "anonymous":
-                self._store.remember(realm, cookie, msgspec.structs.replace(decision, authextra=None))
-            return decision
-        if not isinstance(decision, ChallengeRequest):
-            return self._later(realm, cookie, decision)
-        challenge = decision
-
-        def verify(signature: str, extra: dict[str, Any]) -> Decision | Awaitable[Decision]:
-            return self._remembering(realm, cookie, challenge.verify(signature, extra))
-
-        return ChallengeRequest(challenge.authmethod, verify, challenge.extra)
-
-    async def _later(self, realm: str, cookie: str, decision: Awaitable[Decision]) -> Decision:
-        decided = self._remembering(realm, cookie, await decision)
-        assert isinstance(decided, Decision), "it was awaited"
-        return decided
+    def _remember(self, realm: str, cookie: str, principal: Principal) -> Principal:
+        if principal.authmethod != "anonymous":
+            self._store.remember(realm, cookie, msgspec.structs.replace(principal, authextra=None))
+        return principal

@@ -54,6 +54,24 @@ class Authenticator(Protocol):
         """Raises NoMatchingAuthMethod where another method may still do, and AuthenticationFailed where none may."""
 
 
+def then(
+    decision: Decision | Awaitable[Decision], look: Callable[[Principal], Principal]
+) -> Decision | Awaitable[Decision]:
+    """The decision, whose principal `look` sees, now or after challenges and waiting: it may refuse or replace it."""
+    if isinstance(decision, Principal):
+        return look(decision)
+    if not isinstance(decision, ChallengeRequest):
+        return _then_later(decision, look)
+    verify = decision.verify
+    return msgspec.structs.replace(decision, verify=lambda signature, extra: then(verify(signature, extra), look))
+
+
+async def _then_later(decision: Awaitable[Decision], look: Callable[[Principal], Principal]) -> Decision:
+    decided = then(await decision, look)
+    assert isinstance(decided, Decision), "it was awaited"
+    return decided
+
+
 def check_offered(hello: HelloRequest, authmethod: str) -> None:
     """Raise NoMatchingAuthMethod unless the peer can do this method."""
     if authmethod not in hello.authmethods:

@@ -20,7 +20,8 @@ from aiohttp import web
 from fairlead_authz import Authz, Put
 from fairlead_logstream import LogService
 from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal, Router
-from fairlead_server import VERSION
+from fairlead_router.auth.decoys import Decoys
+from fairlead_server import VERSION, realms
 from fairlead_server.config import Config
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
@@ -65,6 +66,9 @@ class Server:
         # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.
         opened.push_async_callback(router.close)
         realm = router.add_realm(config.realm, authz.authenticator, authz.authorizer)
+        decoys = Decoys(directory.decoy_key())
+        realms.add_realms(router, realm, config.realms, decoys)
+        realm.authenticator = realms.main_authenticator(router, realm, config.auth, authz, decoys)
         authz.bind(realm)
         logs.bind(realm)
         http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins))
@@ -142,6 +146,7 @@ async def _listen(router: Router, config: Config, http: web.Server) -> Listener:
             http=http,
             hosts=config.allowed_hosts,
             origins=config.allowed_origins,
+            cookies=any(realm.cookies for realm in config.realms),
         )
     except OSError as error:
         raise CommandError(_why_not(address.host, address.port, error)) from None

@@ -19,9 +19,13 @@ import msgspec
 
 from fairlead_authz import UriRule
 from fairlead_router import Limits
+from fairlead_router.authorizers.rules import InvalidRule, check_rules
+from fairlead_router.authorizers.rules import Rule as Permission
 from fairlead_server.address import Address, parse_listen
+from fairlead_server.config_realms import AuthTable, RealmTable, tables_of
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
+from fairlead_server.realm_methods import check_methods
 
 OBJECT_COMPONENT = "{object}"
 
@@ -51,6 +55,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hosts: tuple[str, ...] = ()
     limits: LimitsTable = LimitsTable()
     rules: tuple[Rule, ...] = ()
+    auth: AuthTable = AuthTable()
+    realms: tuple[RealmTable, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -118,8 +124,7 @@ def origin_of(url: str) -> str:
 
 def _check(config: Config) -> None:
     parse_listen(config.listen, "listen")
-    if not re.fullmatch(r"[^\s.#]+(\.[^\s.#]+)*", config.realm):
-        raise ConfigError(f"realm: {config.realm!r} must be a WAMP URI: components without space or '#', between dots")
+    _check_realm_name("realm", config.realm)
     if config.public_url is not None:
         _check_url("public_url", config.public_url)
     for origin in config.origins:
@@ -133,6 +138,51 @@ def _check(config: Config) -> None:
             raise ConfigError(f"limits.{name}: {value} must be greater than 0")
     for rule in config.rules:
         _check_rule(rule)
+    _check_auth(config)
+    _check_realms(config)
+
+
+def _check_realm_name(key: str, name: str) -> None:
+    if not re.fullmatch(r"[^\s.#]+(\.[^\s.#]+)*", name):
+        raise ConfigError(f"{key}: {name!r} must be a WAMP URI: components without space or '#', between dots")
+
+
+def _check_auth(config: Config) -> None:
+    try:
+        check_methods(config.auth, taken=("ticket", "anonymous"))
+    except ConfigError as error:
+        raise ConfigError(f"auth.{error}") from None
+    _check_authenticator_realm("auth", config, config.auth)
+
+
+def _check_realms(config: Config) -> None:
+    names = [config.realm]
+    for table in config.realms:
+        if table.on_demand and not table.name.endswith("."):
+            text = "with on_demand the name is how the realms' names begin, with a dot at its end"
+            raise ConfigError(f"realms.name: {table.name!r}: {text}")
+        _check_realm_name("realms.name", table.name.removesuffix(".") if table.on_demand else table.name)
+        if table.name in names:
+            raise ConfigError(f"realms.name: {table.name!r} is there twice")
+        names.append(table.name)
+        try:
+            check_methods(table)
+            check_rules(table.permissions)
+        except ConfigError as error:
+            raise ConfigError(f"realms.{error}") from None
+        except InvalidRule as error:
+            raise ConfigError(f"realms.permissions.{error.key}: {error.text}") from None
+        if not (table.users or table.users_file or table.authenticator or table.anonymous_role):
+            text = "nobody could join: give users, users_file, authenticator or anonymous_role"
+            raise ConfigError(f"realms: {table.name!r}: {text}")
+        _check_authenticator_realm("realms", config, table)
+
+
+def _check_authenticator_realm(key: str, config: Config, table: AuthTable) -> None:
+    names = [config.realm, *(each.name for each in config.realms if not each.on_demand)]
+    if table.authenticator_realm is not None and table.authenticator_realm not in names:
+        text = f"{table.authenticator_realm!r} is none of the realms that are always there: {', '.join(names)}"
+        raise ConfigError(f"{key}.authenticator_realm: {text}")
 
 
 def _check_url(key: str, value: str) -> None:
@@ -157,7 +207,14 @@ def _check_rule(rule: Rule) -> None:
 
 # ---------------------------------------------------------------- what msgspec says, in the words of the file
 
-TABLES: dict[str, type[msgspec.Struct]] = {"": Config, "limits": LimitsTable, "rules": Rule}
+TABLES: dict[str, type[msgspec.Struct]] = {
+    "": Config,
+    "limits": LimitsTable,
+    "rules": Rule,
+    **tables_of("auth", AuthTable),
+    **tables_of("realms", RealmTable),
+    "realms.permissions": Permission,
+}
 
 
 def _describe(text: str, values: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
     <data>/permissions.sqlite, <data>/logs.sqlite    the stores
     <data>/admin.token                               how commands on this machine prove who they are (mode 0600)
+    <data>/decoys.key                                what unknown users are shown instead of a salt (mode 0600)
     <data>/lock                                      held by the server that uses the directory; its process and port
 
 Light to import: client commands read the admin token through it. Two servers on one directory would both believe that
@@ -26,6 +27,8 @@ DEMO_PATH = DEFAULT_PATH / "demo"
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
 
+_DECOY_KEY_BYTES = 32
+
 
 class DataDirectory:
     """The paths in a data directory and its lock; the directory need not be there before `lock`."""
@@ -48,6 +51,21 @@ class DataDirectory:
     def logs_url(self) -> str:
         """The default database of the streams."""
         return self._url("logs.sqlite")
+
+    def decoy_key(self) -> bytes:
+        """What unknown users' salts are made with; kept, so that a restart does not tell them from real ones.
+
+        Raises CommandError.
+        """
+        path = self.path / "decoys.key"
+        try:
+            if not path.exists():
+                write_private(path, secrets.token_hex(_DECOY_KEY_BYTES) + "\n")
+            return bytes.fromhex(path.read_text(encoding="ascii"))
+        except OSError as error:
+            raise self._unwritable(error) from None
+        except ValueError:
+            raise CommandError(f"{str(path)!r} is damaged: it must be a hexadecimal number; delete it") from None
 
     def read_admin_token(self) -> str | None:
         """The admin token, or None where no server has made one (or another user of the machine has)."""

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead_authz.authenticator import TokenAuthenticator
+from fairlead_authz.authenticator import ActiveUsers, TokenAuthenticator
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.tokens import Token, TokenPrincipal, Tokens, make_token
-from fairlead_router import ANONYMOUS, AuthenticationFailed, ChallengeRequest, HelloRequest, NoMatchingAuthMethod
+from fairlead_router import (
+    ANONYMOUS,
+    AuthenticationFailed,
+    ChallengeRequest,
+    HelloRequest,
+    NoMatchingAuthMethod,
+    Principal,
+    TicketAuthenticator,
+)
 
 
 class Door:
@@ -140,3 +148,20 @@ def test_the_token_of_a_user_who_is_gone_or_inactive_tells_nothing(door: Door) -
     door.graph.remove("bob")
     with pytest.raises(AuthenticationFailed, match=r"^the token is not valid$"):
         door.authenticator.principal(door.bobs)
+
+
+# ---- other methods, for users of the graph ----
+
+
+@pytest.mark.parametrize("authid", ["bob", "root", "nobody", "bobs-project", "away"])
+def test_other_methods_are_for_active_users_of_the_graph_only(door: Door, authid: str) -> None:
+    door.graph.put(Node("bobs-project", "project", "bob"))
+    door.graph.put(Node("away", "user", "root", is_active=False))
+    others = TicketAuthenticator({"secret": Principal(authid, "user", "ticket")})
+    challenge = ActiveUsers(door.graph, others).authenticate(HelloRequest("realm1", None, ("ticket",)))
+    assert isinstance(challenge, ChallengeRequest)
+    if authid in {"bob", "root"}:
+        assert challenge.verify("secret", {}) == Principal(authid, "user", "ticket")
+    else:
+        with pytest.raises(AuthenticationFailed):
+            challenge.verify("secret", {})

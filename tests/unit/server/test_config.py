@@ -10,6 +10,7 @@ import pytest
 from fairlead_server import config
 from fairlead_server.errors import ConfigError
 
+GUESTS = "[[realms]]\nname = 'x'\nanonymous_role = 'x'\n"
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
@@ -25,17 +26,22 @@ def test_the_example_file_loads_and_says_the_defaults() -> None:
 
 def test_the_example_file_names_every_key() -> None:
     text = (DEPLOY / "fairlead.toml").read_text(encoding="utf-8")
-    for key in (*config.Config.__struct_fields__, *config.Rule.__struct_fields__):
-        assert key in text
+    for place, table in config.TABLES.items():
+        if place != "limits":
+            assert [key for key in table.__struct_fields__ if key not in text] == []
 
 
 def test_the_commented_examples_of_the_file_load_too(tmp_path: Path) -> None:
     text = (DEPLOY / "fairlead.toml").read_text(encoding="utf-8")
-    examples = [line.removeprefix("# ") for line in text.splitlines() if re.match(r"# (\[\[|[a-z_]+ = )", line)]
-    loaded = config.read(write(tmp_path, "\n".join(examples)))
+    text = re.sub(r"(?m)^# (?=\[|[a-z_]+ = |  \{|\])", "", text)
+    text = text.replace("/etc/fairlead/users.toml", str(tmp_path / "users"))
+    (tmp_path / "users").write_text("[[users]]\nauthid = 'alice'\nwampcra = { secret = 's' }", encoding="utf-8")
+    loaded = config.read(write(tmp_path, text))
     assert [rule.uri for rule in loaded.rules] == ["org.example.job.{object}.state", "org.example.job.{object}.cancel"]
     assert loaded.allowed_origins == ("https://fairlead.example.org",)
     assert loaded.allowed_hosts == ("fairlead.example.org",)
+    assert [realm.name for realm in loaded.realms] == ["org.example.sensors"]
+    assert [user.authid for user in loaded.realms[0].users] == ["thermometer", "peter"]
 
 
 def test_no_file_means_loopback_and_closed() -> None:
@@ -69,6 +75,39 @@ def test_no_file_means_loopback_and_closed() -> None:
         ("[[rules]]\nsubscribe = 'read'", "rules: Object missing required field 'uri'"),
         ("[[rules]]\nuri='a.{object}'\ncall='own'", "rules.call: Invalid enum value 'own'"),
         ("listen = ", "not TOML"),
+        ("[auth]\nuser = 1", "unknown key 'auth.user'; allowed are users, users_file, authenticator"),
+        ("[[auth.users]]\nname = 'x'", "unknown key 'auth.users.name'; allowed are authid, role, ticket"),
+        ("[[auth.users]]\nrole = 'x'", "auth.users: Object missing required field 'authid'"),
+        ("[[auth.users]]\nauthid = 'x'\nticket = 'y'", "auth.users.ticket: in the main realm a ticket is a token"),
+        ("[auth]\nauthenticator = 'x'\nauthenticator_methods = ['ticket']", "in the main realm a ticket is a token"),
+        ("[auth]\nauthenticator = 'x'", "auth.authenticator: goes with authenticator_methods"),
+        ("[auth]\nauthenticator_realm = 'realm1'", "auth.authenticator_realm: says where the authenticator"),
+        (
+            "[auth]\nauthenticator = 'x'\nauthenticator_methods = ['wampcra']\nauthenticator_realm = 'r'",
+            "auth.authenticator_realm: 'r' is none of the realms that are always there: realm1",
+        ),
+        ("[[realms]]\nanonymous_role = 'x'", "realms: Object missing required field 'name'"),
+        ("[[realms]]\nname = 'x'", "realms: 'x': nobody could join: give users, users_file"),
+        ("[[realms]]\nname = 'x y'\nanonymous_role = 'x'", "realms.name: 'x y' must be a WAMP URI"),
+        ("[[realms]]\nname = 'realm1'\nanonymous_role = 'x'", "realms.name: 'realm1' is there twice"),
+        ("[[realms]]\nname = 'x'\non_demand = true\nanonymous_role = 'x'", "realms.name: 'x': with on_demand the name"),
+        ("[[realms]]\nname = 'x.'\nanonymous_role = 'x'", "realms.name: 'x.' must be a WAMP URI"),
+        (
+            "[[realms]]\nname = 'x'\nanonymous_role = 'service'",
+            "realms.anonymous_role: 'service' must be a name, and",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', roles = ['x'], permit = ['call']}]",
+            "unknown key 'realms.permissions.permit'; allowed are uri, match",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a b', roles = ['x'], allow = ['call']}]",
+            "realms.permissions.uri: ",
+        ),
+        (
+            "[[realms]]\nname = 'x'\n[[realms.users]]\nauthid = 'y'\nwampcra = { password = 'z' }",
+            "unknown key 'realms.users.wampcra.password'; allowed are secret, secret_file",
+        ),
     ],
 )
 def test_an_error_names_file_and_key_and_what_is_allowed(tmp_path: Path, text: str, message: str) -> None:

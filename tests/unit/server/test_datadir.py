@@ -89,3 +89,17 @@ def test_of_two_servers_on_one_port_the_later_one_counts(tmp_path: Path, monkeyp
     assert find_admin_token(8080) == "of the server"
     os.utime(DEFAULT_PATH / "lock", ns=(0, 0))
     assert find_admin_token(8080) == "of the demo"
+
+
+def test_decoy_key_is_made_once_and_is_private(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path)
+    key = directory.decoy_key()
+    assert len(key) == 32
+    assert directory.decoy_key() == key
+    assert stat.S_IMODE((tmp_path / "decoys.key").stat().st_mode) == 0o600
+
+
+def test_damaged_decoy_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "decoys.key").write_text("not a number", encoding="ascii")
+    with pytest.raises(CommandError, match=r"decoys.key' is damaged"):
+        DataDirectory(tmp_path).decoy_key()
