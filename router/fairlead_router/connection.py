@@ -5,8 +5,8 @@
 | opening        | HELLO, ABORT                     | open, authenticating, judging, closing (ABORT)  |
 | authenticating | AUTHENTICATE, ABORT              | open, authenticating, judging, closing (ABORT)  |
 | judging        | ABORT                            | as before: the authenticator takes its time     |
-| open           | every request, GOODBYE           | opening (GOODBYE answered), closing (ABORT)     |
-| ending         | GOODBYE; all else is ignored     | closing: we sent GOODBYE first                  |
+| open           | every request, GOODBYE, ABORT    | opening (GOODBYE answered), closing (ABORT)     |
+| ending         | GOODBYE, ABORT; else ignored     | closing: we sent GOODBYE first                  |
 | closing        | nothing is read any more         | the transport closes once all is written        |
 
 Whatever else arrives is a protocol violation: ABORT, and the transport closes. A SessionError raised
@@ -25,6 +25,7 @@ from fairlead_router.errors import InvalidUri, LimitReached, NoSuchRealm, Protoc
 from fairlead_router.features import ROUTER_ROLES
 from fairlead_router.host import Host, Timer
 from fairlead_router.identification import Identification
+from fairlead_router.idle import IdleWatch
 from fairlead_router.limits import Limits
 from fairlead_router.messages import (
     Abort,
@@ -102,6 +103,7 @@ class State(Enum):
     CLOSING = auto()
 
 
+_FAREWELLS = frozenset((ReceivedGoodbye, ReceivedAbort))
 _BEFORE_WELCOME = (State.OPENING, State.AUTHENTICATING, State.JUDGING)
 
 
@@ -147,7 +149,8 @@ class Connection:
             if self._state in _BEFORE_WELCOME:
                 self._check_size(data)
             message = self._serializer.decode(data)
-            if self._state is State.OPEN and self._session is not None and type(message) is not ReceivedGoodbye:
+            if self._state is State.OPEN and self._session is not None and type(message) not in _FAREWELLS:
+                self._session.received_messages += 1
                 self._session.realm.requests.handle(self._session, message)
             else:
                 self._advance(message)
@@ -216,7 +219,7 @@ class Connection:
 
     def _advance(self, message: Any) -> None:
         if self._state is State.ENDING:
-            if isinstance(message, ReceivedGoodbye):
+            if type(message) in _FAREWELLS:
                 self._close_soon()
             return
         handler = _TRANSITIONS.get((self._state, type(message)))
@@ -295,6 +298,8 @@ class Connection:
         self._session = session
         if self._is_paused:
             session.outbox.pause()
+        if self._router.limits.idle_timeout_s is not None:
+            session.idle_watch = IdleWatch(session, self._router.limits.idle_timeout_s)
         session.send(Welcome(session.id, self._welcome_details(self._realm, principal)))
 
     def _welcome_details(self, realm: Realm, principal: Principal) -> dict[str, Any]:
@@ -316,13 +321,17 @@ class Connection:
     def on_goodbye(self, message: ReceivedGoodbye) -> None:
         """The peer leaves; the transport stays open for another HELLO for as long as one may take."""
         assert self._session is not None
-        self._session.realm.close_session(self._session, message.reason)
+        self._session.realm.close_session(self._session, _reason(message))
         self._session.outbox.purge_all_owned()
         self._session.send(Goodbye({}, GOODBYE_AND_OUT))
         self._state = State.OPENING
         self._restart_timer(self._router.limits.hello_timeout_s, self._close_soon)
 
     def on_abort(self, message: ReceivedAbort) -> None:
+        """The peer gives up, perhaps because of a mistake of ours: it hears nothing more."""
+        if self._session is not None:
+            self._session.realm.close_session(self._session, _reason(message))
+            self._session.outbox.replace([])
         self._close_soon()
 
     # --- closing ------------------------------------------------------------------------------
@@ -379,6 +388,19 @@ class Connection:
             self._timer = None
 
 
+def _reason(farewell: ReceivedGoodbye | ReceivedAbort) -> str:
+    """Others are told of it, so what is no URI of a decent length is not repeated."""
+    try:
+        check_uri(farewell.reason, "exact", _LONGEST_REASON)
+    except InvalidUri:
+        return "wamp.close.normal"
+    return farewell.reason
+
+
+_LONGEST_REASON = 256
+"""Close and error URIs have some 30 characters."""
+
+
 class InvalidRealmUri(SessionError):
     """HELLO names a realm that breaks the grammar of URIs, so that no router can have it."""
 
@@ -404,4 +426,5 @@ _TRANSITIONS: dict[tuple[State, type], Callable[[Connection, Any], None]] = {
     (State.AUTHENTICATING, ReceivedAbort): Connection.on_abort,
     (State.JUDGING, ReceivedAbort): Connection.on_abort,
     (State.OPEN, ReceivedGoodbye): Connection.on_goodbye,
+    (State.OPEN, ReceivedAbort): Connection.on_abort,
 }

@@ -11,11 +11,12 @@ from fairlead_router.host import Timer
 
 
 class LoopHost:
-    """A Host on a running asyncio loop. `close` cancels what is still awaited."""
+    """A Host on a running asyncio loop. `close` leaves no task and no timer behind."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[LoopTimer] = set()
 
     def time_us(self) -> int:
         """The wall clock: microseconds since 1970."""
@@ -27,7 +28,9 @@ class LoopHost:
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Run the callback after so many seconds."""
-        return self._loop.call_later(delay_s, callback)
+        timer = LoopTimer(callback, self._timers)
+        timer.start(self._loop, delay_s)
+        return timer
 
     def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> Timer:
         """Run the callback with the result, or with the exception that the await raised."""
@@ -43,10 +46,40 @@ class LoopHost:
             awaitable.close()
 
     async def close(self) -> None:
-        """Cancel what is still awaited and wait until it is gone."""
+        """Cancel every timer and what is still awaited, and wait until that is gone."""
+        for timer in tuple(self._timers):
+            timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class LoopTimer:
+    """A timer that is known to its host until it has run or is cancelled."""
+
+    __slots__ = ("_callback", "_handle", "_pending")
+
+    def __init__(self, callback: Callable[[], None], pending: "set[LoopTimer]") -> None:
+        self._callback = callback
+        self._pending = pending
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, delay_s: float) -> None:
+        """Run after so many seconds."""
+        self._pending.add(self)
+        self._handle = loop.call_later(delay_s, self._run)
+
+    def cancel(self) -> None:
+        """Forget it; harmless when it has run."""
+        self._pending.discard(self)
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _run(self) -> None:
+        self._pending.discard(self)
+        self._handle = None
+        self._callback()
 
 
 async def deliver(awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> None:

@@ -16,7 +16,7 @@ from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
 from fairlead_router.dispatch import Dispatch
-from fairlead_router.errors import LimitReached, RouterError
+from fairlead_router.errors import LimitReached, NoSuchRealm, RouterError
 from fairlead_router.event_history import History, MemoryHistory
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
@@ -44,6 +44,7 @@ from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match, new_id
 
 KILLED = "wamp.close.killed"
+CLOSE_REALM = "wamp.close.close_realm"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
 
 
@@ -85,6 +86,7 @@ class Realm:
         self.registering = Registering(self)
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}
+        self._is_removed = False
         self._sessions_of: Counter[str] = Counter()
         self._observers: list[RealmObserver] = []
         if isinstance(self.authorizer, Attachable):
@@ -105,8 +107,10 @@ class Realm:
     ) -> Session:
         """A peer that has been authenticated joins, under an id that was drawn before or a new one.
 
-        Raises LimitReached.
+        Raises LimitReached, and NoSuchRealm once the realm has been removed.
         """
+        if self._is_removed:
+            raise NoSuchRealm(f"realm {self.name!r} was removed")
         self._check_room(principal)
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions[session.id] = session
@@ -136,6 +140,8 @@ class Realm:
             return
         session.is_open = False
         session.outbox.end()
+        if session.idle_watch is not None:
+            session.idle_watch.stop()
         del self._sessions[session.id]
         self._sessions_of[session.principal.authid] -= 1
         if not self._sessions_of[session.principal.authid]:
@@ -219,6 +225,12 @@ class Realm:
         """GOODBYE to everybody."""
         for session in list(self._sessions.values()):
             self.end_session(session, SYSTEM_SHUTDOWN, "the router is shutting down")
+
+    def remove(self) -> None:
+        """The router has taken the realm away: GOODBYE to everybody, and nobody joins any more."""
+        self._is_removed = True
+        for session in list(self._sessions.values()):
+            self.end_session(session, CLOSE_REALM, "the realm was removed")
 
     # --- rights -------------------------------------------------------------------------------
 

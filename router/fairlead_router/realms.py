@@ -12,7 +12,7 @@ from fairlead_router.authorization import Authorizer, Principal
 from fairlead_router.errors import LimitReached
 from fairlead_router.host import Host, Timer
 from fairlead_router.limits import Limits
-from fairlead_router.observer import RealmObserver
+from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
 
@@ -37,6 +37,7 @@ class Realms:
         self._limits = limits
         self._realms: dict[str, Realm] = {}
         self._on_demand: dict[str, _OnDemand] = {}
+        self._observers: list[RouterObserver] = []
         self.on_missing: OnMissingRealm = lambda name: None
 
     def __iter__(self) -> Iterator[Realm]:
@@ -52,7 +53,26 @@ class Realms:
             raise ValueError(f"realm {name!r} exists already")
         realm = Realm(name, self._host, self._limits, setup.authenticator, setup.authorizer, setup.options)
         self._realms[name] = realm
+        for observer in self._observers:
+            observer.realm_added(realm)
         return realm
+
+    def remove(self, name: str) -> Realm:
+        """Take a realm away; its sessions are ended in order. Raises KeyError if it is not there."""
+        realm = self._realms.pop(name)
+        watch = self._on_demand.pop(name, None)
+        if watch is not None:
+            watch.stop()
+        realm.remove()
+        for observer in self._observers:
+            observer.realm_removed(realm)
+        return realm
+
+    def observe(self, observer: RouterObserver) -> None:
+        """Tell this observer of the realms that there are, and of those that come and go."""
+        self._observers.append(observer)
+        for realm in self:
+            observer.realm_added(realm)
 
     def find(self, name: str) -> Realm | None:
         """The realm that a client asks for, made if the program wants it. Raises LimitReached."""
@@ -73,12 +93,9 @@ class Realms:
             text = f"there are {limit} realms already that were made on demand (realms_on_demand)"
             raise LimitReached(text, limit="realms_on_demand")
         realm = self.add(name, setup)
-        watch = self._on_demand[name] = _OnDemand(realm, self._remove)
+        watch = self._on_demand[name] = _OnDemand(realm, lambda: self.remove(name))
         realm.observe(watch)
         return realm
-
-    def _remove(self, realm: Realm) -> None:
-        del self._on_demand[realm.name], self._realms[realm.name]
 
 
 class _OnDemand(RealmObserver):
@@ -87,7 +104,7 @@ class _OnDemand(RealmObserver):
     A peer that is being authenticated is not in it yet, so the time that this may take is given beside.
     """
 
-    def __init__(self, realm: Realm, remove: Callable[[Realm], None]) -> None:
+    def __init__(self, realm: Realm, remove: Callable[[], object]) -> None:
         self._realm = realm
         self._remove = remove
         self._timer: Timer | None = None
@@ -101,6 +118,12 @@ class _OnDemand(RealmObserver):
         limits = self._realm.limits
         self._timer = self._realm.host.call_later(limits.realm_idle_s + limits.hello_timeout_s, self._look)
 
+    def stop(self) -> None:
+        """The realm goes."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._remove = lambda: None
+
     def left(self, session_id: int, principal: Principal, reason: str) -> None:
         """A session has ended, perhaps the last one."""
         self.keep()
@@ -108,4 +131,4 @@ class _OnDemand(RealmObserver):
     def _look(self) -> None:
         self._timer = None
         if self._realm.is_empty:
-            self._remove(self._realm)
+            self._remove()

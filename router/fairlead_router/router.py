@@ -19,6 +19,7 @@ from fairlead_router.authorization import Authorizer
 from fairlead_router.counters import RouterCounters
 from fairlead_router.limits import Limits
 from fairlead_router.loop_host import LoopHost
+from fairlead_router.observer import RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
 from fairlead_router.realms import OnMissingRealm, Realms, RealmSetup
@@ -56,6 +57,18 @@ class Router:
     ) -> Realm:
         """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
         return self._realms.add(name, RealmSetup(authenticator=authenticator, authorizer=authorizer, options=options))
+
+    def remove_realm(self, name: str) -> None:
+        """Take a realm away while the router runs: its sessions get GOODBYE, then nothing of it is left.
+
+        The name is free at once. Raises KeyError if there is no such realm.
+        """
+        self._realms.remove(name)
+
+    def observe(self, observer: RouterObserver) -> None:
+        """Tell this observer of connections that are refused and of realms, those that are there included."""
+        self._admission.observe(observer)
+        self._realms.observe(observer)
 
     @property
     def on_missing_realm(self) -> OnMissingRealm:

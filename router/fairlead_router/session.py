@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.errors import AuthorizationFailed, RequestError
+from fairlead_router.idle import IdleWatch
 from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
@@ -91,6 +92,7 @@ class Session:
         "ended_subscriptions",
         "features",
         "id",
+        "idle_watch",
         "invocations",
         "is_open",
         "is_service",
@@ -102,6 +104,7 @@ class Session:
         "principal",
         "principal_cell",
         "realm",
+        "received_messages",
         "registrations",
         "waiting",
         "waiting_calls",
@@ -121,6 +124,8 @@ class Session:
         self.on_ended: Callable[[str, str], None] = transport.session_ended
         self.abort = transport.abort
         self.is_open = True
+        self.received_messages = 0
+        self.idle_watch: IdleWatch | None = None
         self.memberships: dict[int, Membership] = {}
         self.ended_subscriptions: dict[int, None] = {}
         self.registrations: dict[int, Callee] = {}

@@ -1,6 +1,7 @@
 """URIs: their grammar and how patterns match, by the loose rules of the spec (Basic Profile, URIs).
 
-Components are separated by dots and hold no white space, no `#` and no further dots. The end
+Components are separated by dots and hold no white space, no `#` and no further dots, nor U+0000: JSON readers of
+WAMP take a string that begins with it for binary. The end
 of a prefix pattern may be empty (`com.app.`); a wildcard pattern may have empty components.
 """
 
@@ -14,9 +15,9 @@ from fairlead_router.errors import InvalidUri, LimitExceeded
 Match = Literal["exact", "prefix", "wildcard"]
 
 _GRAMMAR = {
-    "exact": re.compile(r"(?:[^\s.#]+\.)*[^\s.#]+"),
-    "prefix": re.compile(r"(?:[^\s.#]+\.)*[^\s.#]*"),
-    "wildcard": re.compile(r"(?:[^\s.#]*\.)*[^\s.#]*"),
+    "exact": re.compile(r"(?:[^\s.#\0]+\.)*[^\s.#\0]+"),
+    "prefix": re.compile(r"(?:[^\s.#\0]+\.)*[^\s.#\0]*"),
+    "wildcard": re.compile(r"(?:[^\s.#\0]*\.)*[^\s.#\0]*"),
 }
 _RULES = {
     "exact": "components separated by single dots, without white space or '#'",

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from fairlead_router.counters import RouterCounters, count
 from fairlead_router.limits import Limits
+from fairlead_router.observer import RouterObserver
 from fairlead_router.transports.forwarding import UNIX
 from fairlead_router.transports.http_request import HttpRefusal
 
@@ -24,13 +25,18 @@ class Admission:
         self.counters = counters
         self.total = 0
         self.by_address: dict[str, int] = {}
+        self._observers: list[RouterObserver] = []
 
     def may_enter(self, opening: int) -> bool:
         """Whether to take another connection at all, with so many that shake hands (TLS) already."""
         if self.total + opening < self._limits.connections + REFUSALS_AT_ONCE:
             return True
-        count(self.counters.limits_exceeded, "connections")
+        self._count("connections", None)
         return False
+
+    def observe(self, observer: RouterObserver) -> None:
+        """Tell this observer of who is refused."""
+        self._observers.append(observer)
 
     def enter(self) -> "Entry":
         """A connection is there."""
@@ -42,13 +48,15 @@ class Admission:
         limits = self._limits
         if self.total > limits.connections:
             text = f"{limits.connections} connections are open already"
-            raise self._refusal("connections", HTTPStatus.SERVICE_UNAVAILABLE, text)
+            self._count("connections", address)
+            raise HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{text} (connections)")
         if address is None or address == UNIX:
             return
         number = self.by_address.get(address, 0)
         if number >= limits.connections_per_address:
             text = f"{address} has {number} connections already"
-            raise self._refusal("connections_per_address", HTTPStatus.TOO_MANY_REQUESTS, text)
+            self._count("connections_per_address", address)
+            raise HttpRefusal(HTTPStatus.TOO_MANY_REQUESTS, f"{text} (connections_per_address)")
         self.by_address[address] = number + 1
 
     def leave(self, address: str | None) -> None:
@@ -59,9 +67,10 @@ class Admission:
             if not self.by_address[address]:
                 del self.by_address[address]
 
-    def _refusal(self, limit: str, status: HTTPStatus, text: str) -> HttpRefusal:
+    def _count(self, limit: str, address: str | None) -> None:
         count(self.counters.limits_exceeded, limit)
-        return HttpRefusal(status, f"{text} ({limit})")
+        for observer in self._observers:
+            observer.connection_refused(address, limit)
 
 
 class Entry:

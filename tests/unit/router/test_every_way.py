@@ -53,7 +53,8 @@ def publish_all(core: Core, options: dict[str, Any]) -> None:
 
 
 def seen_by(peer: Peer) -> set[str]:
-    return {message[4][0] for message in peer.take() if message[0] == 36}
+    """Topics; a pattern may see meta events beside them."""
+    return {message[4][0] for message in peer.take() if message[0] == 36 and message[4][0] in TOPICS}
 
 
 def permitted(rules: StaticAuthorizer, who: Principal, pattern: str, match: Match) -> set[str]:
