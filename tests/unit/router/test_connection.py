@@ -397,3 +397,94 @@ def test_shut_down_says_goodbye_to_all() -> None:
     peers = [core.join() for _ in range(3)]
     core.realm1.shut_down()
     assert [peer.take()[0][2] for peer in peers] == ["wamp.close.system_shutdown"] * 3
+
+
+# ---- ABORT, crossing farewells ----
+
+
+@pytest.mark.parametrize("before", [[], [TICKET], [TICKET, [5, "later", {}]], [HELLO], [HELLO, [6, {}, "a.b"]]])
+def test_abort_ends_the_conversation_in_every_state_and_is_not_answered(before: list[list[Any]]) -> None:
+    core = Core()
+    peer = Peer(core)
+    peer.ask(*before)
+    assert peer.ask([3, {}, "wamp.error.protocol_violation"]) == []
+    assert peer.network.is_closed
+    assert list(core.realm1.sessions()) == []
+
+
+def test_abort_of_an_open_session_purges_what_it_was_to_get() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe("com.x")
+    bob.send([16, 1, {}, "com.x"])
+    assert alice.ask([3, {}, "com.example.broken"]) == []
+    assert alice.network.is_closed
+    assert not core.realm1.broker.has_members("com.x")
+
+
+def test_peer_that_aborts_after_our_goodbye_is_closed_at_once() -> None:
+    core = Core()
+    alice = core.join("alice")
+    core.realm1.kill(authid="alice")
+    alice.take()
+    alice.send([3, {}, "wamp.error.protocol_violation"])
+    core.host.run()
+    assert alice.network.is_closed
+
+
+def test_farewells_that_cross_end_the_conversation() -> None:
+    core = Core()
+    alice = core.join("alice")
+    core.realm1.kill(authid="alice")
+    [goodbye] = alice.ask([6, {}, "wamp.close.close_realm"])
+    assert goodbye[2] == "wamp.close.killed"
+    assert alice.network.is_closed
+    assert alice.network.error is None
+
+
+def test_second_hello_is_a_violation() -> None:
+    core = Core()
+    alice = core.join()
+    alice.send(HELLO)
+    assert abort_reason(alice) == VIOLATION
+    assert list(core.realm1.sessions()) == []
+
+
+def test_proof_that_nobody_asked_for_is_a_violation() -> None:
+    alice = Core().join()
+    alice.send([5, "secret", {}])
+    assert abort_reason(alice) == VIOLATION
+
+
+@pytest.mark.parametrize("reason", ["", "two words", "\0binary", "x" * 10_000, "a..b"])
+def test_reason_that_is_no_uri_is_not_repeated_to_others(reason: str) -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    bob.subscribe("wamp.session.on_leave")
+    assert alice.ask([6, {}, reason]) == [[6, {}, "wamp.close.goodbye_and_out"]]
+    [event] = bob.take()
+    assert event[5] == {"reason": "wamp.close.normal"}
+
+
+def test_reset_that_the_realm_wants_is_silent_and_at_once() -> None:
+    core = Core()
+    alice = core.join()
+    session = core.realm1.session(alice.session_id)
+    assert session is not None
+    core.realm1.reset_session(session, "fairlead.close.test")
+    assert alice.network.is_reset
+    assert alice.take() == []
+    assert core.counters.connections_reset == 1
+    assert core.host.pending_timers == 0
+
+
+def test_every_reset_is_counted() -> None:
+    core = Core(Limits(close_timeout_s=5))
+    alice, bob = core.join("alice"), core.join("bob")
+    for peer in (alice, bob):
+        core.realm1.kill(session_id=peer.session_id)
+    bob.ask([6, {}, "wamp.close.goodbye_and_out"])
+    core.host.advance(6)
+    assert (alice.network.is_reset, bob.network.is_reset) == (True, False)
+    assert core.counters.connections_reset == 1
+    assert core.counters.connections_opened == 2

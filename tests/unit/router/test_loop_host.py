@@ -93,3 +93,14 @@ async def test_close_ends_what_is_still_awaited(host: LoopHost) -> None:
     await host.close()
     assert ended == [True]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_closing_cancels_timers_that_have_not_run(host: LoopHost) -> None:
+    ran: list[str] = []
+    host.call_later(0, lambda: ran.append("due"))
+    await eventually(lambda: ran == ["due"])
+    host.call_later(0.01, lambda: ran.append("too late"))
+    host.call_later(0.01, lambda: ran.append("cancelled")).cancel()
+    await host.close()
+    await asyncio.sleep(0.03)
+    assert ran == ["due"]

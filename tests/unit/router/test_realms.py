@@ -8,9 +8,10 @@ from fairlead_router.auth import ChallengeRequest, HelloRequest
 from fairlead_router.authorization import ANONYMOUS
 from fairlead_router.errors import LimitReached
 from fairlead_router.limits import Limits
+from fairlead_router.observer import RouterObserver
 from fairlead_router.realm import Realm
 from fairlead_router.realms import Realms, RealmSetup
-from support.core import ROLES, Core, Peer, types_of
+from support.core import ROLES, ByName, Core, Peer, types_of
 
 IDLE_S = 60 + 10
 
@@ -142,3 +143,51 @@ def test_find_raises_the_limit_for_programs_too() -> None:
     realms.find("org.example.a")
     with pytest.raises(LimitReached):
         realms.find("org.example.b")
+
+
+class Heard(RouterObserver):
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def realm_added(self, realm: Realm) -> None:
+        self.log.append(f"added {realm.name}")
+
+    def realm_removed(self, realm: Realm) -> None:
+        self.log.append(f"removed {realm.name}")
+
+
+def test_removed_realm_says_goodbye_and_takes_nobody() -> None:
+    core = DemandingCore()
+    inside, waiting, late = Peer(core), Peer(core), Peer(core)
+    realm = core.on_demand.add("org.example.a", RealmSetup(authenticator=ByName()))
+    inside.ask(hello("org.example.a"))
+    waiting.ask([1, "org.example.a", {"roles": ROLES, "authid": "bob", "authmethods": ["ticket"]}])
+    core.on_demand.on_missing = lambda name: None
+    core.on_demand.remove("org.example.a")
+    assert inside.take() == [[6, {"message": "the realm was removed"}, "wamp.close.close_realm"]]
+    assert realm.is_empty
+    assert waiting.ask([5, "secret", {}])[0][2] == "wamp.error.no_such_realm"
+    assert late.ask(hello("org.example.a"))[0][2] == "wamp.error.no_such_realm"
+    with pytest.raises(KeyError):
+        core.on_demand.remove("org.example.a")
+
+
+def test_realm_on_demand_may_be_removed_and_made_again() -> None:
+    core = DemandingCore()
+    peer = Peer(core)
+    peer.ask(hello("org.example.a"))
+    first = core.on_demand.remove("org.example.a")
+    peer.ask([6, {}, "wamp.close.goodbye_and_out"])
+    assert core.on_demand.find("org.example.a") is not first
+    core.host.advance(IDLE_S)
+    assert core.on_demand.get("org.example.a") is None
+    assert core.host.pending_timers == 0
+
+
+def test_observer_hears_of_realms_that_are_there_come_and_go() -> None:
+    realms, heard = DemandingCore().on_demand, Heard()
+    realms.add("realm1", RealmSetup())
+    realms.observe(heard)
+    realms.find("org.example.a")
+    realms.remove("realm1")
+    assert heard.log == ["added realm1", "added org.example.a", "removed realm1"]
