@@ -45,6 +45,14 @@ class PrefixIndex(Generic[V]):
         """The value of this very pattern."""
         return self._values.get(pattern)
 
+    def longest(self, uri: str) -> V | None:
+        """The value of the longest pattern that `uri` begins with."""
+        for length in self._lengths:
+            value = self._values.get(uri[:length])
+            if value is not None:
+                return value
+        return None
+
     def matching(self, uri: str) -> list[V]:
         """The values of all patterns that `uri` begins with, the longest first."""
         return [

@@ -102,10 +102,11 @@ class ActionRules:
     def judge(self, uri: str) -> bool | None:
         """The verdict on a URI; None where no rule fits."""
         verdict = self._exact.get(uri)
-        if verdict is not None:
-            return verdict
-        best_first = self._prefixes.matching(uri) or self._wildcards.matching(uri)
-        return best_first[0] if best_first else None
+        if verdict is None:
+            verdict = self._prefixes.longest(uri)
+        if verdict is None:
+            verdict = next(iter(self._wildcards.matching(uri)), None)
+        return verdict
 
     def judge_pattern(self, pattern: str, match: Match) -> bool | None:
         """The verdict of the rule that holds for the whole pattern, whatever others say about parts of it."""

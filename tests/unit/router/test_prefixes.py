@@ -23,6 +23,12 @@ def test_all_prefixes_are_found_the_longest_first(patterns: set[str], uri: str) 
     assert index_of(patterns).matching(uri) == expected
 
 
+@given(st.sets(WORDS), WORDS)
+def test_longest_prefix_is_the_first_of_all(patterns: set[str], uri: str) -> None:
+    index = index_of(patterns)
+    assert index.longest(uri) == next(iter(index.matching(uri)), None)
+
+
 @given(st.sets(WORDS), st.sets(WORDS), WORDS)
 def test_removed_prefixes_leave_the_others(kept: set[str], removed: set[str], uri: str) -> None:
     index = index_of(kept | removed)
