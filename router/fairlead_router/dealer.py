@@ -47,8 +47,9 @@ class Dealer:
         self._host = host
         self._limits = limits
         self._by_id: dict[int, Registration] = {}
-        self._by_procedure: dict[Match, dict[str, Registration]] = {"exact": {}, "prefix": {}, "wildcard": {}}
-        self._exact = self._by_procedure["exact"]
+        self.exact: dict[str, Registration] = {}
+        """By procedure. Public because each call looks here."""
+        self._tables: dict[Match, dict[str, Registration]] = {"exact": self.exact, "prefix": {}, "wildcard": {}}
         self._prefixes: PrefixIndex[Registration] = PrefixIndex()
         self._wildcards: WildcardIndex[Registration] = WildcardIndex()
         self._observers: list[RegistrationObserver] = []
@@ -107,7 +108,7 @@ class Dealer:
     def _add(self, procedure: str, options: RegisterOptions) -> Registration:
         registration = Registration(new_id(self._by_id), procedure, options, self._host.time_us(), self._limits)
         self._by_id[registration.id] = registration
-        self._by_procedure[options.match][procedure] = registration
+        self._tables[options.match][procedure] = registration
         if options.match == "prefix":
             self._prefixes.add(procedure, registration)
         elif options.match == "wildcard":
@@ -116,7 +117,7 @@ class Dealer:
 
     def _drop(self, registration: Registration) -> None:
         del self._by_id[registration.id]
-        del self._by_procedure[registration.match][registration.procedure]
+        del self._tables[registration.match][registration.procedure]
         if registration.match == "prefix":
             self._prefixes.remove(registration.procedure)
         elif registration.match == "wildcard":
@@ -126,7 +127,7 @@ class Dealer:
 
     def lookup(self, procedure: str, match: Match) -> Registration | None:
         """The registration of exactly this procedure or pattern."""
-        return self._by_procedure[match].get(procedure)
+        return self._tables[match].get(procedure)
 
     def get(self, registration_id: int) -> Registration | None:
         """A registration by its id."""
@@ -148,13 +149,19 @@ class Dealer:
 
         Spec: Advanced Profile, Pattern-based Registrations, Calls Matching Multiple Registrations.
         """
-        exact = self._exact.get(procedure)
+        exact = self.exact.get(procedure)
         return exact if exact is not None else self._best_pattern(procedure)
 
     def _best_pattern(self, procedure: str) -> Registration | None:
-        """Nobody speaks in the name of a service: patterns of others don't match reserved procedures."""
+        """Nobody speaks in the name of a service: patterns of others don't match reserved procedures.
+
+        A prefix may end amid a component. By the examples of the spec such a one alone does not come before the
+        wildcard patterns: `a1.b2.c3` is no better for `a1.b2.c33.d4.e5` than `a1.b2.c33..e5`.
+        """
+        prefixes, wildcards = self._prefixes.matching(procedure), self._wildcards.matching(procedure)
+        has_components = any(_ends_a_component(each.procedure, procedure) for each in prefixes)
         is_for_services = is_reserved(procedure)
-        for registration in (*self._prefixes.matching(procedure), *self._wildcards.matching(procedure)):
+        for registration in prefixes + wildcards if has_components else wildcards + prefixes:
             if not is_for_services or all(callee.session.is_service for callee in registration.callees):
                 return registration
         return None
@@ -186,4 +193,9 @@ class Dealer:
             self.take_back(call, call.callee)
         elif call.queue is not None:
             call.queue.remove(call)
-        call.outbox.forget(call)
+        if call.wants_progress:
+            call.outbox.forget(call)
+
+
+def _ends_a_component(prefix: str, procedure: str) -> bool:
+    return prefix.endswith(".") or procedure[len(prefix) : len(prefix) + 1] in ("", ".")

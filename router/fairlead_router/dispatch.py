@@ -27,6 +27,7 @@ from fairlead_router.registration import Callee, Registration
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
+    from fairlead_router.session import Session
 
 
 class Dispatch:
@@ -36,6 +37,7 @@ class Dispatch:
         self._realm = realm
         self._dealer = realm.dealer
         self._fail = fail
+        self._may_disclose_unasked = realm.options.disclosure == "always"
         self._without_callee = CallQueue("calls_without_callee", realm.limits.calls_without_callee)
 
     # --- calls --------------------------------------------------------------------------------
@@ -78,6 +80,11 @@ class Dispatch:
         self.move_on(callee.registration)
 
     # --- what waits ---------------------------------------------------------------------------
+
+    def has_room(self, callee: Callee | None) -> None:
+        """A call of this callee has ended; None if it had none yet."""
+        if callee is not None and callee.registration.queue.calls:
+            self.move_on(callee.registration)
 
     def move_on(self, registration: Registration) -> None:
         """A callee has room, or there is another, or none any more: take up what waits.
@@ -199,17 +206,10 @@ class Dispatch:
         if callee.forwards_timeout:
             self._forward_timeout(call)
         self._dealer.hand_over(call, callee)
-        try:
-            self._send(call, callee, payload, has_more)
-        except RequestError:
-            self._dealer.take_back(call, callee)
-            raise
+        self._send(call, callee, payload, has_more)
 
     def _send(self, call: PendingCall, callee: Callee, payload: Payload, has_more: bool) -> None:
-        """One INVOCATION. Its owner in the outbox is its id: so it is known which were not written.
-
-        Raises PayloadSizeExceeded.
-        """
+        """One INVOCATION. Its owner in the outbox is its id: so it is known which were not written."""
         details = {**call.details, "progress": True} if has_more else call.details
         invocation = Invocation(call.invocation_id, callee.registration.id, details)
         callee.outbox.send(invocation, payload, call.invocation_id)
@@ -219,8 +219,9 @@ class Dispatch:
         caller, options, features = call.caller, call.options, callee.session.features
         if options.progress and not features.takes_progressive_calls:
             raise FeatureNotSupported(f"the callee of {call.procedure!r} takes no progressive call invocations")
-        is_told = is_disclosed(caller, options.disclose_me or callee.discloses_caller)
-        details: dict[str, Any] = identity(caller, "caller") if is_told else {}
+        details: dict[str, Any] = {}
+        if options.disclose_me or callee.discloses_caller or self._may_disclose_unasked:
+            details = _disclosure(caller, options.disclose_me or callee.discloses_caller)
         call.wants_progress = options.receive_progress and features.takes_interrupt
         if call.wants_progress:
             details["receive_progress"] = True
@@ -246,6 +247,10 @@ class Dispatch:
 def can_be_rerouted(call: PendingCall) -> bool:
     """Whether another callee could take the call over: nothing of it has been seen yet, on either side."""
     return len(call.kept) == 1 and not (call.options.progress or call.has_progressed or call.is_interrupted)
+
+
+def _disclosure(caller: "Session", is_asked: bool) -> dict[str, Any]:
+    return identity(caller, "caller") if is_disclosed(caller, is_asked) else {}
 
 
 def _is_refused_by_all(call: PendingCall, registration: Registration) -> bool:

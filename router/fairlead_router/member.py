@@ -189,11 +189,23 @@ class Member:
         self._handlers.pop(subscription, None)
         return self._request(Unsubscribe(self._next_id(), subscription))
 
-    def register(self, procedure: str, endpoint: Endpoint) -> "asyncio.Future[int]":
-        """Offer a procedure, from this turn on. The future has the registration's id and may be left alone."""
+    def register(
+        self,
+        procedure: str,
+        endpoint: Endpoint,
+        match: Match = "exact",
+        invoke: str = "single",
+        concurrency: int | None = None,
+        force_reregister: bool = False,
+    ) -> "asyncio.Future[int]":
+        """Offer a procedure, from this turn on. The future has the registration's id and may be left alone.
+
+        `invoke` lets others share it (invocation_policy.py); beyond `concurrency` calls in progress others wait.
+        """
+        options = RegisterOptions(match, invoke, concurrency, force_reregister=force_reregister)
         request_id = self._next_id()
         self._starting[request_id] = endpoint
-        return self._request(Register(request_id, RegisterOptions(), procedure))
+        return self._request(Register(request_id, options, procedure))
 
     def unregister(self, registration: int) -> "asyncio.Future[int]":
         """Take a procedure back."""
@@ -206,13 +218,22 @@ class Member:
         args: list[Any] | None = None,
         kwargs: dict[str, Any] | None = None,
         on_progress: Callable[[list[Any], dict[str, Any]], None] | None = None,
+        timeout_s: float | None = None,
+        wait_s: float = 0,
     ) -> CallResult:
-        """Call a procedure and wait for its result. Raises CallError. Who gives up waiting cancels the call."""
+        """Call a procedure and wait for its result. Raises CallError. Who gives up waiting cancels the call.
+
+        It ends with `wamp.error.timeout` after `timeout_s`. It waits `wait_s` for a procedure that is not registered.
+        """
         payload = Payload.from_values(args or [], kwargs)
         request_id = self._next_id()
         if on_progress is not None:
             self._progress[request_id] = on_progress
-        options = CallOptions(receive_progress=on_progress is not None)
+        options = CallOptions(
+            receive_progress=on_progress is not None,
+            timeout=0 if timeout_s is None else max(1, round(timeout_s * 1000)),
+            fairlead_wait_ms=round(wait_s * 1000),
+        )
         future = self._request(CallMessage(request_id, options, procedure, *_raw(payload)))
         try:
             result: CallResult = await future
@@ -294,6 +315,10 @@ class Member:
 
     def on_published(self, message: Published, payload: Payload) -> None:
         self._answer(message.request, message.publication)
+
+    def on_revoked_registration(self, message: RevokedRegistration, payload: Payload) -> None:
+        """What was sent before has been handled: no invocation of this registration follows."""
+        self._endpoints.pop(message.details["registration"], None)
 
     def on_done(self, message: Unsubscribed | Unregistered, payload: Payload) -> None:
         self._answer(message.request, None)
@@ -409,5 +434,5 @@ _HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
     Interrupt: Member.on_interrupt,
     Goodbye: _ignore,
     RevokedSubscription: _ignore,
-    RevokedRegistration: _ignore,
+    RevokedRegistration: Member.on_revoked_registration,
 }

@@ -27,6 +27,8 @@ class PendingCall(Hold):
     # What few calls need has its default here, so that the others don't pay for it.
     callee: "Callee | None" = None
     invocation_id = 0
+    details: dict[str, Any]
+    """Of each INVOCATION of this call; there are none before the first."""
     queue: "CallQueue | None" = None
     kept: "Sequence[Payload]" = ()
     refused: "frozenset[Callee]" = frozenset()
@@ -51,8 +53,6 @@ class PendingCall(Hold):
         self.options = message.options
         self.expects_more = message.options.progress
         """Whether the caller has announced another CALL of this request (progressive call invocations)."""
-        self.details: dict[str, Any] = {}
-        """Of each INVOCATION of this call."""
 
     # --- rights -------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
 from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question
+from fairlead_router.registration import Callee
 from fairlead_router.serializers import payload_of
 from fairlead_router.uris import check_uri
 
@@ -70,7 +71,8 @@ class Rpc:
             return None
         if message.request in session.ended_calls:
             return None
-        check_uri(message.procedure, "exact", self._realm.limits.uri_length)
+        if message.procedure not in self._realm.dealer.exact:  # what is registered has been checked
+            check_uri(message.procedure, "exact", self._realm.limits.uri_length)
         if message.options.progress or message.options.ppt_scheme:
             _check_announced(session, message.options)
         if len(session.calls) >= self._realm.limits.calls_per_session:
@@ -202,8 +204,9 @@ class Rpc:
         if message.error in UNAVAILABLE:
             self._realm.dispatch.reroute(call)
             return
-        self._finish(call)
+        freed = self._finish(call)
         call.caller.send(Error(CALL_TYPE, call.request_id, attributes, message.error), payload)
+        self._realm.dispatch.has_room(freed)
 
     # --- the results of an in-process callee --------------------------------------------------
 
@@ -220,8 +223,9 @@ class Rpc:
 
     def result(self, call: PendingCall, payload: Payload, attributes: dict[str, str] | None = None) -> None:
         """The final result, after all progressive ones."""
-        self._end(call)
+        freed = self._end(call)
         call.caller.send(Result(call.request_id, attributes or {}), payload)
+        self._realm.dispatch.has_room(freed)
 
     def abort(self, call: PendingCall, error: RequestError) -> None:
         """The callee's error."""
@@ -239,9 +243,10 @@ class Rpc:
 
     def fail(self, call: PendingCall, error: RequestError) -> None:
         """The call ends with ERROR; queued progressive results are taken back."""
-        self._finish(call)
+        freed = self._finish(call)
         self._realm.limit_exceeded(error, call.caller.id)
         call.caller.send_error(CALL_TYPE, call.request_id, error)
+        self._realm.dispatch.has_room(freed)
 
     def revoke_call(self, call: PendingCall) -> None:
         """The caller lost the right that the call rests on."""
@@ -258,7 +263,7 @@ class Rpc:
             self._realm.registering.remove(callee)
         for call in list(session.calls.values()):
             _interrupt(call, "killnowait", Canceled.uri)
-            self._finish(call)
+            self._realm.dispatch.has_room(self._finish(call))
         self._callee_left(session)
 
     def _callee_left(self, session: "Session") -> None:
@@ -275,11 +280,14 @@ class Rpc:
         _interrupt(call, "killnowait", error.uri)
         self.fail(call, error)
 
-    def _finish(self, call: PendingCall) -> None:
-        call.outbox.purge(call)
-        self._end(call)
+    def _finish(self, call: PendingCall) -> Callee | None:
+        """The call ends otherwise than by its final result: what is queued of it is taken back."""
+        if call.has_progressed:
+            call.outbox.purge(call)
+        return self._end(call)
 
-    def _end(self, call: PendingCall) -> None:
+    def _end(self, call: PendingCall) -> Callee | None:
+        """Nothing of the call stays anywhere. Returns the callee that has room now, for when the caller is told."""
         callee = call.callee
         self._realm.dealer.finish(call)
         self._realm.gate.release(call)
@@ -291,8 +299,7 @@ class Rpc:
             call.drop_kept()
         if call.expects_more:
             call.caller.progressive_call_ended(call.request_id)
-        if callee is not None and callee.registration.queue.calls:
-            self._realm.dispatch.move_on(callee.registration)
+        return callee
 
 
 def _check_announced(session: "Session", options: CallOptions) -> None:

@@ -45,8 +45,23 @@ ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "calle
 EVERY_FEATURE: dict[str, Any] = {
     "publisher": {},
     "subscriber": {"features": {"subscription_revocation": True}},
-    "caller": {"features": {"progressive_call_results": True, "call_canceling": True}},
-    "callee": {"features": {"call_canceling": True, "registration_revocation": True}},
+    "caller": {
+        "features": {
+            "progressive_call_results": True,
+            "progressive_call_invocations": True,
+            "call_canceling": True,
+            "payload_passthru_mode": True,
+        }
+    },
+    "callee": {
+        "features": {
+            "progressive_call_results": True,
+            "progressive_call_invocations": True,
+            "call_canceling": True,
+            "payload_passthru_mode": True,
+            "registration_revocation": True,
+        }
+    },
 }
 AUTOBAHN_PYTHON: dict[str, Any] = {
     "publisher": {"features": {"x_acknowledged_event_delivery": True}},
