@@ -3,8 +3,9 @@
 On a topic with a source the last event is `{revoked: {reason}}` on the subscription itself, which every
 client understands. WAMP's own signal, `[UNSUBSCRIBED, 0, {subscription, reason}]` (spec: Advanced Profile,
 Subscription Revocation), goes to those who announced `subscription_revocation`, except Autobahn|Python:
-it announces the feature and then drops its connection on receiving it. On other topics, who cannot be
-told by the spec is told by an event on `fairlead.session.revoked`, if subscribed to that.
+it announces the feature and then drops its connection on receiving it (`spec` sends it all the same; nothing
+sends it to who did not announce it). On other topics, who cannot be told by the spec is told by an event on
+`fairlead.session.revoked`, if subscribed to that.
 """
 
 from enum import StrEnum
@@ -38,14 +39,15 @@ def signal_revocation(realm: "Realm", membership: "Membership", reason: str) -> 
     if signal is RevocationSignal.CLOSE:
         realm.end_session(session, reason, f"the subscription to {membership.subscription.topic!r} was revoked")
         return
-    takes_spec = session.features.takes_revoked_subscription and not session.features.is_autobahn_python
-    by_spec = signal is RevocationSignal.SPEC or (signal is RevocationSignal.AUTO and takes_spec)
-    by_event = signal is RevocationSignal.EVENT or (signal is RevocationSignal.AUTO and not takes_spec)
+    features = session.features
+    bears_spec = features.takes_revoked_subscription and not features.is_autobahn_python
+    by_spec = bears_spec if signal is RevocationSignal.AUTO else signal is RevocationSignal.SPEC
+    by_event = signal is RevocationSignal.EVENT or (signal is RevocationSignal.AUTO and not bears_spec)
     if membership.subscription.source is not None and signal in (RevocationSignal.AUTO, RevocationSignal.EVENT):
         _send_last_event(membership, reason)
     elif by_event:
         _send_revoked_event(realm, membership, reason)
-    if by_spec:
+    if by_spec and features.takes_revoked_subscription:  # others must not get it, whatever the option says
         details = {"subscription": membership.subscription.id, "reason": reason}
         session.send(RevokedSubscription(0, details))
 

@@ -41,6 +41,7 @@ def by_spec(subscription: int) -> list[Any]:
         (WAMPY, AUTO, False),
         (SPEC, RevocationSignal.SPEC, True),
         (AUTOBAHN, RevocationSignal.SPEC, True),
+        (WAMPY, RevocationSignal.SPEC, False),
         (SPEC, EVENT, False),
         (SPEC, SILENT, False),
     ],
@@ -108,7 +109,7 @@ def test_session_may_be_closed_instead() -> None:
     assert not alice.has_session
 
 
-@pytest.mark.parametrize("roles", [SPEC, AUTOBAHN, WAMPY])
+@pytest.mark.parametrize("roles", [SPEC, AUTOBAHN])
 def test_reason_is_a_uri_as_autobahn_wants_it(roles: dict[str, Any]) -> None:
     core, alice, _ = subscriber(roles, RevocationSignal.SPEC)
     core.realm1.gate.revoke(principals=["alice"], reason="com.app.expired")
