@@ -7,6 +7,7 @@ what each session receives: who gets what (G1, G2, G9, G10), and in which order 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from fairlead_router.limits import Limits
 from fairlead_router.payload import Payload
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
 
@@ -53,6 +55,24 @@ def _fits(pattern: str, component: str) -> bool:
     return pattern in ("", component)
 
 
+LISTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "exclude": st.just([]),
+            "eligible": st.just([]),
+            "exclude_authid": st.sampled_from([[], ["alice"], ["bob"]]),
+            "eligible_authid": st.sampled_from([[], ["alice"], ["bob", "alice"]]),
+            "eligible_authrole": st.sampled_from([["admin"], ["user"]]),
+        },
+    ),
+)
+"""Lists of PUBLISH; those of sessions get one when it is known which."""
+
+LIMITS = Limits(retained_per_topic=1_000)
+"""The model keeps everything."""
+
 MATCHES = ("exact", "prefix", "wildcard")
 
 
@@ -77,6 +97,15 @@ def object_of(topic: str) -> str | None:
     return topic.split(".")[1] if topic.startswith("obj.") else None
 
 
+class Kept(NamedTuple):
+    """A retained event as the model remembers it: all there ever were, nothing replaced."""
+
+    number: int
+    authid: str
+    excluded: Seat | None
+    lists: dict[str, Any]
+
+
 class Seat:
     """A session, its peer, and what the model thinks of both."""
 
@@ -95,7 +124,7 @@ class Seat:
         self.queued = [
             each
             for each in self.queued
-            if not (each.kind == "event" and each.key == key and topic in (None, each.topic))
+            if not (each.kind in ("event", "retained") and each.key == key and topic in (None, each.topic))
         ]
 
 
@@ -110,10 +139,9 @@ class RouterModel(RuleBasedStateMachine):
         self.rights = Rights()
         for authid in AUTHIDS:
             self.rights.grant(authid, *OBJECTS)
-        self.core = (
-            Core(authorizer=self.rights, gate=GateSwitchedOff) if self.is_gate_off else Core(authorizer=self.rights)
-        )
+        self.core = Core(LIMITS, self.rights, gate=GateSwitchedOff) if self.is_gate_off else Core(LIMITS, self.rights)
         self.open: list[Seat] = []
+        self.kept: dict[str, list[Kept]] = {}
         self.number = 0
 
     def next(self) -> int:
@@ -146,7 +174,9 @@ class RouterModel(RuleBasedStateMachine):
         seats = [self._join(authid, "json") for authid in authids]
         for seat in seats:
             for uri in wanted:
-                self._subscribe(seat, "exact" if uri in TOPICS else "prefix", uri)
+                self._subscribe(seat, "exact" if uri in TOPICS else "prefix", uri, gets_retained=False)
+        for topic in TOPICS:
+            self._publish(seats[0], topic, {"exclude_me": True, "acknowledge": False, "retain": True}, {})
         self.compare()
         return multiple(*seats)
 
@@ -169,22 +199,49 @@ class RouterModel(RuleBasedStateMachine):
 
     # ---- requests ----
 
-    @rule(seat=seats, match=st.sampled_from(MATCHES), uri=st.sampled_from(PATTERNS))
-    def subscribe(self, seat: Seat, match: str, uri: str) -> None:
-        self._subscribe(seat, match, uri)
+    @rule(seat=seats, match=st.sampled_from(MATCHES), uri=st.sampled_from(PATTERNS), gets_retained=st.booleans())
+    def subscribe(self, seat: Seat, match: str, uri: str, gets_retained: bool) -> None:
+        self._subscribe(seat, match, uri, gets_retained)
 
-    def _subscribe(self, seat: Seat, match: str, uri: str) -> None:
+    def _subscribe(self, seat: Seat, match: str, uri: str, gets_retained: bool) -> None:
         number, key = self.next(), Key(match, uri)
         if not is_valid(key):
             return
-        seat.peer.send([32, number, {"match": match}, uri])
+        seat.peer.send([32, number, {"match": match, "get_retained": gets_retained}, uri])
         seat.asked[number] = key
         if match == "exact" and not self.may(seat.authid, uri):
             seat.queued.append(Expected("error", number))
-        else:
-            seat.subscriptions[key] = None
-            seat.ended.discard(key)
-            seat.queued.append(Expected("subscribed", number, key))
+            return
+        seat.queued.append(Expected("subscribed", number, key))
+        if gets_retained and key not in seat.subscriptions:
+            seat.queued += self._retained_for(seat, key)
+        seat.subscriptions[key] = None
+        seat.ended.discard(key)
+
+    def _retained_for(self, seat: Seat, key: Key) -> Iterator[Expected]:
+        for topic, kept in self.kept.items():
+            event = self._latest(seat, kept)
+            if key.matches(topic) and event and self.may(event.authid, topic) and self.may(seat.authid, topic):
+                yield Expected("retained", event.number, key, topic)
+
+    def _latest(self, seat: Seat, kept: list[Kept]) -> Kept | None:
+        """One for everybody hides what was before it, and so does one for the same receivers."""
+        hidden: list[dict[str, Any]] = []
+        for event in reversed(kept):
+            if event.lists not in hidden and event.excluded is not seat and self._is_listed(seat, event.lists):
+                return event
+            hidden.append(event.lists)
+            if not event.lists:
+                break
+        return None
+
+    def _is_listed(self, seat: Seat, lists: dict[str, Any]) -> bool:
+        mine = {"authid": seat.authid, "session": seat.peer.session_id, "authrole": "user"}
+        for name, listed in lists.items():
+            kind, _, attribute = name.partition("_")
+            if (mine[attribute or "session"] in listed) != (kind == "eligible"):
+                return False
+        return True
 
     @rule(seat=seats, data=st.data())
     @precondition(lambda self: any(seat.ids for seat in self.open))
@@ -210,24 +267,33 @@ class RouterModel(RuleBasedStateMachine):
     @rule(
         seat=seats,
         topics=st.lists(st.sampled_from(TOPICS), min_size=1, max_size=6),
-        flags=st.tuples(st.booleans(), st.booleans()),
+        flags=st.fixed_dictionaries({name: st.booleans() for name in ("exclude_me", "acknowledge", "retain")}),
+        lists=LISTS,
+        listed=seats,
     )
-    def publish(self, seat: Seat, topics: list[str], flags: tuple[bool, bool]) -> None:
+    def publish(
+        self, seat: Seat, topics: list[str], flags: dict[str, bool], lists: dict[str, Any], listed: Seat
+    ) -> None:
+        for name in ("exclude", "eligible"):
+            if name in lists:
+                lists = {**lists, name: [listed.peer.session_id]}
         for topic in topics:
-            self._publish(seat, topic, *flags)
+            self._publish(seat, topic, flags, lists)
 
-    def _publish(self, seat: Seat, topic: str, excludes: bool, acknowledge: bool) -> None:
+    def _publish(self, seat: Seat, topic: str, flags: dict[str, bool], lists: dict[str, Any]) -> None:
         number = self.next()
-        options = {"exclude_me": excludes, "acknowledge": acknowledge}
-        seat.peer.send([16, number, options, topic, [number]])
+        excluded = seat if flags["exclude_me"] else None
+        seat.peer.send([16, number, {**flags, **lists}, topic, [number]])
         is_allowed = self.may(seat.authid, topic)
+        if is_allowed and flags["retain"]:
+            self.kept.setdefault(topic, []).append(Kept(number, seat.authid, excluded, lists))
         for each in self.open if is_allowed else ():
-            if each is seat and excludes:
+            if each is excluded or not self._is_listed(each, lists):
                 continue
             for key in each.subscriptions:
                 if key.matches(topic) and self.may(each.authid, topic):
                     each.queued.append(Expected("event", number, key, topic))
-        if acknowledge:
+        if flags["acknowledge"]:
             seat.queued.append(Expected("published" if is_allowed else "error", number))
 
     # ---- rights ----
@@ -301,7 +367,7 @@ class RouterModel(RuleBasedStateMachine):
         key = seat.ids[message[1]]
         topic = message[3].get("topic", key.uri)
         assert ("topic" in message[3]) == (key.match != "exact")
-        return Expected("event", message[4][0], key, topic)
+        return Expected("retained" if "retained" in message[3] else "event", message[4][0], key, topic)
 
 
 def _tidy(messages: list[Expected]) -> list[list[Expected]]:
