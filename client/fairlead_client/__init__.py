@@ -1,15 +1,17 @@
-"""Writing and following logs, over any Autobahn session.
+"""Writing and following logs, and peers that outlive their sessions, over any Autobahn session.
 
 This package imports no framework: use `fairlead_client.asyncio` or `fairlead_client.twisted` (never both in one
 process: Autobahn's two halves exclude each other). What their functions hand out and raise is named here.
 
-Start reading at `appending` and `following`, the two state machines; `writer` and `follow` are the loops around them.
+Start reading at `appending`, `following` and `merging`, the three state machines; `writer`, `follow` and `peer` are the
+loops around them.
 """
 
 from __future__ import annotations
 
-from fairlead_client.errors import CallFailed, ClientError, Incontiguous, Refused, SpoolError, Unreachable
+from fairlead_client.errors import CallFailed, ClientError, Incontiguous, QueueFull, Refused, SpoolError, Unreachable
 from fairlead_client.following import Batch, Corrupt, Cursor, Follower, Head, Lagged, Reset, Revoked, Sealed, Start
+from fairlead_client.merging import Event
 from fairlead_client.records import Record
 
 __all__ = [
@@ -18,10 +20,12 @@ __all__ = [
     "ClientError",
     "Corrupt",
     "Cursor",
+    "Event",
     "Follower",
     "Head",
     "Incontiguous",
     "Lagged",
+    "QueueFull",
     "Record",
     "Refused",
     "Reset",

@@ -8,6 +8,10 @@
         async for item in follow(connection, "my-stream"):
             print(item)     # Record, Lagged, Reset or Head; the last one is Sealed or Revoked
 
+    async with Peer("ws://127.0.0.1:8080/ws", token=token) as peer:
+        await peer.subscribe("com.example.topic", print)
+        await peer.publish("com.example.topic", ["hello"])
+
 A `Connection` opens its session when it is first needed, and again whenever it is lost. A program whose own Autobahn
 component joins hands its sessions over through `given_sessions()`.
 """
@@ -26,7 +30,7 @@ from urllib.parse import urlsplit
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory, WampWebSocketClientProtocol
 
-from fairlead_client import connection
+from fairlead_client import connection, peer
 from fairlead_client.autobahn_session import (
     OPEN_TIMEOUT_S,
     PROTOCOL_OPTIONS,
@@ -39,6 +43,7 @@ from fairlead_client.autobahn_session import (
 )
 from fairlead_client.errors import Unreachable
 from fairlead_client.follow import follow, follow_items
+from fairlead_client.keeping import Registration, Subscription
 from fairlead_client.requests import Request, Result
 from fairlead_client.runtime import Answer
 from fairlead_client.writer import LogWriter
@@ -47,6 +52,9 @@ __all__ = [
     "AsyncioRuntime",
     "Connection",
     "LogWriter",
+    "Peer",
+    "Registration",
+    "Subscription",
     "call",
     "connect",
     "disconnect",
@@ -139,6 +147,36 @@ class Connection(connection.Connection):
             await disconnect(session)
 
     async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class Peer(peer.Peer):
+    """Plain publish, subscribe, register and call, across sessions (peer.py). Enter it, or `start` and `close` it."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        realm: str = REALM,
+        token: str | None = None,
+        on_change: connection.OnChange | None = None,
+        on_refused: peer.OnRefused | None = None,
+    ) -> None:
+        self._connection = Connection(url, realm=realm, token=token, on_change=on_change)
+        super().__init__(self._connection, on_refused=on_refused)
+
+    async def close(self) -> None:
+        """Leaves the realm, for good."""
+        self.stop()
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        self.start()
         return self
 
     async def __aexit__(

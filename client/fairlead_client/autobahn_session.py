@@ -88,13 +88,13 @@ class AutobahnSession:
             on_answer(Answer(request, _dict_of([value])))
 
         def failed(failure: Any) -> None:
-            on_answer(Answer(request, {}, _error_of(failure.value)))
+            on_answer(Answer(request, {}, error_of(failure.value)))
 
         options = _CallOptions(on_progress=progressed) if request.wants_progress else None
         try:
             future = self.session.call(request.procedure, *request.args, **request.kwargs, options=options)
         except (TransportLost, PayloadExceededError) as error:
-            on_answer(Answer(request, {}, _error_of(error)))
+            on_answer(Answer(request, {}, error_of(error)))
             return lambda: None
         _txaio.add_callbacks(future, succeeded, failed)
         return lambda: self._cancel(future)
@@ -207,7 +207,8 @@ def _dict_of(args: Any) -> Result:
     return value if isinstance(value, dict) else {}
 
 
-def _error_of(error: BaseException) -> ClientError:
+def error_of(error: BaseException) -> ClientError:
+    """What Autobahn raised, as an error of this package."""
     if isinstance(error, ApplicationError):
         text = str(error.args[0]) if error.args else ""
         if error.error.startswith(_ENDS):

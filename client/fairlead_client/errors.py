@@ -5,6 +5,7 @@
         Refused             the router ended the session while it was being opened: a bad token, no such realm.
         CallFailed          an ERROR answered a call; `uri` says which, `details` are its keyword arguments.
         Incontiguous        the answers have a hole or a repeat that nobody announced: never shown as if it were whole.
+        QueueFull           too many publications wait for a session already.
         SpoolError          the spool cannot be made, opened or understood.
 
 Which error URIs are worth a retry is one table, here. A writer that was accepted gives up only on those of
@@ -83,6 +84,10 @@ class CallFailed(ClientError):
 
 class Incontiguous(ClientError):
     """A batch does not begin where the last one ended, and no `lagged` or `reset` says why."""
+
+
+class QueueFull(ClientError):
+    """Too many publications wait for a session."""
 
 
 class SpoolError(ClientError):

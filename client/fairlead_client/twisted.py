@@ -34,7 +34,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from fairlead_client import connection
+from fairlead_client import connection, peer
 from fairlead_client.autobahn_session import (
     OPEN_TIMEOUT_S,
     PROTOCOL_OPTIONS,
@@ -47,6 +47,7 @@ from fairlead_client.autobahn_session import (
 )
 from fairlead_client.errors import ClientError, Unreachable
 from fairlead_client.follow import follow, follow_items
+from fairlead_client.keeping import Registration, Subscription
 from fairlead_client.requests import Request, Result
 from fairlead_client.runtime import Answer
 from fairlead_client.writer import LogWriter
@@ -61,6 +62,9 @@ else:
 __all__ = [
     "Connection",
     "LogWriter",
+    "Peer",
+    "Registration",
+    "Subscription",
     "TwistedRuntime",
     "call",
     "connect",
@@ -149,6 +153,28 @@ class Connection(connection.Connection):
         session, self._session = self._session, None
         if isinstance(session, AutobahnSession):
             await disconnect(self._reactor, session)
+
+
+class Peer(peer.Peer):
+    """Plain publish, subscribe, register and call, across sessions (peer.py). `start` it, and `close` it in the end."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        url: str,
+        *,
+        realm: str = REALM,
+        token: str | None = None,
+        on_change: connection.OnChange | None = None,
+        on_refused: peer.OnRefused | None = None,
+    ) -> None:
+        self._connection = Connection(reactor, url, realm=realm, token=token, on_change=on_change)
+        super().__init__(self._connection, on_refused=on_refused)
+
+    async def close(self) -> None:
+        """Leaves the realm, for good."""
+        self.stop()
+        await self._connection.close()
 
 
 def given_sessions(reactor: Any) -> connection.GivenSessions:
