@@ -18,6 +18,7 @@ from fairlead_router import (
     AnonymousAuthenticator,
     HelloRequest,
     Limits,
+    Payload,
     PeerDetails,
     Principal,
     Router,
@@ -25,12 +26,16 @@ from fairlead_router import (
 )
 from support.certificates import Authority, der_of
 from support.waiting import eventually
-from support.wamp import Client, RawSocketClient, dial
+from support.wamp import RAW_MESSAGE, Client, RawSocketClient, dial, dumps, raw_frame
 
 Connect = Callable[..., Awaitable[Client]]
 
 CODECS: tuple[Any, ...] = ("json", "msgpack", "cbor")
 BIG = "x" * 300_000
+KERNEL_BYTES = 128 << 10
+"""What two sockets hold, the small receive buffer of the reader among it; up to 100 kB were measured."""
+TLS_CLIENT_BYTES = 256 << 10
+"""What asyncio's TLS reads on when its user has paused reading."""
 
 
 class Curious(AnonymousAuthenticator):
@@ -143,6 +148,86 @@ async def test_close_says_goodbye_on_every_transport(connect: Connect, router: R
     await client.close()
     await closing
     assert sum(listener.connections for listener in router.listeners) == 0
+
+
+# ---- little is beyond recall ----
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_residue_of_a_reader_that_stopped_is_bounded(connect: Connect, router: Router, transport: str) -> None:
+    """G3: one write, the transport's buffer, and what the kernel holds; whatever is queued above can be taken back."""
+    realm = router.realm("realm1")
+    assert realm is not None
+    client_type, options = TRANSPORTS[transport]
+    slow = await connect(client_type, "json", receive_buffer=4096, **options)
+    await slow.join()
+    await slow.subscribe("com.x")
+    slow.stop_reading()
+    for number in range(400):
+        realm.pubsub.deliver("com.x", Payload.from_values([number, "x" * 8000]), {})
+        await asyncio.sleep(0)
+    realm.kill("com.enough", "all that is queued is taken back", session_id=slow.session_id)
+    received = slow.bytes_received
+    slow.read_on()
+    *events, goodbye = await slow.receive_until(6)
+    assert goodbye[2] == "com.enough"
+    assert [event[4][0] for event in events] == list(range(len(events))), "whole and in order"
+    held_by_client = TLS_CLIENT_BYTES if slow.writer.get_extra_info("ssl_object") else 0
+    assert slow.bytes_received - received < 2 * (64 << 10) + KERNEL_BYTES + held_by_client, "of 3.2 MB"
+    await slow.close()
+
+
+async def test_tls_buffers_no_more_than_a_bare_socket(
+    router: Router, authority: Authority, server_certificate: str
+) -> None:
+    """G3 again, exactly: aiofastnet's own TLS buffers would take 260 kB more, which nobody can take back."""
+    realm = router.realm("realm1")
+    assert realm is not None
+    bare = await router.listen("tcp://127.0.0.1:0")
+    tls = await router.listen("tls://127.0.0.1:0", tls=TlsOptions(certificate=server_certificate))
+    taken: list[int] = []
+    for port, context in ((bare.port, None), (tls.port, authority.client_context())):
+        with await asyncio.to_thread(subscribe_and_read_nothing, port, context):
+            [session] = await eventually(lambda: [peer for peer in realm.peers() if peer.memberships])
+            for number in range(300):
+                realm.pubsub.deliver("com.x", Payload.from_values([number, "x" * 8000]), {})
+                await asyncio.sleep(0)
+            taken.append(300 * 8000 - session.outbox.size)
+        await eventually(lambda: realm.is_empty)
+    assert taken[1] < taken[0] + (16 << 10)
+
+
+def subscribe_and_read_nothing(port: int, tls: ssl.SSLContext | None) -> socket.socket:
+    """A RawSocket client that leaves everything to the kernel (asyncio's TLS reads on when its user does not)."""
+    client = socket.create_connection(("127.0.0.1", port))
+    if tls is not None:
+        client = tls.wrap_socket(client, server_hostname="localhost")
+    hello = dumps("json", [1, "realm1", {"roles": {"subscriber": {}}}])
+    subscribe = dumps("json", [32, 1, {}, "com.x"])
+    client.sendall(b"\x7f\xf1\0\0" + raw_frame(RAW_MESSAGE, hello) + raw_frame(RAW_MESSAGE, subscribe))
+    return client
+
+
+@pytest.mark.parametrize("connect", ["tcp", "tls"], indirect=True)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_reader_that_was_too_slow_is_reset(connect: Connect, router: Router, transport: str) -> None:
+    """RST: the kernel forgets what it has not sent."""
+    realm = router.realm("realm1")
+    assert realm is not None
+    client_type, options = TRANSPORTS[transport]
+    slow = await connect(client_type, "json", receive_buffer=4096, **options)
+    await slow.join()
+    await slow.subscribe("com.x")
+    slow.stop_reading()
+    for number in range(600):
+        realm.pubsub.deliver("com.x", Payload.from_values([number, "x" * 8000]), {})
+        await asyncio.sleep(0)
+    await eventually(lambda: sum(listener.connections for listener in router.listeners) == 0)
+    assert realm.counters.sessions_too_slow == 1
+    slow.read_on()
+    end = await slow.closed()
+    assert isinstance(end.__cause__, ConnectionResetError)
+    await slow.close()
 
 
 # ---- what is known of the peer ----
