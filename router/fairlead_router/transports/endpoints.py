@@ -37,6 +37,14 @@ class Endpoint(NamedTuple):
     path: str = ""
     descriptor: int = -1
 
+    def __str__(self) -> str:
+        if self.scheme == "unix":
+            return f"unix://{self.path}"
+        if self.scheme == "fd":
+            return f"fd://{self.descriptor}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
 
 def parse_endpoint(text: str) -> Endpoint:
     """Raises ValueError, which says what an endpoint looks like."""

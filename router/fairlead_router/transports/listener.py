@@ -21,6 +21,7 @@ class Listener:
         self._router = policy.router
         self._acceptor: Acceptor | None = None
         self._socket_file: SocketFile | None = None
+        self._endpoint = ""
         self._port = 0
         self._timer: Timer | None = None
 
@@ -31,6 +32,7 @@ class Listener:
             self._socket_file = SocketFile(endpoint.path)
         if sockets[0].family in (socket.AF_INET, socket.AF_INET6):
             self._port = sockets[0].getsockname()[1]
+        self._endpoint = str(endpoint._replace(port=self._port))
         limits = self._router.limits
         bound_input(sockets, limits)
         self._acceptor = Acceptor(sockets, lambda: Door(self._policy), self._may_enter, self._policy.admission.counters)
@@ -38,6 +40,11 @@ class Listener:
             self._acceptor.speak_tls(tls, limits)
         self._acceptor.start()
         self._keep_alive()
+
+    @property
+    def endpoint(self) -> str:
+        """What was asked for, with the port that is bound."""
+        return self._endpoint
 
     @property
     def port(self) -> int:

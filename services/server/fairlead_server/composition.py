@@ -23,6 +23,7 @@ from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal
 from fairlead_router.auth.decoys import Decoys
 from fairlead_server import VERSION, realms
 from fairlead_server.config import Config
+from fairlead_server.config_listeners import ListenerTable
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
 from fairlead_server.http import WEBSOCKET_PATH, HttpService, http_log
@@ -38,9 +39,9 @@ HTTP_SHUTDOWN_S = 1.0
 class Server:
     """A running server. Create it with `open`."""
 
-    def __init__(self, http: HttpService, listener: Listener, closing: AsyncExitStack) -> None:
+    def __init__(self, http: HttpService, listeners: tuple[Listener, ...], closing: AsyncExitStack) -> None:
         self._http = http
-        self._listener = listener
+        self._listener, *self._others = listeners
         self._closing = closing
 
     @classmethod
@@ -72,15 +73,23 @@ class Server:
         authz.bind(realm)
         logs.bind(realm)
         http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins))
-        listener = await _listen(router, config, await _http_runner(http, opened))
+        runner = await _http_runner(http, opened)
+        listener = await _listen(router, config, runner)
+        for table in config.listeners:
+            await _listen_too(router, config, table, runner)
         directory.serves(listener.port)
         http.state = "ok"
-        return cls(http, listener, opened.pop_all())
+        return cls(http, router.listeners, opened.pop_all())
 
     @property
     def port(self) -> int:
         """The port that is bound, also when the configuration leaves the choice to the system."""
         return self._listener.port
+
+    @property
+    def other_endpoints(self) -> list[str]:
+        """Those of `[[listeners]]`, with the ports that are bound."""
+        return [listener.endpoint for listener in self._others]
 
     @property
     def has_page(self) -> bool:
@@ -146,10 +155,28 @@ async def _listen(router: Router, config: Config, http: web.Server) -> Listener:
             http=http,
             hosts=config.allowed_hosts,
             origins=config.allowed_origins,
-            cookies=any(realm.cookies for realm in config.realms),
+            cookies=config.sets_cookies,
+            trusted_proxies=config.trusted_proxies,
         )
     except OSError as error:
         raise CommandError(_why_not(address.host, address.port, error)) from None
+
+
+async def _listen_too(router: Router, config: Config, table: ListenerTable, http: web.Server) -> None:
+    try:
+        await router.listen(
+            table.endpoint,
+            path=WEBSOCKET_PATH,
+            http=http,
+            hosts=config.allowed_hosts,
+            origins=config.allowed_origins,
+            tls=table.tls,
+            cookies=config.sets_cookies,
+            trusted_proxies=table.trusted_proxies,
+            unix_mode=table.mode,
+        )
+    except (OSError, ValueError) as error:
+        raise CommandError(f"cannot listen on {table.endpoint}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

@@ -22,6 +22,7 @@ from fairlead_router import Limits
 from fairlead_router.authorizers.rules import InvalidRule, check_rules
 from fairlead_router.authorizers.rules import Rule as Permission
 from fairlead_server.address import Address, parse_listen
+from fairlead_server.config_listeners import ListenerTable, TlsTable, check_listener, check_proxies
 from fairlead_server.config_realms import AuthTable, RealmTable, tables_of
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
@@ -53,6 +54,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     public_url: str | None = None
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    listeners: tuple[ListenerTable, ...] = ()
     limits: LimitsTable = LimitsTable()
     rules: tuple[Rule, ...] = ()
     auth: AuthTable = AuthTable()
@@ -62,6 +65,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def address(self) -> Address:
         """`listen`, parsed."""
         return parse_listen(self.listen, "listen")
+
+    @property
+    def sets_cookies(self) -> bool:
+        """Whether browsers get a cookie on every endpoint: a realm knows them again by it."""
+        return any(realm.cookies for realm in self.realms)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
@@ -88,8 +96,10 @@ def load(path: Path | None, *, listen: str | None = None, data: Path | None = No
         config = msgspec.structs.replace(config, data=str(data))
     if is_open:
         config = msgspec.structs.replace(config, open=True)
-    if config.open and not config.address.is_loopback:
-        text = f"an open server lets everybody do everything, so it listens on loopback only, not on {config.listen!r}"
+    remote = None if config.address.is_loopback else config.listen
+    remote = remote or next((each.endpoint for each in config.listeners if not each.is_local), None)
+    if config.open and remote is not None:
+        text = f"an open server lets everybody do everything, so it listens on loopback only, not on {remote!r}"
         raise ConfigError(f"--open: {text}" if is_open else f"{path}: open: {text}")
     return config
 
@@ -132,6 +142,9 @@ def _check(config: Config) -> None:
     for host in config.hosts:
         if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
             raise ConfigError(f"hosts: {host!r} must be a host name without a port, like fairlead.example.org")
+    check_proxies("trusted_proxies", config.trusted_proxies)
+    for listener in config.listeners:
+        check_listener(listener)
     for name in LimitsTable.__struct_fields__:
         value = getattr(config.limits, name)
         if value is not None and value <= 0:
@@ -210,10 +223,12 @@ def _check_rule(rule: Rule) -> None:
 TABLES: dict[str, type[msgspec.Struct]] = {
     "": Config,
     "limits": LimitsTable,
-    "rules": Rule,
     **tables_of("auth", AuthTable),
     **tables_of("realms", RealmTable),
     "realms.permissions": Permission,
+    "listeners": ListenerTable,
+    "listeners.tls": TlsTable,
+    "rules": Rule,
 }
 
 

@@ -107,6 +107,7 @@ def _say_ready(config: Config, server: Server) -> None:
     """One line for who waits for it; a program that reads it finds the port there."""
     address = Address(config.address.host, server.port)
     text = f"Fairlead is listening on http://{address}/ (WebSocket: ws://{address}{WEBSOCKET_PATH})"
+    text = ", ".join((text, *server.other_endpoints))
     try:
         print(text, flush=True)
     except OSError:  # nobody reads, as after `serve | head`: no reason to stop

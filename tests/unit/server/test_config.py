@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fairlead_server import config
+from fairlead_server.config_listeners import TlsTable
 from fairlead_server.errors import ConfigError
 
 GUESTS = "[[realms]]\nname = 'x'\nanonymous_role = 'x'\n"
@@ -38,6 +39,13 @@ def test_the_commented_examples_of_the_file_load_too(tmp_path: Path) -> None:
     (tmp_path / "users").write_text("[[users]]\nauthid = 'alice'\nwampcra = { secret = 's' }", encoding="utf-8")
     loaded = config.read(write(tmp_path, text))
     assert [rule.uri for rule in loaded.rules] == ["org.example.job.{object}.state", "org.example.job.{object}.cancel"]
+    assert [listener.is_local for listener in loaded.listeners] == [True, False]
+    assert loaded.listeners[1].tls == TlsTable(
+        certificate="/etc/fairlead/server.pem",
+        key="/etc/fairlead/server.key",
+        client_ca="/etc/fairlead/clients.pem",
+        client_certificate="optional",
+    )
     assert loaded.allowed_origins == ("https://fairlead.example.org",)
     assert loaded.allowed_hosts == ("fairlead.example.org",)
     assert [realm.name for realm in loaded.realms] == ["org.example.sensors"]
@@ -108,6 +116,29 @@ def test_no_file_means_loopback_and_closed() -> None:
             "[[realms]]\nname = 'x'\n[[realms.users]]\nauthid = 'y'\nwampcra = { password = 'z' }",
             "unknown key 'realms.users.wampcra.password'; allowed are secret, secret_file",
         ),
+        ("trusted_proxies = ['proxy']", "trusted_proxies: 'proxy' does not appear to be an IPv4 or IPv6 network"),
+        ("[[listeners]]\nunix_mode = '0600'", "listeners: Object missing required field 'endpoint'"),
+        ("[[listeners]]\nendpoint = 'ws://h:1'", "listeners.endpoint: endpoint 'ws://h:1' must be tcp://HOST:PORT"),
+        ("[[listeners]]\nendpoint = 'tls://h:1'", "listeners.tls: 'tls://h:1' needs a certificate"),
+        (
+            "[[listeners]]\nendpoint = 'tcp://h:1'\ntls = {certificate = 'x'}",
+            "listeners.tls: 'tcp://h:1' does not speak TLS",
+        ),
+        (
+            "[[listeners]]\nendpoint = 'tls://h:1'\ntls = {certificate = 'x', client_certificate = 'required'}",
+            "listeners.tls.client_ca: client certificates need",
+        ),
+        (
+            "[[listeners]]\nendpoint = 'tls://h:1'\ntls = {cert = 'x'}",
+            "unknown key 'listeners.tls.cert'; allowed are certificate, key, client_ca",
+        ),
+        (
+            "[[listeners]]\nendpoint = 'unix:///x'\nunix_mode = '9'",
+            "listeners.unix_mode: '9' must be three octal digits",
+        ),
+        ("[[listeners]]\nendpoint = 'unix:///x'\ntrusted_proxies = ['x']", "listeners.trusted_proxies: 'x'"),
+        ("open = true\n[[listeners]]\nendpoint = 'tcp://0.0.0.0:1'", "loopback only, not on 'tcp://0.0.0.0:1'"),
+        ("open = true\n[[listeners]]\nendpoint = 'fd://3'", "loopback only, not on 'fd://3'"),
     ],
 )
 def test_an_error_names_file_and_key_and_what_is_allowed(tmp_path: Path, text: str, message: str) -> None:
