@@ -69,6 +69,12 @@ class Attachable(Protocol):
         """The realm has been made, and asks this authorizer from now on."""
 
 
+def attach(authorizer: Authorizer, realm: "Realm") -> None:
+    """Make the realm known to an authorizer that wants to know it."""
+    if isinstance(authorizer, Attachable):
+        authorizer.attach(realm)
+
+
 class AllowAll:
     """The authorizer of a realm that was given none: everybody may do everything but speak for the services."""
 

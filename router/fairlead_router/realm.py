@@ -11,7 +11,7 @@ from inspect import isawaitable
 
 from fairlead_router.answers import Answers, failure
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
-from fairlead_router.authorization import Action, AllowAll, Attachable, Authorizer, Principal
+from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal, attach
 from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
@@ -89,8 +89,7 @@ class Realm:
         self._is_removed = False
         self._sessions_of: Counter[str] = Counter()
         self._observers: list[RealmObserver] = []
-        if isinstance(self.authorizer, Attachable):
-            self.authorizer.attach(self)
+        attach(self.authorizer, self)
 
     # --- sessions -----------------------------------------------------------------------------
 

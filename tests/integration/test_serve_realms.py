@@ -54,6 +54,16 @@ authenticator = "org.example.authenticate"
 authenticator_methods = ["ticket"]
 authenticator_realm = "org.example.sensors"
 permissions = [{{ uri = "", match = "prefix", roles = ["visitor"], allow = ["publish", "subscribe"] }}]
+
+[[realms]]
+name = "org.example.judged."
+on_demand = true
+anonymous_role = "guest"
+authenticator = "org.example.authenticate"
+authenticator_methods = ["ticket"]
+authenticator_realm = "org.example.sensors"
+permissions = [{{ uri = "org.example.authorize", roles = ["judge"], allow = ["register"] }}]
+authorizer = "org.example.authorize"
 """
 
 
@@ -134,6 +144,31 @@ async def test_realm_on_demand_takes_nobody_while_the_procedure_is_not_there(por
         abort = await join(visitor, "org.example.room.7", "let me in", authid="v")
         assert (abort[0], abort[2]) == (3, "wamp.error.authentication_failed")
         assert abort[1] == {"message": "the peer could not be authenticated"}
+
+
+async def test_authorizer_of_a_realm_judges_what_no_permission_does(port: int) -> None:
+    """Each realm that is made on demand has its own: who judges in one says nothing in another."""
+    keeper, judge, guest, elsewhere = [await Client.connect(port) for _ in range(4)]
+    await join(keeper, "org.example.sensors", "secret-k")
+    assert (await keeper.ask([64, 1, {}, "org.example.authenticate"]))[0] == 65
+    judge.send([1, "org.example.judged.1", {"roles": ROLES, "authmethods": ["ticket"], "authid": "j"}])
+    await judge.receive()
+    judge.send([5, "let me judge", {}])
+    keeper.send([70, (await keeper.receive())[1], {}, [{"role": "judge"}]])
+    assert (await judge.receive())[0] == 2
+    assert (await judge.ask([64, 1, {}, "org.example.authorize"]))[0] == 65
+
+    await join(guest, "org.example.judged.1")
+    guest.send([32, 1, {}, "org.example.news"])
+    invocation = await judge.receive()
+    assert invocation[4][1:] == ["org.example.news", "subscribe", {"match": "exact"}]
+    judge.send([70, invocation[1], {}, [True]])
+    assert (await guest.receive())[0] == 33
+
+    await join(elsewhere, "org.example.judged.2")
+    assert (await elsewhere.ask([32, 1, {}, "org.example.news"]))[4] == "wamp.error.authorization_failed"
+    for client in (keeper, judge, guest, elsewhere):
+        await client.close()
 
 
 async def test_realm_that_nothing_says_does_not_exist(port: int) -> None:

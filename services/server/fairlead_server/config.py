@@ -12,14 +12,13 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 
 from fairlead_authz import UriRule
 from fairlead_router import Limits
-from fairlead_router.authorizers.rules import InvalidRule, check_rules
 from fairlead_router.authorizers.rules import Rule as Permission
 from fairlead_server.address import Address, parse_listen
 from fairlead_server.config_listeners import ListenerTable, TlsTable, check_listener, check_proxies
@@ -27,6 +26,7 @@ from fairlead_server.config_realms import AuthTable, RealmTable, tables_of
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
 from fairlead_server.realm_methods import check_methods
+from fairlead_server.realm_rights import check_rights
 
 OBJECT_COMPONENT = "{object}"
 
@@ -180,11 +180,9 @@ def _check_realms(config: Config) -> None:
         names.append(table.name)
         try:
             check_methods(table)
-            check_rules(table.permissions)
+            check_rights(table)
         except ConfigError as error:
             raise ConfigError(f"realms.{error}") from None
-        except InvalidRule as error:
-            raise ConfigError(f"realms.permissions.{error.key}: {error.text}") from None
         if not (table.users or table.users_file or table.authenticator or table.anonymous_role):
             text = "nobody could join: give users, users_file, authenticator or anonymous_role"
             raise ConfigError(f"realms: {table.name!r}: {text}")
@@ -242,5 +240,19 @@ def _describe(text: str, values: dict[str, Any]) -> str:
         key = f"{place}.{unknown[1]}" if place else unknown[1]
         return f"unknown key {key!r}; allowed are {', '.join(TABLES[place].__struct_fields__)}"
     what = found["what"].replace("`", "'")
+    if what.startswith("Invalid enum value"):
+        what = f"{what}; allowed are {', '.join(_allowed_values(place))}"
     given = values.get(place) if place in values and not isinstance(values[place], (dict, list)) else None
     return f"{place or 'the file'}: {what}" + (f" ({given!r})" if given is not None else "")
+
+
+def _allowed_values(place: str) -> tuple[str, ...]:
+    """Of a key whose values are names."""
+    table, _, key = place.rpartition(".")
+    return _literals(get_type_hints(TABLES[table])[key])
+
+
+def _literals(hint: Any) -> tuple[str, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(name for part in get_args(hint) for name in _literals(part))

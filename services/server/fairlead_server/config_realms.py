@@ -87,6 +87,8 @@ class RealmTable(AuthTable, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Whether a browser need prove only once who it is."""
 
     permissions: tuple[Rule, ...] = ()
+    authorizer: str | None = None
+    """A procedure of this realm that judges what the permissions neither allow nor deny."""
 
 
 def tables_of(prefix: str, table: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from fairlead_authz import Authz
 from fairlead_authz.authenticator import ActiveUsers
-from fairlead_router import Authenticator, MethodsAuthenticator, Principal, Realm, RealmSetup, Router
+from fairlead_router import Authenticator, Authorizer, MethodsAuthenticator, Principal, Realm, RealmSetup, Router
 from fairlead_router.auth.cookie import CookieAuthenticator, CookieStore
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.dynamic import ProcedureAuthenticator
-from fairlead_router.authorizers.static import StaticAuthorizer
+from fairlead_router.authorizers import ProcedureAuthorizer, StaticAuthorizer
 from fairlead_server.config_realms import AuthTable, RealmTable
 from fairlead_server.realm_methods import static_methods
 
@@ -20,13 +23,13 @@ def add_realms(router: Router, main: Realm, tables: tuple[RealmTable, ...], deco
     """Adds the realms of the tables, and makes those that are to be made on demand when a client asks."""
     for table in tables:
         if not table.on_demand:
-            router.add_realm(table.name, authorizer=StaticAuthorizer(table.permissions))
-    setups: dict[str, RealmSetup] = {}
+            router.add_realm(table.name, authorizer=_authorizer(table))
+    setups: dict[str, Callable[[], RealmSetup]] = {}
     for table in tables:
         realm = main if table.on_demand else _existing(router, table.name)
         authenticator = _authenticator(router, realm, table, decoys)
         if table.on_demand:
-            setups[table.name] = RealmSetup(authenticator=authenticator, authorizer=StaticAuthorizer(table.permissions))
+            setups[table.name] = partial(_setup, authenticator, table)
         else:
             realm.authenticator = authenticator
     router.on_missing_realm = lambda name: _longest_prefix(setups, name)
@@ -40,6 +43,17 @@ def main_authenticator(router: Router, main: Realm, table: AuthTable, authz: Aut
         return tokens
     others = ActiveUsers(authz.graph, MethodsAuthenticator(methods))
     return MethodsAuthenticator({"ticket": tokens, "anonymous": tokens, **dict.fromkeys(methods, others)})
+
+
+def _setup(authenticator: Authenticator, table: RealmTable) -> RealmSetup:
+    """Each realm that is made on demand has an authorizer of its own, which asks in that realm."""
+    return RealmSetup(authenticator=authenticator, authorizer=_authorizer(table))
+
+
+def _authorizer(table: RealmTable) -> Authorizer:
+    if table.authorizer is None:
+        return StaticAuthorizer(table.permissions)
+    return ProcedureAuthorizer(table.authorizer, table.permissions)
 
 
 def _authenticator(router: Router, realm: Realm, table: RealmTable, decoys: Decoys) -> Authenticator:
@@ -65,6 +79,6 @@ def _existing(router: Router, name: str) -> Realm:
     return realm
 
 
-def _longest_prefix(setups: dict[str, RealmSetup], name: str) -> RealmSetup | None:
+def _longest_prefix(setups: dict[str, Callable[[], RealmSetup]], name: str) -> RealmSetup | None:
     prefixes = [prefix for prefix in setups if name.startswith(prefix)]
-    return setups[max(prefixes, key=len)] if prefixes else None
+    return setups[max(prefixes, key=len)]() if prefixes else None

@@ -110,7 +110,33 @@ def test_no_file_means_loopback_and_closed() -> None:
         ),
         (
             GUESTS + "permissions = [{uri = 'a b', roles = ['x'], allow = ['call']}]",
-            "realms.permissions.uri: ",
+            "realms.permissions.uri: permission 1 of ",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', roles = ['*'], allow = ['call']}, {uri = 'a', roles = ['x']}]",
+            "the rule says nothing; allow or deny some of subscribe, publish, call, register",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', allow = ['call']}]",
+            "realms.permissions.roles: permission 1 of ",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', roles = ['x'], allow = ['cal']}]",
+            "realms.permissions.allow: Invalid enum value 'cal'; allowed are subscribe, publish, call, register",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', match = 'suffix', roles = ['x'], allow = ['call']}]",
+            "realms.permissions.match: Invalid enum value 'suffix'; allowed are exact, prefix, wildcard",
+        ),
+        (
+            GUESTS + "permissions = [{uri = 'a', roles = 'x', allow = ['call']}]",
+            "realms.permissions.roles: Expected 'array', got 'str'",
+        ),
+        (GUESTS + "authorizer = 'a b'", "realms.authorizer: URI 'a b' is not valid"),
+        (GUESTS + "authorizer = 'wamp.authorize'", "realms.authorizer: 'wamp.authorize' must not be under 'wamp.'"),
+        (
+            GUESTS + "authorizer = 'a'\npermissions = [{uri = 'a', roles = ['x'], allow = ['call']}]",
+            "allows anybody to register 'a'",
         ),
         (
             "[[realms]]\nname = 'x'\n[[realms.users]]\nauthid = 'y'\nwampcra = { password = 'z' }",
