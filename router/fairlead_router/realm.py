@@ -15,7 +15,6 @@ from fairlead_router.authorization import Action, AllowAll, Authorizer, Principa
 from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
-from fairlead_router.dispatch import Dispatch
 from fairlead_router.errors import LimitReached, NoSuchRealm, RouterError
 from fairlead_router.event_history import History, MemoryHistory
 from fairlead_router.fan_out import fan_out
@@ -82,7 +81,6 @@ class Realm:
         self.procedures.add(self.testaments.procedures)
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
-        self.dispatch = Dispatch(self, self.rpc.fail)
         self.registering = Registering(self)
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}

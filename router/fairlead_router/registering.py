@@ -62,7 +62,7 @@ class Registering:
         callee = dealer.register(session, message.procedure, options, object_id)
         self._realm.gate.admit(callee)
         session.send(Registered(message.request, callee.registration.id))
-        dispatch = self._realm.dispatch
+        dispatch = self._realm.rpc.dispatch
         if replaced is not None:
             dispatch.move_on(replaced)
         dispatch.move_on(callee.registration)
@@ -89,7 +89,7 @@ class Registering:
     def remove(self, callee: Callee) -> None:
         """The session is no callee of this registration any more; the calls that wait for one move on."""
         self._take_out(callee)
-        self._realm.dispatch.move_on(callee.registration)
+        self._realm.rpc.dispatch.move_on(callee.registration)
 
     def _replace(self, session: "Session", registration: Registration) -> None:
         """All callees make room for this session: the zombie of a lost connection, mostly. Raises NotAuthorized."""

@@ -200,23 +200,20 @@ class Requests:
 
     def _cancel(self, session: "Session", message: Cancel) -> None:
         """A call that still waits for the authorizer ends at once: no callee has heard of it."""
-        is_withdrawn = self._withdraw(session, message.request)
-        if is_withdrawn and message.request not in session.calls:
-            error = Canceled("the caller canceled the call")
-            session.send_error(self._ordered[CallMessage].type_number, message.request, error)
-        else:
+        last = self._withdraw(session, message.request)
+        if last is None or message.request in session.calls:
             self._realm.rpc.cancel(session, message)
+        else:
+            self._realm.rpc.refuse(session, last, Canceled("the caller canceled the call"))
 
-    def _withdraw(self, session: "Session", request_id: int) -> bool:
-        """Forget what waits of a call, the first CALL and those that continue it. Whether there was any."""
+    def _withdraw(self, session: "Session", request_id: int) -> CallMessage | None:
+        """Forget what waits of a call, the first CALL and those that continue it. Returns the last."""
         last = None
         for index, waiting in enumerate(session.waiting):
             if isinstance(waiting, CallMessage) and waiting.request == request_id:
                 session.waiting[index] = WITHDRAWN
                 last = waiting
-        if last is not None and last.options.progress:
-            session.progressive_call_ended(request_id)
-        return last is not None
+        return last
 
 
 def _not_authorized(session: "Session", question: Question) -> NotAuthorized:

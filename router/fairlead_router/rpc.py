@@ -8,7 +8,7 @@ clients count their requests of all types together, or draw ids at random.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fairlead_router.dispatch import can_be_rerouted
+from fairlead_router.dispatch import Dispatch, can_be_rerouted
 from fairlead_router.errors import (
     Canceled,
     FeatureNotSupported,
@@ -58,6 +58,7 @@ class Rpc:
 
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
+        self.dispatch = Dispatch(realm, self.fail)
 
     # --- CALL ---------------------------------------------------------------------------------
 
@@ -88,9 +89,7 @@ class Rpc:
         if message.request in session.calls:
             self._go_on(session.calls[message.request], message)
             return
-        if message.request in session.ended_calls:
-            if not message.options.progress:
-                del session.ended_calls[message.request]
+        if _is_late(session, message):
             return
         realm = self._realm
         payload = payload_of(message, session.outbox.wire.codec)
@@ -103,7 +102,7 @@ class Rpc:
             call.timeout_s = min(message.options.timeout / 1000, realm.options.call_timeout_max_s)
         else:
             call.timeout_s = realm.options.call_timeout_s
-        realm.dispatch.start(call, payload)
+        self.dispatch.start(call, payload)
         realm.dealer.begin(call)
         realm.gate.admit(call)
         if call.timeout_s is not None:
@@ -116,6 +115,8 @@ class Rpc:
             call.expects_more = message.options.progress
             self._give_up(call, error)
             return
+        if _is_late(session, message):
+            return
         if message.options.progress:
             session.progressive_call_ended(message.request)
         session.send_error(CALL_TYPE, message.request, error)
@@ -125,7 +126,7 @@ class Rpc:
         payload = payload_of(message, call.outbox.wire.codec)
         call.expects_more = message.options.progress
         if self._realm.gate.is_open(call):
-            self._realm.dispatch.go_on(call, payload)
+            self.dispatch.go_on(call, payload)
 
     # --- the time that a call may take --------------------------------------------------------
 
@@ -202,11 +203,11 @@ class Rpc:
             self.fail(call, error)
             return
         if message.error in UNAVAILABLE:
-            self._realm.dispatch.reroute(call)
+            self.dispatch.reroute(call)
             return
         freed = self._finish(call)
         call.caller.send(Error(CALL_TYPE, call.request_id, attributes, message.error), payload)
-        self._realm.dispatch.has_room(freed)
+        self.dispatch.has_room(freed)
 
     # --- the results of an in-process callee --------------------------------------------------
 
@@ -225,12 +226,12 @@ class Rpc:
         """The final result, after all progressive ones."""
         freed = self._end(call)
         call.caller.send(Result(call.request_id, attributes or {}), payload)
-        self._realm.dispatch.has_room(freed)
+        self.dispatch.has_room(freed)
 
     def abort(self, call: PendingCall, error: RequestError) -> None:
         """The callee's error."""
         if error.uri in UNAVAILABLE:
-            self._realm.dispatch.reroute(call)
+            self.dispatch.reroute(call)
         else:
             self.fail(call, error)
 
@@ -246,7 +247,7 @@ class Rpc:
         freed = self._finish(call)
         self._realm.limit_exceeded(error, call.caller.id)
         call.caller.send_error(CALL_TYPE, call.request_id, error)
-        self._realm.dispatch.has_room(freed)
+        self.dispatch.has_room(freed)
 
     def revoke_call(self, call: PendingCall) -> None:
         """The caller lost the right that the call rests on."""
@@ -263,7 +264,7 @@ class Rpc:
             self._realm.registering.remove(callee)
         for call in list(session.calls.values()):
             _interrupt(call, "killnowait", Canceled.uri)
-            self._realm.dispatch.has_room(self._finish(call))
+            self.dispatch.has_room(self._finish(call))
         self._callee_left(session)
 
     def _callee_left(self, session: "Session") -> None:
@@ -271,7 +272,7 @@ class Rpc:
         unwritten = session.outbox.queued_owners()
         for call in list(session.invocations.values()):
             if call.invocation_id in unwritten and can_be_rerouted(call):
-                self._realm.dispatch.reroute(call)
+                self.dispatch.reroute(call)
             else:
                 self.fail(call, Canceled(f"the callee of {call.procedure!r} has left"))
 
@@ -300,6 +301,15 @@ class Rpc:
         if call.expects_more:
             call.caller.progressive_call_ended(call.request_id)
         return callee
+
+
+def _is_late(session: "Session", message: CallMessage) -> bool:
+    """Whether it continues a call that has ended meanwhile: then it is dropped, and the last one ends the matter."""
+    if message.request not in session.ended_calls:
+        return False
+    if not message.options.progress:
+        del session.ended_calls[message.request]
+    return True
 
 
 def _check_announced(session: "Session", options: CallOptions) -> None:
