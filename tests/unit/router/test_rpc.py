@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from fairlead_router.authorization import Principal
 from fairlead_router.limits import Limits
-from support.core import EVERY_FEATURE, Core, Peer, types_of
+from support.core import EVERY_FEATURE, Core, Peer, Rights, types_of
 
 CANCELED = "wamp.error.canceled"
 
@@ -238,6 +239,138 @@ def test_session_that_calls_itself_is_not_interrupted_for_a_call_that_it_never_s
     alice.register("com.p")
     alice.send([48, 1, {}, "com.p"], [49, 1, {}])
     assert types_of(alice.take()) == [68, 69, 8]
+
+
+def test_second_cancel_may_be_stronger() -> None:
+    _, callee, caller = pair()
+    invocation = call(caller, callee)
+    assert caller.ask([49, 1, {"mode": "kill"}], [49, 1, {"mode": "kill"}]) == []
+    assert caller.ask([49, 1, {"mode": "killnowait"}], [49, 1, {"mode": "killnowait"}])[0][4] == CANCELED
+    assert callee.take() == [[69, invocation, {"mode": "kill", "reason": CANCELED}]]
+
+
+def test_caller_may_leave_while_a_killed_call_is_not_answered() -> None:
+    _, callee, caller = pair()
+    invocation = call(caller, callee)
+    caller.ask([49, 1, {"mode": "kill"}])
+    caller.vanish()
+    assert types_of(callee.take()) == [69]
+    assert callee.ask([70, invocation, {}]) == []
+
+
+def test_callee_that_leaves_ends_a_killed_call() -> None:
+    _, callee, caller = pair()
+    call(caller, callee)
+    caller.ask([49, 1, {"mode": "kill"}])
+    callee.vanish()
+    assert [answer[4] for answer in caller.take()] == [CANCELED]
+
+
+def test_cancel_while_the_authorizer_thinks_reaches_no_callee() -> None:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    callee, caller = core.join(roles=EVERY_FEATURE), core.join()
+    callee.register("com.p")
+    rights.is_asynchronous = True
+    [error] = caller.ask([48, 1, {}, "com.p"], [49, 1, {"mode": "kill"}])
+    assert error[:5] == [8, 48, 1, {}, CANCELED]
+    rights.answer()
+    assert (callee.take(), caller.take()) == ([], [])
+
+
+# ---- what callees are told ----
+
+
+def test_callee_is_told_how_far_its_caller_is_trusted() -> None:
+    core = Core()
+    callee = core.join()
+    callee.register("com.p")
+    core.authenticator.principal = lambda authid: Principal(authid, "user", trustlevel=3)  # type: ignore[method-assign]
+    core.join("alice").ask([48, 1, {}, "com.p"])
+    core.join().ask([48, 1, {}, "com.p"])
+    assert [invocation[3] for invocation in callee.take()] == [{"trustlevel": 3}, {}]
+
+
+def test_callee_that_cannot_be_interrupted_is_not_asked_for_progress() -> None:
+    _, callee, caller = pair(features=None)
+    caller.ask([48, 1, {"receive_progress": True}, "com.p"])
+    [invocation] = callee.take()
+    assert invocation[3] == {}
+    callee.send([70, invocation[1], {"progress": True}, [1]], [70, invocation[1], {}, [2]])
+    assert caller.take() == [[50, 1, {}, [2]]]
+
+
+@pytest.mark.parametrize("request_ids", [[7, 3, 1000, 4], [1 << 53, 1]])
+def test_request_ids_may_have_gaps_and_any_order(request_ids: list[int]) -> None:
+    _, callee, caller = pair()
+    assert caller.ask(*([48, request, {}, "com.p"] for request in request_ids)) == []
+    assert len(callee.take()) == len(request_ids)
+
+
+# ---- payload passthru mode ----
+
+PPT = {"ppt_scheme": "wamp", "ppt_serializer": "cbor", "ppt_cipher": "aes256gcm", "ppt_keyid": "4711"}
+SECRET = ["\0AAEC"]
+
+
+def test_passthru_attributes_go_with_call_result_and_error() -> None:
+    _, callee, caller = pair()
+    caller = callee.core.join(roles=EVERY_FEATURE)
+    caller.ask([48, 1, {**PPT, "receive_progress": True}, "com.p", SECRET])
+    [invocation] = callee.take()
+    assert invocation[3:] == [{**PPT, "receive_progress": True}, SECRET]
+    callee.send([70, 1, {**PPT, "progress": True}, SECRET], [70, 1, {**PPT, "ppt_keyid": "1"}, SECRET])
+    assert caller.take() == [[50, 1, {**PPT, "progress": True}, SECRET], [50, 1, {**PPT, "ppt_keyid": "1"}, SECRET]]
+    caller.ask([48, 2, {}, "com.p"])
+    callee.send([8, 68, 2, {**PPT, "private": 1}, "com.error", SECRET])
+    assert caller.take() == [[8, 48, 2, PPT, "com.error", SECRET]]
+
+
+def test_passthru_payload_crosses_serializers_as_binary() -> None:
+    core, callee, _ = pair()
+    caller = core.join(roles=EVERY_FEATURE, codec="msgpack")
+    caller.ask([48, 1, PPT, "com.p", [b"\x00\x01\x02"]])
+    assert callee.take()[0][3:] == [PPT, SECRET]
+
+
+def test_passthru_to_a_callee_that_did_not_announce_it_is_an_error() -> None:
+    core = Core()
+    callee, caller = core.join(), core.join(roles=EVERY_FEATURE)
+    callee.register("com.p")
+    [error] = caller.ask([48, 1, PPT, "com.p", SECRET])
+    assert error[:5] == [8, 48, 1, {}, "wamp.error.feature_not_supported"]
+    assert callee.take() == []
+
+
+def test_passthru_by_a_caller_that_did_not_announce_it_breaks_the_protocol() -> None:
+    _, _, caller = pair()
+    assert caller.ask([48, 1, PPT, "com.p", SECRET])[0][2] == "wamp.error.protocol_violation"
+
+
+@pytest.mark.parametrize("answer", [[70, 1, PPT, SECRET], [8, 68, 1, PPT, "com.error", SECRET]])
+def test_passthru_by_a_callee_that_did_not_announce_it_breaks_the_protocol(answer: list[Any]) -> None:
+    core = Core()
+    callee, caller = core.join(), core.join(roles=EVERY_FEATURE)
+    callee.register("com.p")
+    call(caller, callee)
+    assert callee.ask(answer)[0][2] == "wamp.error.protocol_violation"
+    assert caller.take()[0][4] == CANCELED
+
+
+def test_passthru_result_for_a_caller_that_did_not_announce_it_is_an_error_for_both() -> None:
+    _, callee, caller = pair()
+    call(caller, callee)
+    error, interrupt = callee.ask([70, 1, PPT, SECRET])
+    assert error[:5] == [8, 70, 1, {}, "wamp.error.feature_not_supported"]
+    assert interrupt[0] == 69
+    assert caller.take()[0][:5] == [8, 48, 1, {}, "wamp.error.feature_not_supported"]
+
+
+def test_passthru_error_for_a_caller_that_did_not_announce_it_is_not_passed_on() -> None:
+    _, callee, caller = pair()
+    call(caller, callee)
+    callee.ask([8, 68, 1, PPT, "com.error", SECRET])
+    assert caller.take()[0][:5] == [8, 48, 1, {}, "wamp.error.feature_not_supported"]
 
 
 # ---- somebody leaves ----
