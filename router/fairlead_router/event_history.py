@@ -58,8 +58,9 @@ class HistoryStore(Protocol):
 class History:
     """What one realm keeps."""
 
-    def __init__(self, store: HistoryStore, host: Host) -> None:
-        self.store = store
+    def __init__(self, rules: tuple[HistoryRule, ...], host: Host, counters: RealmCounters) -> None:
+        self.is_kept = bool(rules)
+        self.store: HistoryStore = MemoryHistory(rules, counters)
         self._host = host
 
     def record(self, publication: Publication) -> None:

@@ -146,7 +146,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A program sets a handful; each is published in the turn after the session's end."""
 
     testament_bytes: int = 256 << 10
-    """Payloads of one session's testaments, kept for as long as it lives."""
+    """One session's testaments with their lists, kept for as long as it lives: 500 bytes each, and what is in them."""
 
     registrations_per_session: int = 10_000
     """Memory of one session; services register tens."""

@@ -12,7 +12,7 @@ ROUTER = Principal("router", SERVICE_ROLE)
 """Who publishes meta events."""
 
 _OVERHEAD_BYTES = 500
-"""What a publication that is kept takes beside its payload, topic and lists."""
+"""What a publication that is kept takes beside its payload, its lists and the texts in it."""
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,4 +31,5 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Bytes that it counts for where it is kept."""
-        return self.payload.size + len(self.topic) + self.lists.size + _OVERHEAD_BYTES
+        texts = sum(len(value) for value in self.details.values() if isinstance(value, str))
+        return self.payload.size + len(self.topic) + texts + self.lists.size + _OVERHEAD_BYTES

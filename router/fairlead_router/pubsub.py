@@ -60,7 +60,7 @@ class PubSub:
         publication = self.publication(session, message)
         if options.retain:
             self._realm.retention.keep(publication)
-        if self._realm.history is not None:
+        if self._realm.history.is_kept:
             self._realm.history.record(publication)
         excluded = publication.excluded if session.memberships else None
         self._distribute(publication, eligibility(publication.lists, excluded))

@@ -16,7 +16,7 @@ from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
 from fairlead_router.errors import LimitReached, NoSuchRealm, RouterError
-from fairlead_router.event_history import History, MemoryHistory
+from fairlead_router.event_history import History
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
@@ -24,7 +24,6 @@ from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
 from fairlead_router.meta import Meta
-from fairlead_router.meta.history import HistoryMeta
 from fairlead_router.observer import RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
@@ -74,11 +73,8 @@ class Realm:
         self.meta = Meta(self)
         self.counters = RealmCounters()
         self.retention = Retention(self)
-        store = MemoryHistory(self.options.event_history, self.counters)
-        self.history = History(store, host) if self.options.event_history else None
-        self.procedures.add(HistoryMeta(self, store).procedures)
+        self.history = History(self.options.event_history, host, self.counters)
         self.testaments = Testaments(self)
-        self.procedures.add(self.testaments.procedures)
         self.pubsub = PubSub(self)
         self.rpc = Rpc(self)
         self.registering = Registering(self)

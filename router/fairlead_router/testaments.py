@@ -21,7 +21,6 @@ from fairlead_router.questions import Question
 from fairlead_router.transcode import Codec
 
 if TYPE_CHECKING:
-    from fairlead_router.own_procedures import OwnProcedure
     from fairlead_router.realm import Realm
     from fairlead_router.session import Session
 
@@ -68,16 +67,16 @@ class Testaments:
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
         self._of: dict[Session, list[Testament]] = {}
-        self.procedures: dict[str, OwnProcedure] = {ADD: self._add, FLUSH: self._flush}
+        realm.procedures.add({ADD: self._add, FLUSH: self._flush})
 
     # --- the procedures -----------------------------------------------------------------------
 
     def _add(self, caller: "Session", payload: Payload) -> Payload:
         """Refuses at once what can never be published; the right is judged when the session has ended."""
         arguments = bind(ADD, payload, _Add)
-        testament = _testament(arguments, caller.outbox.wire.codec)
-        self._realm.pubsub.question_publish(caller, testament.message)
-        self._realm.pubsub.publication(caller, testament.message)
+        message = _publish_message(arguments, caller.outbox.wire.codec)
+        self._realm.pubsub.question_publish(caller, message)
+        testament = Testament(arguments.scope, message, self._realm.pubsub.publication(caller, message).size)
         self._check_room(caller, testament)
         self._of.setdefault(caller, []).append(testament)
         return Payload.of()
@@ -146,9 +145,10 @@ class Testaments:
             self._realm.limit_exceeded(error, session.id)
 
 
-def _testament(arguments: _Add, codec: Codec) -> Testament:
+def _publish_message(arguments: _Add, codec: Codec) -> Publish:
     """In the serializer of the session, as if it had sent PUBLISH itself. Raises InvalidArgument."""
     payload = Payload.from_values(arguments.args or [], arguments.kwargs or None).to(codec)
     options = msgspec.structs.replace(arguments.publish_options or PublishOptions(), acknowledge=False)
-    args, kwargs = msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
-    return Testament(arguments.scope, Publish(_REQUEST, options, arguments.topic, args, kwargs), payload.size)
+    return Publish(
+        _REQUEST, options, arguments.topic, msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
+    )

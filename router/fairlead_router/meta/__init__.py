@@ -9,6 +9,7 @@ neither (G5, G9, G13). Sessions are seen by whoever may call or subscribe to the
 from typing import TYPE_CHECKING
 
 from fairlead_router.meta.events import MetaEvents
+from fairlead_router.meta.history import HistoryMeta
 from fairlead_router.meta.reflection import Reflection
 from fairlead_router.meta.registrations import RegistrationMeta
 from fairlead_router.meta.sessions import SessionMeta
@@ -29,5 +30,5 @@ class Meta:
         self.reflection = Reflection(realm, self.events)
         realm.broker.observe(self.subscriptions)
         realm.dealer.observe(self.registrations)
-        for part in (self.sessions, self.subscriptions, self.registrations, self.reflection):
+        for part in (self.sessions, self.subscriptions, self.registrations, self.reflection, HistoryMeta(realm)):
             realm.procedures.add(part.procedures)

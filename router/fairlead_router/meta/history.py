@@ -13,7 +13,7 @@ import msgspec
 
 from fairlead_router.arguments import bind
 from fairlead_router.errors import InvalidArgument, NoSuchSubscription, NotAuthorized
-from fairlead_router.event_history import HistoryStore, PastEvent
+from fairlead_router.event_history import PastEvent
 from fairlead_router.messages import Id
 from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import iso_8601
@@ -53,9 +53,8 @@ class _GetEvents(msgspec.Struct):
 class HistoryMeta:
     """The event history of one realm, as its peers see it."""
 
-    def __init__(self, realm: "Realm", store: HistoryStore) -> None:
+    def __init__(self, realm: "Realm") -> None:
         self._realm = realm
-        self._store = store
         self.procedures: dict[str, OwnProcedure] = {GET_EVENTS: self._get_events}
 
     def _get_events(self, caller: "Session", payload: Payload) -> Payload:
@@ -80,7 +79,7 @@ class HistoryMeta:
     def _visible(self, caller: "Session", subscription: Subscription) -> Iterator[PastEvent]:
         """The publisher's exclusion of itself is not looked at: it meant a session, not who the publisher is."""
         seen: dict[str, bool] = {}
-        for event in self._store.events(subscription.topic, subscription.match):
+        for event in self._realm.history.store.events(subscription.topic, subscription.match):
             is_eligible = eligibility(event.publication.lists, None)
             if is_eligible is not None and not is_eligible(caller):
                 continue

@@ -99,9 +99,7 @@ def test_event_whose_lists_name_sessions_is_not_kept(options: dict[str, Any], is
     core = Core(options=RealmOptions(event_history=(HistoryRule("com.x"),)))
     core.host.advance(2)
     core.join().ask([16, 1, options, "com.x"])
-    history = core.realm1.history
-    assert history is not None
-    times = [event.time_us for event in history.store.events("com.x", "exact")]
+    times = [event.time_us for event in core.realm1.history.store.events("com.x", "exact")]
     assert times == [HAND_HOST_START_US + 2_000_000] * is_kept
 
 
@@ -110,10 +108,11 @@ def test_refused_publication_is_not_kept() -> None:
     peer = core.join()
     peer.send([16, 1, {}, "com.x", ["\0no"]], [16, 2, {"disclose_me": True}, "com.x"])
     peer.send([16, 3, {"retain": True}, "com.x", ["x" * 70_000]])
-    history = core.realm1.history
-    assert history is not None
-    assert list(history.store.events("com.x", "exact")) == []
+    assert list(core.realm1.history.store.events("com.x", "exact")) == []
 
 
 def test_realm_without_rules_keeps_nothing() -> None:
-    assert Core().realm1.history is None
+    core = Core()
+    core.join().ask([16, 1, {}, "com.x"])
+    assert not core.realm1.history.is_kept
+    assert list(core.realm1.history.store.events("com.", "prefix")) == []

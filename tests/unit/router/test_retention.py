@@ -313,6 +313,21 @@ def test_publication_that_cannot_be_retained_is_refused_as_a_whole(limits: Limit
     assert retained(core.join(), "com.y") == [2]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"eligible_authid": ["x" * 600]},
+        {"exclude": list(range(1, 20))},
+        {"ppt_scheme": "x_own", "ppt_keyid": "x" * 600},
+    ],
+)
+def test_whatever_is_kept_of_an_event_counts_for_its_bounds(options: dict[str, Any]) -> None:
+    core = Core(Limits(retained_event_bytes=1_000))
+    bob = core.join(roles={"publisher": {"features": {"payload_passthru_mode": True}}})
+    [error] = bob.ask([16, 1, {**RETAIN, **options}, "com.x"])
+    assert error[6] == {"limit": "retained_event_bytes"}
+
+
 def test_events_with_different_lists_are_bounded_for_each_topic() -> None:
     core = Core(Limits(retained_per_topic=2))
     bob = core.join()

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
-from support.core import Answer, Core, Peer, Rights
+from support.core import ROLES, Answer, Core, Peer, Rights
 
 ADD, FLUSH = "wamp.session.add_testament", "wamp.session.flush_testaments"
 
@@ -174,10 +174,17 @@ def test_flush_of_an_unknown_scope_is_refused() -> None:
 
 
 def test_testaments_of_a_session_are_bounded_in_number_and_bytes() -> None:
-    core = Core(Limits(testaments_per_session=2, testament_bytes=100))
-    bob = core.join()
+    core = Core(Limits(testaments_per_session=2, testament_bytes=2_000))
+    passthru = {"publisher": {"features": {"payload_passthru_mode": True}}}
+    bob = core.join(roles={**ROLES, **passthru})
     add(bob, "com.x", "x" * 90)
-    assert bob.ask([48, 1, {}, ADD, ["com.x", ["x" * 20]]])[0][6] == {"limit": "testament_bytes"}
+    large: list[dict[str, Any]] = [
+        {"args": ["x" * 1_000]},
+        {"publish_options": {"eligible_authid": ["x" * 1_000]}},
+        {"publish_options": {"ppt_scheme": "x_own", "ppt_keyid": "x" * 1_000}},
+    ]
+    for arguments in large:
+        assert bob.ask([48, 1, {}, ADD, ["com.x"], arguments])[0][6] == {"limit": "testament_bytes"}
     add(bob, "com.x")
     assert bob.ask([48, 2, {}, ADD, ["com.x"]])[0][6] == {"limit": "testaments_per_session"}
     flush(bob)
