@@ -101,6 +101,8 @@ class Identification:
             return self._refusal(TypeError(f"it answered with {type(answer).__name__}"))
         if answer.authrole == SERVICE_ROLE:
             return self._refusal(ValueError(f"authrole {SERVICE_ROLE!r} is for services inside the router"))
+        if "\0" in f"{answer.authid}{answer.authrole}{answer.authmethod}{answer.authprovider}":
+            return self._refusal(ValueError("U+0000 in a principal: JSON could not tell others of it"))
         return answer
 
     def _refusal(self, error: BaseException) -> SessionError:

@@ -85,16 +85,14 @@ class PubSub:
             excluded=session.id if options.exclude_me else None,
         )
 
-    def deliver(
-        self,
-        topic: str,
-        payload: Payload,
-        details: dict[str, object],
-        is_eligible: IsEligible | None = None,
-        seen_by: Questions = (),
-    ) -> None:
+    def deliver(self, topic: str, payload: Payload, details: dict[str, object], seen_by: Questions = ()) -> None:
         """An event of the router itself, for every subscriber or for those who have one of these rights."""
-        self._distribute(Publication(topic=topic, payload=payload, details=details), is_eligible, seen_by)
+
+        def sees(session: "Session") -> bool:
+            return session.sees(seen_by)
+
+        publication = Publication(topic=topic, payload=payload, details=details)
+        self._distribute(publication, sees if seen_by else None, seen_by)
 
     def _distribute(self, publication: Publication, is_eligible: IsEligible | None, seen_by: Questions = ()) -> None:
         """Queue an accepted publication for everybody who gets it."""

@@ -329,7 +329,9 @@ def _answer(session: "Session", message: CallMessage, own: OwnProcedure, payload
     """A procedure of the router's own. Raises what that raises."""
     if message.options.progress or message.options.ppt_scheme:
         raise FeatureNotSupported(f"procedure {message.procedure!r} takes its arguments at once and as they are")
-    session.send(Result(message.request, {}), own(session, payload))
+    result = own(session, payload)
+    if session.is_open:  # it may have ended itself, and GOODBYE is the last that it hears
+        session.send(Result(message.request, {}), result)
 
 
 def _interrupt(call: PendingCall, mode: str, reason: str) -> None:

@@ -111,6 +111,13 @@ def test_service_role_cannot_come_over_the_wire() -> None:
     assert abort_reason(peer) == "wamp.error.authentication_failed"
 
 
+def test_principal_that_json_could_not_tell_others_of_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    peer = Peer(Core(), "msgpack")
+    peer.send([1, "realm1", {"roles": ROLES, "authid": "\0alice"}])
+    assert abort_reason(peer) == "wamp.error.authentication_failed"
+    assert "U+0000" in caplog.text
+
+
 # ---- proving who one is ----
 
 

@@ -204,6 +204,9 @@ def test_services_come_and_go_unheard(core: Core, admin: Peer) -> None:
     ("reason", "end"),
     [
         ("com.app.done", lambda core, admin, peer: peer.ask([6, {}, "com.app.done"])),
+        ("wamp.close.normal", lambda core, admin, peer: peer.ask([6, {}, "not a uri"])),
+        ("wamp.close.normal", lambda core, admin, peer: peer.ask([6, {}, "\0"])),
+        ("wamp.close.normal", lambda core, admin, peer: peer.ask([6, {}, "x" * 5000])),
         ("wamp.close.transport_lost", lambda core, admin, peer: peer.vanish()),
         ("wamp.error.protocol_violation", lambda core, admin, peer: peer.ask([1, "realm1", {}])),
         ("com.app.bye", lambda core, admin, peer: call(admin, "wamp.session.kill_all", reason="com.app.bye")),
@@ -211,7 +214,7 @@ def test_services_come_and_go_unheard(core: Core, admin: Peer) -> None:
     ],
 )
 def test_leaving_is_told_once_with_the_true_reason(core: Core, admin: Peer, reason: str, end: Any) -> None:
-    alice = core.join("alice")
+    alice = core.join("alice", codec="msgpack")
     admin.subscribe(LEAVE)
     end(core, admin, alice)
     alice.vanish()

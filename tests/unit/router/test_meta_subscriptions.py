@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from fairlead_router import Limits, Principal
+from fairlead_router import Limits, Principal, RealmOptions
 from fairlead_router.gate import Gate
+from fairlead_router.revocation import RevocationSignal
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
 from support.meta import Watcher, call, refused
 
@@ -209,6 +210,15 @@ async def test_a_service_is_not_removed(core: Core, bob: Peer) -> None:
     subscription = call(bob, LOOKUP, "com.x")
     assert refused(bob, REMOVE, subscription, service.session_id) == "wamp.error.no_such_session"
     assert call(bob, SUBSCRIBERS, subscription) == [service.session_id]
+
+
+def test_who_removes_itself_where_that_closes_the_session_gets_goodbye_and_nothing_after_it() -> None:
+    core = Core(options=RealmOptions(revocation_signal=RevocationSignal.CLOSE))
+    alice = core.join()
+    subscription = alice.subscribe("com.x")
+    assert alice.ask([48, 1, {}, REMOVE, [subscription, alice.session_id]]) == [
+        [6, {"message": "the subscription to 'com.x' was revoked"}, "fairlead.revoked.removed"]
+    ]
 
 
 # ---- events ----
