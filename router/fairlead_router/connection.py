@@ -141,6 +141,11 @@ class Connection:
 
     # --- called by the transport --------------------------------------------------------------
 
+    @property
+    def is_autobahn_python(self) -> bool:
+        """Whether the peer is known to be Autobahn|Python, which takes some things ill that the spec allows."""
+        return self._features.is_autobahn_python
+
     def receive(self, data: bytes) -> None:
         """One whole message."""
         if self._state is State.CLOSING:

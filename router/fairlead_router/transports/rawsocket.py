@@ -100,7 +100,13 @@ class RawSocketPeer(asyncio.Protocol):
         self._connection.shut_down()
 
     def keep_alive(self, now: float) -> None:
-        """Ping a silent peer, give up one that stays silent."""
+        """Ping a silent peer, give up one that stays silent.
+
+        Autobahn|Python ends the connection on a PING (asyncio) or reads nothing any more (Twisted): whether such a peer
+        is still there, the kernel finds out (sockets.py).
+        """
+        if self._connection.is_autobahn_python:
+            return
         was_heard, self._was_heard = self._was_heard, False
         verdict = self._silence.judge(now, was_heard)
         if verdict is Verdict.GIVE_UP:

@@ -29,8 +29,18 @@ def set_socket_options(transport: Any, limits: Limits) -> None:
     if network_socket.family in _INTERNET:
         network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         network_socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, limits.unsent_bytes)
+        _keep_alive(network_socket, limits)
     else:
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.write_bytes)
+
+
+def _keep_alive(network_socket: Any, limits: Limits) -> None:
+    """Have the kernel find out, too, whether the peer's machine is still there: not every peer may be pinged."""
+    interval_s = max(1, int(limits.ping_interval_s))
+    network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
+    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
+    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, max(1, int(limits.ping_timeout_s // interval_s)))
 
 
 def is_internet(transport: Any) -> bool:
