@@ -58,6 +58,7 @@ from fairlead_router.realm import Realm
 from fairlead_router.realms import RealmSetup
 from fairlead_router.revocation import RevocationSignal
 from fairlead_router.router import Router
+from fairlead_router.stats import RealmStats, RouterStats
 from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
 from fairlead_router.transports.http_guard import HttpGuard
 from fairlead_router.transports.listener import Listener
@@ -116,12 +117,14 @@ __all__ = [
     "RealmObserver",
     "RealmOptions",
     "RealmSetup",
+    "RealmStats",
     "RequestError",
     "RevocationSignal",
     "Router",
     "RouterCounters",
     "RouterError",
     "RouterObserver",
+    "RouterStats",
     "SessionError",
     "SourceTopics",
     "SubscribeOptions",

@@ -3,9 +3,18 @@
 import msgspec
 
 
+class Traffic(msgspec.Struct):
+    """What sessions that have ended sent and got; those that are open count for themselves."""
+
+    messages_received: int = 0
+    messages_sent: int = 0
+    bytes_sent: int = 0
+
+
 class RealmCounters(msgspec.Struct):
     """What has happened in a realm since its start."""
 
+    ended: Traffic = msgspec.field(default_factory=Traffic)
     sessions_opened: int = 0
     authentications_failed: int = 0
     sessions_too_slow: int = 0

@@ -297,6 +297,11 @@ class Outbox:
         if not self.is_dirty:
             self._pulse.mark(self)
 
+    def measure(self) -> tuple[int, int]:
+        """Messages and bytes queued now."""
+        self._count_new_items()
+        return len(self.items), self._size
+
     @property
     def size(self) -> int:
         """Bytes queued, as of the last flush."""

@@ -5,7 +5,6 @@ in-process services, and the ends that the gate brings about. The requests of th
 requests.py, pubsub.py and rpc.py.
 """
 
-from collections import Counter
 from collections.abc import Awaitable, Iterable
 from inspect import isawaitable
 
@@ -15,7 +14,7 @@ from fairlead_router.authorization import Action, AllowAll, Authorizer, Principa
 from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.dealer import Dealer
-from fairlead_router.errors import LimitReached, NoSuchRealm, RouterError
+from fairlead_router.errors import RouterError
 from fairlead_router.event_history import History
 from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
@@ -29,6 +28,7 @@ from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
 from fairlead_router.own_procedures import OwnProcedures
 from fairlead_router.payload import Payload
+from fairlead_router.places import Places
 from fairlead_router.pubsub import PubSub
 from fairlead_router.registering import Registering
 from fairlead_router.requests import Requests
@@ -36,6 +36,7 @@ from fairlead_router.retention import Retention
 from fairlead_router.revocation import signal_revocation
 from fairlead_router.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
+from fairlead_router.stats import RealmStats, realm_stats
 from fairlead_router.subscription import Membership, Subscription
 from fairlead_router.testaments import Testaments
 from fairlead_router.topic_source import TopicReader
@@ -80,8 +81,7 @@ class Realm:
         self.registering = Registering(self)
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}
-        self._is_removed = False
-        self._sessions_of: Counter[str] = Counter()
+        self._places = Places(name, limits)
         self._observers: list[RealmObserver] = []
         attach(self.authorizer, self)
 
@@ -102,30 +102,14 @@ class Realm:
 
         Raises LimitReached, and NoSuchRealm once the realm has been removed.
         """
-        if self._is_removed:
-            raise NoSuchRealm(f"realm {self.name!r} was removed")
-        self._check_room(principal)
+        self._places.take(principal, principal.authrole == SERVICE_ROLE)
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions[session.id] = session
-        self._sessions_of[principal.authid] += 1
         self.counters.sessions_opened += 1
         for observer in self._observers:
             observer.joined(session.id, principal)
         self.meta.sessions.joined(session)
         return session
-
-    def _check_room(self, principal: Principal) -> None:
-        """Services are the program's own, and always have a place."""
-        limits = self.limits
-        if principal.authrole == SERVICE_ROLE:
-            return
-        if len(self._sessions) >= limits.sessions_per_realm:
-            text = f"realm {self.name!r} has {len(self._sessions)} sessions already (sessions_per_realm)"
-            raise LimitReached(text, limit="sessions_per_realm")
-        own = self._sessions_of[principal.authid]
-        if limits.sessions_per_authid is not None and own >= limits.sessions_per_authid:
-            text = f"{principal.authid!r} has {own} sessions already (sessions_per_authid)"
-            raise LimitReached(text, limit="sessions_per_authid")
 
     def close_session(self, session: Session, reason: str) -> None:
         """The session has ended, for whatever reason: nothing of it stays in any table."""
@@ -133,12 +117,13 @@ class Realm:
             return
         session.is_open = False
         session.outbox.end()
+        self.counters.ended.messages_received += session.received_messages
+        self.counters.ended.messages_sent += session.outbox.sent_messages
+        self.counters.ended.bytes_sent += session.outbox.sent_bytes
         if session.idle_watch is not None:
             session.idle_watch.stop()
         del self._sessions[session.id]
-        self._sessions_of[session.principal.authid] -= 1
-        if not self._sessions_of[session.principal.authid]:
-            del self._sessions_of[session.principal.authid]
+        self._places.give_back(session.principal, session.is_service)
         session.waiting.clear()
         for membership in list(session.memberships.values()):
             self.broker.remove(membership)
@@ -192,6 +177,10 @@ class Realm:
         """The open sessions that are no services inside the router."""
         return [session for session in self._sessions.values() if not session.is_service]
 
+    def stats(self) -> RealmStats:
+        """Figures of now and since the start."""
+        return realm_stats(self)
+
     def session(self, session_id: int) -> Session | None:
         """An open session."""
         return self._sessions.get(session_id)
@@ -221,7 +210,7 @@ class Realm:
 
     def remove(self) -> None:
         """The router has taken the realm away: GOODBYE to everybody, and nobody joins any more."""
-        self._is_removed = True
+        self._places.close()
         for session in list(self._sessions.values()):
             self.end_session(session, CLOSE_REALM, "the realm was removed")
 

@@ -13,6 +13,8 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 
+import msgspec
+
 from fairlead_router.auth import Authenticator
 from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import Authorizer
@@ -23,6 +25,7 @@ from fairlead_router.observer import RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
 from fairlead_router.realms import OnMissingRealm, Realms, RealmSetup
+from fairlead_router.stats import RouterStats
 from fairlead_router.transports.admission import Admission
 from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
 from fairlead_router.transports.forwarding import TrustedProxies
@@ -57,6 +60,14 @@ class Router:
     ) -> Realm:
         """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
         return self._realms.add(name, RealmSetup(authenticator=authenticator, authorizer=authorizer, options=options))
+
+    def stats(self) -> RouterStats:
+        """Figures of now and since the start."""
+        return RouterStats(
+            connections=self._admission.total,
+            realms={realm.name: realm.stats() for realm in self._realms},
+            counters=msgspec.structs.replace(self.counters, limits_exceeded=dict(self.counters.limits_exceeded)),
+        )
 
     def remove_realm(self, name: str) -> None:
         """Take a realm away while the router runs: its sessions get GOODBYE, then nothing of it is left.

@@ -28,6 +28,7 @@ from fairlead_router.uris import Match
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
 
+
 SERVICE_ROLE = "service"
 """The authrole of in-process services; no authenticator may give it to a wire peer."""
 

@@ -27,6 +27,7 @@ from fairlead_server.config_listeners import ListenerTable
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
 from fairlead_server.http import WEBSOCKET_PATH, HttpService, http_log
+from fairlead_server.metrics import Metrics
 from fairlead_server.page import find_page
 from fairlead_store import StoreError
 
@@ -72,7 +73,8 @@ class Server:
         realm.authenticator = realms.main_authenticator(router, realm, config.auth, authz, decoys)
         authz.bind(realm)
         logs.bind(realm)
-        http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins))
+        metrics = Metrics(router) if config.shows_metrics else None
+        http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins), metrics)
         runner = await _http_runner(http, opened)
         listener = await _listen(router, config, runner)
         for table in config.listeners:

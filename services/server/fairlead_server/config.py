@@ -56,6 +56,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     listeners: tuple[ListenerTable, ...] = ()
+    metrics: bool | None = None
     limits: LimitsTable = LimitsTable()
     rules: tuple[Rule, ...] = ()
     auth: AuthTable = AuthTable()
@@ -70,6 +71,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def sets_cookies(self) -> bool:
         """Whether browsers get a cookie on every endpoint: a realm knows them again by it."""
         return any(realm.cookies for realm in self.realms)
+
+    @property
+    def shows_metrics(self) -> bool:
+        """Whether /metrics is served: if not said otherwise, only where nobody but this machine can reach it."""
+        if self.metrics is not None:
+            return self.metrics
+        is_reached = self.public_url is not None or self.hosts or self.trusted_proxies or self.listeners
+        return self.address.is_loopback and not is_reached
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

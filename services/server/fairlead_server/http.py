@@ -1,4 +1,4 @@
-"""Plain HTTP on the server's port: the page, /health and /ready. WebSockets never come here, the router takes them.
+"""Plain HTTP on the server's port: page, /health, /ready, /metrics. WebSockets never come here: the router has them.
 
 Every request names a Host and perhaps an Origin, and both are checked first: any web page that a user opens can reach a
 port of that user's machine, by its own name (DNS rebinding) or across origins. What is refused gets 403 and nothing of
@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from fairlead_router import HttpGuard
 from fairlead_server import VERSION
+from fairlead_server.metrics import CONTENT_TYPE, Metrics
 from fairlead_server.page import NOT_BUILT
 
 WEBSOCKET_PATH = "/ws"
@@ -50,13 +51,16 @@ NOT_FOUND = "There is nothing here. The page is at /, WebSocket clients connect 
 class HttpService:
     """The application and what it knows of the server: where the page is, and how far the server has come."""
 
-    def __init__(self, page: Path | None, guard: HttpGuard) -> None:
+    def __init__(self, page: Path | None, guard: HttpGuard, metrics: Metrics | None = None) -> None:
+        """Without `metrics` there is nothing at /metrics."""
         self.state: State = "starting"
         self._page = page
         self.application = web.Application(middlewares=[guarding(guard)])
         self.application.on_response_prepare.append(_add_headers)
         self.application.router.add_get("/health", self._health)
         self.application.router.add_get("/ready", self._ready)
+        if metrics is not None:
+            self.application.router.add_get("/metrics", _metrics_of(metrics))
         self.application.router.add_get(WEBSOCKET_PATH, _no_handshake)
         self.application.router.add_get("/{path:.*}", self._file)
 
@@ -85,6 +89,13 @@ class HttpService:
             raise web.HTTPNotFound(text=NOT_FOUND)
         kept = KEPT_FOR_A_YEAR if name.startswith("assets/") else NOT_KEPT
         return web.FileResponse(file, headers={"Cache-Control": kept})
+
+
+def _metrics_of(metrics: Metrics) -> Handler:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    return answer
 
 
 class QuietAboutPeers(logging.Filter):
