@@ -21,7 +21,7 @@ from fairlead_router.transcode import Codec
 from fuzz.codecs import CODECS, encoded
 from fuzz.generate import Generator, Ids, mutate
 from support.core import EVERY_FEATURE
-from support.wamp import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, frame
+from support.wamp import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, batch_part, frame, raw_frame
 
 CONNECTIONS = 8
 MESSAGES = 15
@@ -76,7 +76,7 @@ class WireTarget:
             assert grown_mib < GROWTH_MIB, f"the process has grown by {grown_mib:.0f} MiB"
 
     async def _case(self, random: Random) -> None:
-        streams = [_Stream(Random(random.getrandbits(64)), self._port) for _ in range(CONNECTIONS)]
+        streams = [random.choice(_STREAMS)(Random(random.getrandbits(64)), self._port) for _ in range(CONNECTIONS)]
         await asyncio.gather(*(stream.play() for stream in streams))
         async with asyncio.timeout(HEALTHY_WITHIN_S):
             self._healthy.send([16, 1, {"exclude_me": False}, "healthy"])
@@ -119,13 +119,16 @@ class _Stream:
                 if self.random.random() < 0.3:
                     await asyncio.sleep(0)
             if self.random.random() < 0.5:
-                writer.write(frame(CLOSE, b"\x03\xe8"))
-                async with asyncio.timeout(0.05):
+                writer.write(self.farewell())
+                async with asyncio.timeout(0.02):
                     await reader.read(1 << 16)
         writer.transport.abort()
 
     def pieces(self) -> list[bytes]:
-        data = self.handshake() + b"".join(self.frames())
+        handshake = self.handshake()
+        if self.random.random() < 0.05:
+            handshake = mutate(self.random, handshake)
+        data = handshake + b"".join(map(self.framed, self.messages()))
         if self.random.random() < 0.2:
             data = mutate(self.random, data)
         if self.random.random() < 0.5:
@@ -133,22 +136,41 @@ class _Stream:
         cuts = sorted(self.random.randrange(len(data) + 1) for _ in range(self.random.randrange(1, 12)))
         return [data[start:end] for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True)]
 
-    def handshake(self) -> bytes:
-        head = (
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: wamp.2.{self.codec}\r\n\r\n"
-        ).encode()
-        return mutate(self.random, head) if self.random.random() < 0.05 else head
-
-    def frames(self) -> list[bytes]:
+    def messages(self) -> list[bytes]:
         hello = [1, "realm1", {"roles": EVERY_FEATURE}]
         messages: list[Any] = [hello, *(self.generator.message() for _ in range(MESSAGES - 1))]
-        data = [encoded(self.codec, message) for message in messages]
-        return [self.framed(each) for each in data if each is not None]
+        return [data for message in messages if (data := encoded(self.codec, message)) is not None]
+
+    # ---- what a transport is made of ----
+
+    def handshake(self) -> bytes:
+        raise NotImplementedError
 
     def framed(self, data: bytes) -> bytes:
-        """Mostly one frame; sometimes fragments, control frames between them, and frames that may not be."""
+        """A message, mostly as it should be."""
+        raise NotImplementedError
+
+    def farewell(self) -> bytes:
+        """What a peer says that closes."""
+        raise NotImplementedError
+
+
+class _WebSocketStream(_Stream):
+    """Sometimes fragments, control frames between them, and frames that may not be."""
+
+    subprotocol = "wamp.2.{}"
+
+    def handshake(self) -> bytes:
+        return (
+            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Protocol: {self.subprotocol.format(self.codec)}\r\n\r\n"
+        ).encode()
+
+    def farewell(self) -> bytes:
+        return frame(CLOSE, b"\x03\xe8")
+
+    def framed(self, data: bytes) -> bytes:
         random = self.random
         opcode = TEXT if self.codec == "json" else BINARY
         chance = random.random()
@@ -167,6 +189,36 @@ class _Stream:
             reserved=random.choice((0, 0, 1, 4)),
             is_masked=random.random() < 0.8,
         )
+
+
+class _BatchedStream(_WebSocketStream):
+    """Several messages a frame."""
+
+    subprotocol = "wamp.2.{}.batched"
+
+    def messages(self) -> list[bytes]:
+        parts = [batch_part(self.codec, data) for data in super().messages()]
+        size = self.random.randrange(1, 5)
+        return [b"".join(parts[start : start + size]) for start in range(0, len(parts), size)]
+
+
+class _RawSocketStream(_Stream):
+    """Sometimes PING and PONG, unknown frame types, and lengths that are not true."""
+
+    def handshake(self) -> bytes:
+        return bytes([0x7F, 0xF0 | CODECS.index(self.codec) + 1, 0, 0])
+
+    def farewell(self) -> bytes:
+        return raw_frame(0, encoded(self.codec, [6, {}, "wamp.close.normal"]) or b"")
+
+    def framed(self, data: bytes) -> bytes:
+        chance = self.random.random()
+        if chance < 0.95:
+            return raw_frame(self.random.choices((0, 1, 2), (90, 5, 5))[0], data)
+        return mutate(self.random, raw_frame(self.random.randrange(256), data))
+
+
+_STREAMS = (_WebSocketStream, _WebSocketStream, _BatchedStream, _RawSocketStream)
 
 
 def _peak_kib() -> int:

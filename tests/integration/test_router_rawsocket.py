@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator
 
@@ -273,3 +274,12 @@ async def test_connection_count_is_told() -> None:
     await eventually(lambda: listener.connections == 0)
     await (await joined(listener)).close()
     await router.close()
+
+
+async def test_a_peer_that_resets_behind_its_last_mistake_is_no_mistake_of_ours(listener: Listener) -> None:
+    for _ in range(20):
+        client = await RawSocketClient.connect(listener.port)
+        client.writer.write(raw_frame(7, b"") * 2)
+        linger = struct.pack("ii", 1, 0)
+        client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        client.writer.transport.abort()

@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from fairlead_router.limits import Limits
@@ -72,10 +73,11 @@ def close_gently(transport: Any) -> None:
     A socket that is closed with input unread resets the connection, and then the peer may never see our last words.
     So it stays open until the peer closes; the caller resets it if that takes too long. TLS does the same by itself.
     """
-    if transport.can_write_eof():
-        transport.write_eof()
-    else:
+    if not transport.can_write_eof():
         transport.close()
+        return
+    with suppress(OSError):  # the peer has reset the connection, which the loop tells us in its next turn
+        transport.write_eof()
 
 
 def reset(transport: Any) -> None:
