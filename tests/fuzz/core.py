@@ -37,6 +37,7 @@ class CoreTarget:
 
     def __init__(self) -> None:
         self._cases = 0
+        self._before = _alive()
 
     def run(self, random: Random) -> int:
         """Returns the number of messages that were sent."""
@@ -52,11 +53,13 @@ class CoreTarget:
 
     def finish(self) -> None:
         """Nothing that a session brought may still be there."""
-        gc.collect()
-        left = Counter(
-            type(each).__name__ for each in gc.get_objects() if isinstance(each, (Session, Hold, PendingCall))
-        )
+        left = _alive() - self._before
         assert not left, f"left behind: {dict(left)}"
+
+
+def _alive() -> Counter[str]:
+    gc.collect()
+    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, (Session, Hold)))
 
 
 class _Scene:
