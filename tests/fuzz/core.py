@@ -13,7 +13,6 @@ from typing import Any
 
 from fairlead_router.gate import Hold
 from fairlead_router.limits import Limits
-from fairlead_router.pending_call import PendingCall
 from fairlead_router.session import Session
 from fairlead_router.transcode import Codec
 from fuzz.codecs import CODECS, encoded
