@@ -232,7 +232,7 @@ async def test_event_too_long_for_one_subscriber_comes_without_its_payload(liste
 
 async def test_result_too_long_for_the_caller_is_an_error(listener: Listener) -> None:
     caller, callee = await joined(listener, SHORT_LENGTH), await RawSocketClient.connect(listener.port)
-    await callee.join({"callee": {"features": {"progressive_call_results": True}}})
+    await callee.join({"callee": {"features": {"progressive_call_results": True, "call_canceling": True}}})
     assert (await callee.ask([64, 1, {}, "com.p"]))[0] == 65
     caller.send([48, 1, {"receive_progress": True}, "com.p"])
     invocation = await callee.receive()

@@ -53,14 +53,8 @@ def publish_all(core: Core, options: dict[str, Any]) -> None:
 
 
 def seen_by(peer: Peer) -> set[str]:
-<<<<<<< HEAD
     """Topics; a pattern may see meta events beside them."""
     return {message[4][0] for message in peer.take() if message[0] == 36 and message[4][0] in TOPICS}
-=======
-    """Not the router's own events, which a wildcard pattern also matches."""
-    events = [message[4][0] for message in peer.take() if message[0] == 36]
-    return {topic for topic in events if isinstance(topic, str)}
->>>>>>> 868918c (Tests: the router's own events are not the test's)
 
 
 def permitted(rules: StaticAuthorizer, who: Principal, pattern: str, match: Match) -> set[str]:
