@@ -133,6 +133,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     retained_topics: int = 4_096
     """Topics with a retained event: a pattern's SUBSCRIBE with get_retained looks at each, some ms in all."""
 
+    retained_per_authid: int = 1_024
+    """Retained events of one authid, a quarter of the topics: nobody takes them all. Services don't count."""
+
     retained_bytes: int = 16 << 20
     """All retained events of a realm; up to three times that when each serializer has been asked for."""
 

@@ -9,6 +9,7 @@ must still have the right to publish it (G12), and the subscriber of a pattern t
 An answer that comes later keeps the session's outbox blocked; the event is taken back if it is no.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,12 +23,16 @@ from fairlead_router.outbox import About, Item, Outbox
 from fairlead_router.publication import Publication
 from fairlead_router.questions import Question
 from fairlead_router.recipients import NO_LISTS, eligibility
+from fairlead_router.session import SERVICE_ROLE
 from fairlead_router.subscription import Membership
 from fairlead_router.uris import Match, matches
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
     from fairlead_router.session import Session
+
+_Kept = tuple[Publication, ...]
+"""What a topic retains, the latest last."""
 
 
 class _Right(NamedTuple):
@@ -90,33 +95,48 @@ class Retention:
 
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
-        self._topics: dict[str, tuple[Publication, ...]] = {}
+        self._topics: dict[str, _Kept] = {}
         self._size = 0
+        self._events_of: Counter[str] = Counter()
 
     # --- what is kept -------------------------------------------------------------------------
 
     def keep(self, event: Publication) -> None:
         """From now on this is its topic's latest event. Raises LimitExceeded: then nothing has changed."""
-        limits = self._realm.limits
         before = self._topics.get(event.topic, ())
         after = (*_still_wanted(before, event), event)
-        size = self._size - _size_of(before) + _size_of(after)
-        for name, value in (
-            ("retained_event_bytes", event.size),
-            ("retained_per_topic", len(after)),
-            ("retained_topics", len(self._topics) + (not before)),
-            ("retained_bytes", size),
-        ):
+        limits = self._realm.limits
+        for name, value in self._sizes(before, after):
             limit: int = getattr(limits, name)
             if value > limit:
                 text = f"topic {event.topic!r} cannot retain the event: {value} with it, at most {limit} ({name})"
                 raise LimitExceeded(text, limit=name)
-        self._topics[event.topic] = after
-        self._size = size
+        self._replace(event.topic, after)
 
     def forget(self, topic: str) -> None:
         """Nothing of this topic is kept any more. For programs that embed the router: WAMP has no message for it."""
-        self._size -= _size_of(self._topics.pop(topic, ()))
+        self._replace(topic, ())
+
+    def _sizes(self, before: _Kept, after: _Kept) -> Iterator[tuple[str, int]]:
+        """Each limit, and what it would have to bear. A service's events don't count as anybody's."""
+        event = after[-1]
+        authid = event.publisher.authid
+        yield "retained_event_bytes", event.size
+        yield "retained_per_topic", len(after)
+        yield "retained_topics", len(self._topics) + (not before)
+        yield "retained_bytes", self._size - _size_of(before) + _size_of(after)
+        if event.publisher.authrole != SERVICE_ROLE:
+            yield "retained_per_authid", self._events_of[authid] - _count_of(before, authid) + _count_of(after, authid)
+
+    def _replace(self, topic: str, after: _Kept) -> None:
+        before = self._topics.pop(topic, ())  # the topics stay in the order of their latest events
+        if after:
+            self._topics[topic] = after
+        self._size += _size_of(after) - _size_of(before)
+        for authid in {event.publisher.authid for event in (*before, *after)}:
+            self._events_of[authid] += _count_of(after, authid) - _count_of(before, authid)
+            if not self._events_of[authid]:
+                del self._events_of[authid]
 
     # --- what a new member gets ---------------------------------------------------------------
 
@@ -160,11 +180,15 @@ class Retention:
         yield _Right(event.publisher, Question("publish", topic, "exact", object_id))
 
 
-def _still_wanted(before: tuple[Publication, ...], event: Publication) -> Iterator[Publication]:
+def _still_wanted(before: _Kept, event: Publication) -> Iterator[Publication]:
     """What somebody may have who may not have the later event."""
     if event.lists != NO_LISTS:
         yield from (each for each in before if each.lists != event.lists)
 
 
-def _size_of(events: tuple[Publication, ...]) -> int:
+def _size_of(events: _Kept) -> int:
     return sum(event.size for event in events)
+
+
+def _count_of(events: _Kept, authid: str) -> int:
+    return sum(event.publisher.authid == authid for event in events)

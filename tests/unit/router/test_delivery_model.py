@@ -286,7 +286,7 @@ class RouterModel(RuleBasedStateMachine):
         seat.peer.send([16, number, {**flags, **lists}, topic, [number]])
         is_allowed = self.may(seat.authid, topic)
         if is_allowed and flags["retain"]:
-            self.kept.setdefault(topic, []).append(Kept(number, seat.authid, excluded, lists))
+            self.kept[topic] = [*self.kept.pop(topic, []), Kept(number, seat.authid, excluded, lists)]
         for each in self.open if is_allowed else ():
             if each is excluded or not self._is_listed(each, lists):
                 continue

@@ -103,6 +103,14 @@ def test_pattern_gets_the_retained_event_of_each_topic_that_matches(pattern: str
     assert all(("topic" in event[3]) == (match != "exact") for event in events)
 
 
+def test_pattern_gets_them_in_the_order_in_which_they_were_published() -> None:
+    core = Core()
+    bob = core.join()
+    for topic, value in (("com.a", 1), ("com.b", 2), ("com.c", 3), ("com.a", 4)):
+        retain(bob, topic, value)
+    assert retained(core.join(), "com.", "prefix") == [2, 3, 4]
+
+
 def test_pattern_gets_only_what_its_subscriber_may_see() -> None:
     rights = Rights()
     core = Core(authorizer=rights)
@@ -337,6 +345,22 @@ def test_events_with_different_lists_are_bounded_for_each_topic() -> None:
     [error] = bob.ask([16, 3, {**RETAIN, "eligible_authid": ["b"]}, "com.x", [3]])
     assert error[6] == {"limit": "retained_per_topic"}
     assert (retained(core.join("a"), "com.x"), retained(core.join("b"), "com.x")) == ([2], [0])
+
+
+def test_nobody_takes_all_the_room() -> None:
+    core = Core(Limits(retained_per_authid=2))
+    alice, bob = core.join("alice"), core.join("bob")
+    for topic in ("com.a", "com.b", "com.b"):
+        retain(bob, topic, 1)
+    for peer in (bob, core.join("bob")):
+        assert peer.ask([16, 1, RETAIN, "com.c", [1]])[0][6] == {"limit": "retained_per_authid"}
+    retain(alice, "com.a", "alice's now")
+    retain(bob, "com.c", 1)
+    assert bob.ask([16, 1, RETAIN, "com.a", [1]])[0][6] == {"limit": "retained_per_authid"}
+    service = core.realm1.join(Principal("states", "service"))
+    for topic in ("com.d", "com.e", "com.f"):
+        service.publish(topic, [topic], options=PublishOptions(retain=True))
+    assert len(retained(alice, "com.", "prefix")) == 5
 
 
 def test_place_of_a_retained_event_is_free_again() -> None:
