@@ -7,6 +7,7 @@ import msgspec
 from fairlead_router import transcode
 from fairlead_router.errors import InvalidArgument
 from fairlead_router.payload import Payload
+from fairlead_router.serializers import id_of_javascript
 from fairlead_router.transcode import OutsideCommonModel
 
 
@@ -49,9 +50,8 @@ def _named_json(procedure: str, payload: Payload, shape: type[T]) -> bytes:
 
 
 def _named_values(procedure: str, payload: Payload, shape: type[T]) -> dict[str, Any]:
-    named = dict(_named(procedure, shape, payload.args))
-    named.update(payload.kwargs)
-    return named
+    named = {**dict(_named(procedure, shape, payload.args)), **payload.kwargs}
+    return {name: id_of_javascript(value) for name, value in named.items()}
 
 
 def _named(procedure: str, shape: type[T], values: list[Any]) -> list[tuple[str, Any]]:

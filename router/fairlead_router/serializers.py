@@ -146,7 +146,7 @@ def _split_cbor(data: bytes) -> tuple[list[Any], list[msgspec.Raw]]:
         if index == 0 and isinstance(value, int):
             payload_position = _PAYLOAD_POSITION.get(value, payload_position)
         if index < payload_position:
-            head.append(_id_of_javascript(value))
+            head.append(id_of_javascript(value))
         else:
             payload.append(msgspec.Raw(data[start : stream.tell()]))
     if stream.tell() != len(data):
@@ -154,7 +154,7 @@ def _split_cbor(data: bytes) -> tuple[list[Any], list[msgspec.Raw]]:
     return head, payload
 
 
-def _id_of_javascript(value: Any) -> Any:
+def id_of_javascript(value: Any) -> Any:
     """cbor-x, of wampy and many others, has floats only for what exceeds 32 bits, as most of our ids do."""
     if isinstance(value, float) and value > _LARGEST_SHORT_INTEGER and value.is_integer():
         return int(value)

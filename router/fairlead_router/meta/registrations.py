@@ -27,11 +27,11 @@ class RegistrationMeta(TableMeta[Registration]):
 
     def on_register(self, session: "Session", registration: Registration) -> None:
         """The session is a callee from now on."""
-        self.tell("on_register", session, registration, registration.id)
+        self.tell("on_register", session, registration)
 
     def on_unregister(self, session: "Session", registration: Registration) -> None:
         """The session is a callee no more."""
-        self.tell("on_unregister", session, registration, registration.id)
+        self.tell("on_unregister", session, registration)
 
     def entries(self) -> Iterable[Registration]:
         """All of them."""

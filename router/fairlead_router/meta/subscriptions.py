@@ -26,11 +26,11 @@ class SubscriptionMeta(TableMeta[Subscription]):
 
     def on_subscribe(self, session: "Session", subscription: Subscription) -> None:
         """The session has a membership from now on."""
-        self.tell("on_subscribe", session, subscription, subscription.id)
+        self.tell("on_subscribe", session, subscription)
 
     def on_unsubscribe(self, session: "Session", subscription: Subscription) -> None:
         """The session's membership has ended."""
-        self.tell("on_unsubscribe", session, subscription, subscription.id)
+        self.tell("on_unsubscribe", session, subscription)
 
     def entries(self) -> Iterable[Subscription]:
         """All of them."""

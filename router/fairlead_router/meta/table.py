@@ -5,7 +5,8 @@ entry by the rights that `seen_by` names; any other does not exist for it: not i
 Removing a member is not in the spec; Crossbar has it, under the same URIs.
 """
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -138,17 +139,19 @@ class TableMeta(Generic[E]):
 
     def on_create(self, session: "Session", entry: E) -> None:
         """The entry has its first member."""
-        self.tell("on_create", session, entry, self.details(entry))
+        self.tell("on_create", session, entry, self.details)
 
     def on_delete(self, session: "Session", entry: E) -> None:
         """The entry has lost its last member."""
-        self.tell("on_delete", session, entry, entry.id)
+        self.tell("on_delete", session, entry)
 
-    def tell(self, event: str, session: "Session", entry: E, what: int | dict[str, Any]) -> None:
-        """Publish what has happened to who may see the entry."""
+    def tell(
+        self, event: str, session: "Session", entry: E, as_what: Callable[[E], Any] = operator.attrgetter("id")
+    ) -> None:
+        """Publish to those who may see the entry what has happened to it."""
         topic = self._uri(event)
         if self._events.are_heard(topic):
-            self._events.publish(topic, session.id, what, seen_by=self.seen_by(entry))
+            self._events.publish(topic, session.id, as_what(entry), seen_by=self.seen_by(entry))
 
     # --- procedures ---------------------------------------------------------------------------
 

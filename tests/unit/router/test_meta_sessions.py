@@ -269,3 +269,8 @@ def test_who_may_not_subscribe_hears_nothing_any_more() -> None:
     core.realm1.gate.revoke(["alice"])
     core.join("bob")
     assert all(message[0] == 35 for message in watcher.peer.take())
+
+
+def test_an_id_that_javascript_writes_as_a_float_in_cbor_is_taken(core: Core) -> None:
+    javascript = core.join("root", codec="cbor")
+    assert call(javascript, "wamp.session.get", float(javascript.session_id))["session"] == javascript.session_id
