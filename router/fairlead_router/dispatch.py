@@ -87,23 +87,14 @@ class Dispatch:
             self.move_on(callee.registration)
 
     def move_on(self, registration: Registration) -> None:
-        """A callee has room, or there is another, or none any more: take up what waits.
-
-        Taking up may end calls and callees, and so come back here: the loop that runs already sees to it.
-        """
-        if registration.is_moving_on:
-            return
-        registration.is_moving_on = True
-        try:
-            while (call := registration.queue.head) is not None and self._takes_up(registration, call):
-                pass
-        finally:
-            registration.is_moving_on = False
+        """A callee has room, or there is another, or none any more: take up what waits."""
+        while (call := registration.queue.head) is not None and self._takes_up(registration, call):
+            pass
 
     def registration_appeared(self) -> None:
         """Calls may have waited for it."""
         for call in list(self._without_callee.calls):
-            if call.queue is self._without_callee and self._dealer.best_match(call.procedure) is not None:
+            if self._dealer.best_match(call.procedure) is not None:
                 self._without_callee.remove(call)
                 self._start_anew(call)
 

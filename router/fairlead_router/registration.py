@@ -53,7 +53,7 @@ class Callee(Hold):
 class Registration:
     """A procedure, or a pattern of procedures, as one or more callees offer it."""
 
-    __slots__ = ("callees", "created_us", "id", "invoke", "is_moving_on", "match", "procedure", "queue", "turn")
+    __slots__ = ("callees", "created_us", "id", "invoke", "match", "procedure", "queue", "turn")
 
     def __init__(self, id_: int, procedure: str, options: RegisterOptions, created_us: int, limits: Limits) -> None:
         self.id = id_
@@ -67,8 +67,6 @@ class Registration:
         """Which of the callees is next, for policies that take turns."""
         self.queue = CallQueue("queued_calls_per_registration", limits.queued_calls_per_registration)
         """The calls that wait until a callee has room."""
-        self.is_moving_on = False
-        """Whether the queue is being taken up in this very moment (dispatch.py)."""
 
     def add(self, callee: Callee) -> None:
         """One more callee."""
@@ -80,8 +78,6 @@ class Registration:
         del self.callees[index]
         if index < self.turn:
             self.turn -= 1
-        elif self.turn == len(self.callees):
-            self.turn = 0
 
     def pick(self, refused: Container[Callee] = ()) -> Callee | None:
         """The callee that gets the next call, by the invocation policy; None if none can take it now.
