@@ -12,7 +12,7 @@ from fairlead_router.invocation_policy import POLICIES
 from fairlead_router.messages import Register, Registered, RevokedRegistration, Unregister, Unregistered
 from fairlead_router.questions import Question
 from fairlead_router.registration import Callee, Registration
-from fairlead_router.uris import Match, check_uri, is_reserved
+from fairlead_router.uris import Match, check_components, check_uri, is_reserved
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -34,6 +34,8 @@ class Registering:
         if options.invoke not in POLICIES:
             raise OptionNotAllowed(f"invoke={options.invoke[:50]!r} is none of {', '.join(POLICIES)}")
         check_uri(message.procedure, options.match, limits.uri_length)
+        if options.match == "wildcard":
+            check_components(message.procedure, limits.wildcard_components)
         if not session.is_service and is_reserved(message.procedure):
             raise NotAuthorized(f"procedure {message.procedure!r} is reserved for services inside the router")
         is_disclosed(session, options.disclose_caller)

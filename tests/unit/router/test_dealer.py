@@ -62,6 +62,7 @@ def test_callee_that_leaves_frees_its_procedures() -> None:
         ({"match": "prefix"}, "wamp.session.", "wamp.error.not_authorized"),
         ({"match": "wildcard"}, "fairlead..append", "wamp.error.not_authorized"),
         ({"match": "prefix"}, "com..p", "wamp.error.invalid_uri"),
+        ({"match": "wildcard"}, "a." * 16 + "a", "fairlead.error.limit_exceeded"),
         ({"invoke": "cheapest"}, "com.p", "wamp.error.option_not_allowed"),
     ],
 )
