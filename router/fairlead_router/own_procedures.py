@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fairlead_router.payload import Payload
+from fairlead_router.shown_results import Shown
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session
 
-OwnProcedure = Callable[["Session", Payload], Payload]
+OwnProcedure = Callable[["Session", Payload], Payload | Shown]
 """From the caller and its arguments (arguments.py) to the result. Raises a RequestError to answer ERROR."""
 
 

@@ -39,6 +39,7 @@ from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question
 from fairlead_router.registration import Callee
 from fairlead_router.serializers import payload_of
+from fairlead_router.shown_results import Shown, ShownResults
 from fairlead_router.uris import check_uri
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Rpc:
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
         self.dispatch = Dispatch(realm, self.fail)
+        self._shown: dict[Session, ShownResults] = {}
 
     # --- CALL ---------------------------------------------------------------------------------
 
@@ -95,7 +97,7 @@ class Rpc:
         payload = payload_of(message, session.outbox.wire.codec)
         own = realm.procedures.get(message.procedure)
         if own is not None:
-            _answer(session, message, own, payload)
+            self._answer(session, message, own, payload)
             return
         call = PendingCall(session, message)
         if message.options.timeout:
@@ -120,6 +122,23 @@ class Rpc:
         if message.options.progress:
             session.progressive_call_ended(message.request)
         session.send_error(CALL_TYPE, message.request, error)
+
+    def _answer(self, session: "Session", message: CallMessage, own: OwnProcedure, payload: Payload) -> None:
+        """A procedure of the router's own. Raises what that raises."""
+        if message.options.progress or message.options.ppt_scheme:
+            raise FeatureNotSupported(f"procedure {message.procedure!r} takes its arguments at once and as they are")
+        result = own(session, payload)
+        if isinstance(result, Shown):
+            self._shown_to(session).send(message.request, result)
+        elif session.is_open:  # it may have ended itself, and GOODBYE is the last that it hears
+            session.send(Result(message.request, {}), result)
+
+    def _shown_to(self, session: "Session") -> ShownResults:
+        shown = self._shown.get(session)
+        if shown is None:
+            shown = self._shown[session] = ShownResults(session)
+            self._realm.gate.admit(shown)
+        return shown
 
     def _go_on(self, call: PendingCall, message: CallMessage) -> None:
         """Options other than `progress` are those of the first CALL. Raises InvalidArgument, LimitExceeded."""
@@ -266,6 +285,10 @@ class Rpc:
             _interrupt(call, "killnowait", Canceled.uri)
             self.dispatch.has_room(self._finish(call))
         self._callee_left(session)
+        shown = self._shown.pop(session, None)
+        if shown is not None:
+            self._realm.gate.release(shown)
+            shown.end()
 
     def _callee_left(self, session: "Session") -> None:
         """What it may have begun fails; what was not even written to it goes to another callee where there is one."""
@@ -323,15 +346,6 @@ def _check_continues(call: PendingCall, message: CallMessage) -> None:
         raise ProtocolViolation(f"CALL request {message.request} is in progress already")
     if call.procedure != message.procedure:
         raise ProtocolViolation(f"CALL request {message.request} is a call of {call.procedure!r} already")
-
-
-def _answer(session: "Session", message: CallMessage, own: OwnProcedure, payload: Payload) -> None:
-    """A procedure of the router's own. Raises what that raises."""
-    if message.options.progress or message.options.ppt_scheme:
-        raise FeatureNotSupported(f"procedure {message.procedure!r} takes its arguments at once and as they are")
-    result = own(session, payload)
-    if session.is_open:  # it may have ended itself, and GOODBYE is the last that it hears
-        session.send(Result(message.request, {}), result)
 
 
 def _interrupt(call: PendingCall, mode: str, reason: str) -> None:

@@ -7,6 +7,7 @@ caller may not see does not exist for it: not as an event, and not as one to cou
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
@@ -19,6 +20,7 @@ from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import iso_8601
 from fairlead_router.payload import Payload
 from fairlead_router.recipients import eligibility
+from fairlead_router.shown_results import Shown
 from fairlead_router.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class HistoryMeta:
         self._realm = realm
         self.procedures: dict[str, OwnProcedure] = {GET_EVENTS: self._get_events}
 
-    def _get_events(self, caller: "Session", payload: Payload) -> Payload:
+    def _get_events(self, caller: "Session", payload: Payload) -> Shown:
         """Raises NoSuchSubscription, NotAuthorized, InvalidArgument."""
         wanted = bind(GET_EVENTS, payload, _GetEvents)
         subscription = self._realm.broker.get(wanted.subscription)
@@ -67,7 +69,11 @@ class HistoryMeta:
             raise NotAuthorized(f"{caller.principal.authid!r} may not subscribe to {subscription.topic!r}")
         visible = list(self._visible(caller, subscription))
         events = [event for event in _between(visible, wanted) if _fits(event, wanted)]
-        return self._answer(subscription, events[::-1] if wanted.reverse else events, wanted.limit)
+        shown = self._as_many_as_fit(events[::-1] if wanted.reverse else events, wanted.limit)
+        result = Payload.from_values(
+            [_as_shown(event, subscription) for event in shown], {"is_limit_reached": len(shown) < len(events)}
+        )
+        return Shown(result, partial(self._may_still_read, caller, subscription, shown))
 
     def _may_read(self, caller: "Session", subscription: Subscription) -> bool:
         """A membership that waits for its judgement is none: what is shown once cannot be taken back."""
@@ -89,18 +95,23 @@ class HistoryMeta:
             if seen.get(topic, True):
                 yield event
 
-    def _answer(self, subscription: Subscription, events: list[PastEvent], limit: int | None) -> Payload:
+    def _may_still_read(self, caller: "Session", subscription: Subscription, shown: list[PastEvent]) -> bool:
+        if not self._may_read(caller, subscription):
+            return False
+        topics = set() if subscription.match == "exact" else {event.publication.topic for event in shown}
+        return all(caller.sees(any_of(self._realm, ("subscribe",), topic)) for topic in topics)
+
+    def _as_many_as_fit(self, events: list[PastEvent], limit: int | None) -> list[PastEvent]:
         """The first of them, as many as were asked for and as one answer holds; but one however large it is."""
         limits = self._realm.limits
-        count = min(limit or limits.history_events, limits.history_events)
-        shown: list[dict[str, Any]] = []
+        fitting: list[PastEvent] = []
         size = 0
-        for event in events[:count]:
+        for event in events[: min(limit or limits.history_events, limits.history_events)]:
             size += event.publication.size
-            if shown and size > limits.history_bytes:
+            if fitting and size > limits.history_bytes:
                 break
-            shown.append(_as_shown(event, subscription))
-        return Payload.from_values(shown, {"is_limit_reached": len(shown) < len(events)})
+            fitting.append(event)
+        return fitting
 
 
 def _between(events: list[PastEvent], wanted: _GetEvents) -> list[PastEvent]:

@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_router import Match, Principal
+from fairlead_router import Match, Principal, RealmOptions
 from fairlead_router.authorizers import Rule, StaticAuthorizer
+from fairlead_router.event_history import HistoryRule
 from fairlead_router.uris import matches
 from support.core import Core, Peer
 
@@ -27,14 +28,16 @@ PATTERNS: list[tuple[str, Match]] = [
     (".", "wildcard"),
     ("a..", "wildcard"),
 ]
-PUBLISHER = Rule(uri="", match="prefix", authids={"publisher"}, allow={"publish"})
+PUBLISHER = Rule(uri="", match="prefix", authids={"publisher"}, allow={"publish", "subscribe"})
+HISTORY = Rule(uri="wamp.subscription.get_events", roles={"*"}, allow={"call"})
+KEEP_ALL = RealmOptions(event_history=tuple(HistoryRule(first, "prefix") for first in "abc"))
 
 RULES = st.lists(
     st.builds(
         lambda pattern, is_allowed: Rule(
             uri=pattern[0],
             match=pattern[1],
-            roles={"*"},
+            roles={"user"},
             allow={"subscribe"} if is_allowed else set(),
             deny=set() if is_allowed else {"subscribe"},
         ),
@@ -43,6 +46,13 @@ RULES = st.lists(
     ),
     max_size=6,
 )
+
+
+def core_of(*rules: Rule, options: RealmOptions | None = None) -> tuple[Core, StaticAuthorizer]:
+    authorizer = StaticAuthorizer([PUBLISHER, *rules])
+    core = Core(authorizer=authorizer, options=options)
+    core.authenticator.roles["publisher"] = "publisher"
+    return core, authorizer
 
 
 def publish_all(core: Core, options: dict[str, Any]) -> None:
@@ -70,8 +80,7 @@ def permitted(rules: StaticAuthorizer, who: Principal, pattern: str, match: Matc
 
 @given(RULES, st.sampled_from(PATTERNS))
 def test_live_and_retained_events_are_the_same_ones(given_rules: list[Rule], asked: tuple[str, Match]) -> None:
-    rules = StaticAuthorizer([PUBLISHER, *given_rules])
-    core = Core(authorizer=rules)
+    core, rules = core_of(*given_rules)
     pattern, match = asked
     publish_all(core, {"retain": True})
     alice = core.join("alice")
@@ -82,12 +91,26 @@ def test_live_and_retained_events_are_the_same_ones(given_rules: list[Rule], ask
     assert retained == live == permitted(rules, core.authenticator.principal("alice"), pattern, match)
 
 
+@given(RULES, st.sampled_from(PATTERNS))
+def test_history_is_of_the_events_that_were_or_would_be_seen(given_rules: list[Rule], asked: tuple[str, Match]) -> None:
+    core, rules = core_of(HISTORY, *given_rules, options=KEEP_ALL)
+    pattern, match = asked
+    subscription = core.join("publisher").subscribe(pattern, match=match)
+    publish_all(core, {})
+    [answer] = core.join("alice").ask([48, 1, {}, "wamp.subscription.get_events", [subscription]])
+    if answer[0] == 8:
+        assert answer[4] == "wamp.error.not_authorized"
+        shown = set()
+    else:
+        shown = {event["args"][0] for event in answer[3]}
+    assert shown == permitted(rules, core.authenticator.principal("alice"), pattern, match)
+
+
 @given(RULES, RULES, st.sampled_from(PATTERNS))
 def test_replaced_rules_hold_for_what_is_queued_and_for_what_comes(
     before: list[Rule], after: list[Rule], asked: tuple[str, Match]
 ) -> None:
-    rules = StaticAuthorizer([PUBLISHER, *before])
-    core = Core(authorizer=rules)
+    core, rules = core_of(*before)
     pattern, match = asked
     alice = core.join("alice")
     who = core.authenticator.principal("alice")
@@ -117,8 +140,7 @@ async def test_in_process_members_are_judged_like_wire_peers() -> None:
 
 
 def test_connection_that_joins_again_as_another_user_has_nothing_of_the_first() -> None:
-    rules = StaticAuthorizer([PUBLISHER, Rule(uri="a.x", authids={"alice"}, allow={"subscribe"})])
-    core = Core(authorizer=rules)
+    core, _ = core_of(Rule(uri="a.x", authids={"alice"}, allow={"subscribe"}))
     peer = core.join("alice")
     peer.subscribe("a.x")
     assert peer.ask([6, {}, "wamp.close.normal"])[0][0] == 6

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorizers import CallableAuthorizer
+from fairlead_router.event_history import HistoryRule
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
+from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from support.core import EVERY_FEATURE, Answer, Core, GateSwitchedOff, Peer, Rights, types_of
 
@@ -30,11 +32,12 @@ def race(function: Race) -> Race:
     return function
 
 
-def world(gate: type[Gate], limits: Limits | None = None) -> tuple[Core, Rights]:
+def world(gate: type[Gate], limits: Limits | None = None, history: str | None = None) -> tuple[Core, Rights]:
     rights = Rights()
     rights.grant("alice", "a")
     rights.grant("bob", "a")
-    return Core(limits, rights, gate=gate), rights
+    kept = () if history is None else (HistoryRule(history, "prefix"),)
+    return Core(limits, rights, RealmOptions(event_history=kept), gate=gate), rights
 
 
 def publish(core: Core, topic: str, *args: Any) -> None:
@@ -192,6 +195,37 @@ def e_retained_event_waits_for_an_answer_that_is_not_stale(gate: type[Gate]) -> 
     revoke(core, rights, "alice")
     answer.give(True)
     assert [message[4] for message in alice.take()] == ["wamp.error.not_authorized"]
+
+
+@race
+def e_past_events_of_a_subscription_in_question_are_not_shown(gate: type[Gate]) -> None:
+    """The subscription is live until the answer comes, but what is shown once cannot be taken back."""
+    core, rights = world(gate, history="obj.")
+    alice = core.join("alice")
+    subscription = alice.subscribe("obj.a.x")
+    publish_retained(core, "obj.a.x", "secret")
+    alice.take()
+    rights.is_asynchronous = True
+    revoke(core, rights, "alice")
+    rights.is_asynchronous = False
+    alice.send([48, 1, {}, "wamp.subscription.get_events", [subscription]])
+    rights.answer()
+    assert "secret" not in str(alice.take())
+
+
+@race
+def e_past_events_in_the_queue_are_taken_back(gate: type[Gate]) -> None:
+    core, rights = world(gate, history="obj.")
+    alice = core.join("alice")
+    subscription = alice.subscribe("obj.a.x")
+    publish_retained(core, "obj.a.x", "secret")
+    alice.take()
+    alice.clog()
+    alice.send([48, 1, {}, "wamp.subscription.get_events", [subscription]])
+    core.host.run()
+    revoke(core, rights, "alice")
+    alice.read_on()
+    assert "secret" not in str(alice.take())
 
 
 # ---- f: UNSUBSCRIBE crosses the revocation ----

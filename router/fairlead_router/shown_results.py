@@ -1,0 +1,71 @@
+"""Results of the router's own procedures that show what a right allows: taken back while they are queued (G2, G5).
+
+The right was judged when the procedure answered. Until the result is written the gate judges it again when the
+caller, or any object, loses something; one that may not be seen any more is replaced by ERROR.
+"""
+
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING, NamedTuple
+
+from fairlead_router.errors import NotAuthorized
+from fairlead_router.gate import Hold
+from fairlead_router.messages import Result
+from fairlead_router.payload import Payload
+
+if TYPE_CHECKING:
+    from fairlead_router.session import Session
+
+
+_CALL_TYPE = 48
+
+
+class Shown(NamedTuple):
+    """A result, and whether the caller may see it now."""
+
+    payload: Payload
+    is_allowed: Callable[[], bool]
+
+
+class _Queued:
+    """Owns one queued result."""
+
+    __slots__ = ("is_allowed", "request_id")
+
+    def __init__(self, request_id: int, is_allowed: Callable[[], bool]) -> None:
+        self.request_id = request_id
+        self.is_allowed = is_allowed
+
+
+class ShownResults(Hold):
+    """All such results that are queued for one session. It stands as long as the session."""
+
+    __slots__ = ("_session",)
+    is_broad = True
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__(session.principal_cell, session.realm.gate.object_cell(None), session.outbox)
+        self._session = session
+
+    def send(self, request_id: int, shown: Shown) -> None:
+        """Queue the result of this call."""
+        self.outbox.send(Result(request_id, {}), shown.payload, _Queued(request_id, shown.is_allowed))
+
+    def judge(self) -> bool:
+        """Each result is looked at by itself."""
+        return True
+
+    def purge_lost(self, objects: Container[str | None]) -> None:
+        """Replace what the caller may not see any more."""
+        for queued in self._queued():
+            if not queued.is_allowed():
+                self.outbox.purge(queued)
+                error = NotAuthorized("the right to see the result was revoked")
+                self._session.send_error(_CALL_TYPE, queued.request_id, error)
+
+    def end(self) -> None:
+        """The session has ended: nothing that rests on a right is written any more."""
+        for queued in self._queued():
+            self.outbox.purge(queued)
+
+    def _queued(self) -> list[_Queued]:
+        return [owner for owner in self.outbox.queued_owners() if isinstance(owner, _Queued)]
