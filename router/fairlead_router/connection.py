@@ -22,9 +22,9 @@ from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import Principal
 from fairlead_router.counters import RouterCounters, count
 from fairlead_router.errors import InvalidUri, LimitReached, NoSuchRealm, ProtocolViolation, SessionError
-from fairlead_router.features import ROUTER_ROLES
+from fairlead_router.features import welcome_details
 from fairlead_router.host import Host, Timer
-from fairlead_router.identification import Identification
+from fairlead_router.identification import Identification, check_hello
 from fairlead_router.idle import IdleWatch
 from fairlead_router.limits import Limits
 from fairlead_router.messages import (
@@ -236,7 +236,10 @@ class Connection:
     def on_hello(self, message: Hello) -> None:
         if self._session is not None and not self._session.outbox.is_empty:
             raise ProtocolViolation("HELLO came before GOODBYE was answered")
-        self._realm = self._realm_of(message)
+        check_hello(message, self._router.limits)
+        self._realm = self._router.realm_for(message.realm)
+        if self._realm is None:
+            raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
         self._features = Features(message.details.roles)
         self._session_id = self._realm.draw_session_id()
         if self._vouched is not None:
@@ -255,22 +258,6 @@ class Connection:
         )
         self._identification = Identification(self._realm, self._router.attempts, hello, self._decided_later)
         self._go_on(self._identification.begin())
-
-    def _realm_of(self, message: Hello) -> Realm:
-        limits = self._router.limits
-        if message.details.roles == Roles():
-            raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
-        if len(message.details.authid or "") > limits.authid_length:
-            text = f"the authid has more than {limits.authid_length} characters (authid_length)"
-            raise LimitReached(text, limit="authid_length")
-        try:
-            check_uri(message.realm, "exact", limits.uri_length)
-        except InvalidUri as error:
-            raise InvalidRealmUri(error.text) from None
-        realm = self._router.realm_for(message.realm)
-        if realm is None:
-            raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")
-        return realm
 
     def on_authenticate(self, message: Authenticate) -> None:
         assert self._identification is not None
@@ -305,23 +292,8 @@ class Connection:
             session.outbox.pause()
         if self._router.limits.idle_timeout_s is not None:
             session.idle_watch = IdleWatch(session, self._router.limits.idle_timeout_s)
-        session.send(Welcome(session.id, self._welcome_details(self._realm, principal)))
-
-    def _welcome_details(self, realm: Realm, principal: Principal) -> dict[str, Any]:
-        details = {} if principal.authextra is None else {"authextra": principal.authextra}
-        return details | {
-            "realm": realm.name,
-            "authid": principal.authid,
-            "authrole": principal.authrole,
-            "authmethod": principal.authmethod,
-            "authprovider": principal.authprovider,
-            "roles": ROUTER_ROLES,
-            "agent": self._router.agent,
-            "_fairlead": {
-                "max_message": self._router.limits.message_bytes,
-                "revocation": realm.options.revocation_signal.value,
-            },
-        }
+        details = welcome_details(self._realm, principal, self._router.agent)
+        session.send(Welcome(session.id, details))
 
     def on_goodbye(self, message: ReceivedGoodbye) -> None:
         """The peer leaves; the transport stays open for another HELLO for as long as one may take."""
@@ -404,12 +376,6 @@ def _reason(farewell: ReceivedGoodbye | ReceivedAbort) -> str:
 
 _LONGEST_REASON = 256
 """Close and error URIs have some 30 characters."""
-
-
-class InvalidRealmUri(SessionError):
-    """HELLO names a realm that breaks the grammar of URIs, so that no router can have it."""
-
-    uri = InvalidUri.uri
 
 
 class SystemShutdown(SessionError):

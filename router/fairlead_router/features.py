@@ -1,6 +1,10 @@
 """What the router announces in WELCOME: exactly what works, feature by feature (spec: Advanced Profile, Features)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fairlead_router.authorization import Principal
+    from fairlead_router.realm import Realm
 
 ROUTER_ROLES: dict[str, Any] = {
     "broker": {
@@ -43,3 +47,21 @@ ROUTER_ROLES: dict[str, Any] = {
 
 The spec has `reflection` beside the features, and names topic and procedure reflection in its table of features.
 """
+
+
+def welcome_details(realm: "Realm", principal: "Principal", agent: str) -> dict[str, Any]:
+    """The details of WELCOME."""
+    details = {} if principal.authextra is None else {"authextra": principal.authextra}
+    return details | {
+        "realm": realm.name,
+        "authid": principal.authid,
+        "authrole": principal.authrole,
+        "authmethod": principal.authmethod,
+        "authprovider": principal.authprovider,
+        "roles": ROUTER_ROLES,
+        "agent": agent,
+        "_fairlead": {
+            "max_message": realm.limits.message_bytes,
+            "revocation": realm.options.revocation_signal.value,
+        },
+    }

@@ -13,14 +13,45 @@ from typing import Any
 from fairlead_router.auth.attempts import Attempts
 from fairlead_router.auth.protocol import ChallengeRequest, Decision, HelloRequest
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import AuthenticationFailed, LimitReached, NoMatchingAuthMethod, SessionError
+from fairlead_router.errors import (
+    AuthenticationFailed,
+    InvalidArgument,
+    InvalidUri,
+    LimitReached,
+    NoMatchingAuthMethod,
+    ProtocolViolation,
+    SessionError,
+)
 from fairlead_router.host import Timer
+from fairlead_router.limits import Limits
+from fairlead_router.messages import Hello, Roles
+from fairlead_router.payload import Payload
 from fairlead_router.realm import Realm
 from fairlead_router.session import SERVICE_ROLE
+from fairlead_router.uris import check_uri
 
 log = logging.getLogger(__name__)
 
 Later = Callable[[Decision | SessionError], None]
+
+
+class InvalidRealmUri(SessionError):
+    """HELLO names a realm that breaks the grammar of URIs, so that no router can have it."""
+
+    uri = InvalidUri.uri
+
+
+def check_hello(message: Hello, limits: Limits) -> None:
+    """What is wrong with a HELLO whatever its realm. Raises a SessionError."""
+    if message.details.roles == Roles():
+        raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
+    if len(message.details.authid or "") > limits.authid_length:
+        text = f"the authid has more than {limits.authid_length} characters (authid_length)"
+        raise LimitReached(text, limit="authid_length")
+    try:
+        check_uri(message.realm, "exact", limits.uri_length)
+    except InvalidUri as error:
+        raise InvalidRealmUri(error.text) from None
 
 
 class Identification:
@@ -49,11 +80,15 @@ class Identification:
 
     def cancel(self) -> None:
         """The peer has gone, or hears no more: nothing is awaited for it."""
-        if self._waiting is not None and self._timer is not None:
+        if self._waiting is not None:
             self._waiting.cancel()
-            self._timer.cancel()
-            self._waiting = self._timer = None
-            self._attempts.end_waiting()
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        assert self._timer is not None
+        self._timer.cancel()
+        self._waiting = self._timer = None
+        self._attempts.end_waiting()
 
     def _ask(self, question: Callable[[], Decision | Awaitable[Decision]]) -> Decision | None:
         try:
@@ -63,7 +98,7 @@ class Identification:
         if isawaitable(answer):
             self._wait(answer)
             return None
-        decision = self._checked(answer)
+        decision = self._accepted(answer)
         if isinstance(decision, SessionError):
             raise decision
         return decision
@@ -82,28 +117,36 @@ class Identification:
     def _answered(self, answer: Any) -> None:
         if self._waiting is None:
             return
-        self.cancel()
+        self._stop_waiting()
         if isinstance(answer, BaseException):
             self._on_later(self._refusal(answer))
         else:
-            self._on_later(self._checked(answer))
+            self._on_later(self._accepted(answer))
 
     def _timed_out(self) -> None:
         self.cancel()
         limit_s = self._realm.limits.authenticator_timeout_s
         self._on_later(self._refusal(TimeoutError(f"no decision within {limit_s:g} s (authenticator_timeout_s)")))
 
-    def _checked(self, answer: Any) -> Decision | SessionError:
+    def _accepted(self, answer: Any) -> Decision | SessionError:
+        """The answer, unless it makes no sense: then our own program is wrong, and nobody is let in for it."""
         if isinstance(answer, ChallengeRequest):
             self._challenge = answer
-            return answer
+            return self._sendable(answer, answer.extra)
         if not isinstance(answer, Principal):
             return self._refusal(TypeError(f"it answered with {type(answer).__name__}"))
         if answer.authrole == SERVICE_ROLE:
             return self._refusal(ValueError(f"authrole {SERVICE_ROLE!r} is for services inside the router"))
         if "\0" in f"{answer.authid}{answer.authrole}{answer.authmethod}{answer.authprovider}":
             return self._refusal(ValueError("U+0000 in a principal: JSON could not tell others of it"))
-        return answer
+        return self._sendable(answer, answer.authextra)
+
+    def _sendable(self, decision: Decision, extra: dict[str, Any] | None) -> Decision | SessionError:
+        try:
+            Payload.from_values([extra])
+        except InvalidArgument as error:
+            return self._refusal(error)
+        return decision
 
     def _refusal(self, error: BaseException) -> SessionError:
         """What the peer is told, which is little, and what is counted and logged."""

@@ -38,7 +38,7 @@ class Attempts:
             return
         if not self._failures:
             self._host.call_later(self._limits.failed_attempts_window_s, self._failures.clear)
-        elif len(self._failures) >= self._limits.addresses_with_failures:
+        elif address not in self._failures and len(self._failures) >= self._limits.addresses_with_failures:
             del self._failures[next(iter(self._failures))]
         self._failures[address] += 1
 

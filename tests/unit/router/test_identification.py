@@ -134,7 +134,18 @@ def test_malformed_authenticate_is_a_violation(message: list[Any]) -> None:
 # ---- failing closed ----
 
 
-@pytest.mark.parametrize("answer", [RuntimeError("the database is away"), None, "alice", {"role": "user"}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        RuntimeError("the database is away"),
+        None,
+        "alice",
+        {"role": "user"},
+        Principal("alice", "service"),
+        Principal("alice", "user", authextra={"what no message can carry": object()}),
+        ChallengeRequest("x", lambda signature, extra: ALICE, {"at": {1, 2, 3}}),
+    ],
+)
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_authenticator_that_fails_lets_nobody_in_and_only_the_log_knows_why(
     answer: Any, when: str, caplog: pytest.LogCaptureFixture
