@@ -7,7 +7,7 @@ was refused. What an authenticator takes its time for is canceled when the peer 
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from inspect import isawaitable, iscoroutine
+from inspect import isawaitable
 from typing import Any
 
 from fairlead_router.auth.attempts import Attempts
@@ -104,14 +104,14 @@ class Identification:
         return decision
 
     def _wait(self, answer: Awaitable[Decision]) -> None:
+        host = self._realm.host
+        waiting = host.wait_for(answer, self._answered)
         try:
             self._attempts.begin_waiting()
         except LimitReached:
-            if iscoroutine(answer):
-                answer.close()
+            waiting.cancel()
             raise
-        host = self._realm.host
-        self._waiting = host.wait_for(answer, self._answered)
+        self._waiting = waiting
         self._timer = host.call_later(self._realm.limits.authenticator_timeout_s, self._timed_out)
 
     def _answered(self, answer: Any) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from inspect import iscoroutine
 from typing import Any
 
 from fairlead_router.host import Timer
@@ -34,24 +33,45 @@ class LoopHost:
 
     def wait_for(self, awaitable: Awaitable[Any], callback: Callable[[Any], None]) -> Timer:
         """Run the callback with the result, or with the exception that the await raised."""
-        task = self._loop.create_task(deliver(awaitable, callback))
+        wait = LoopWait(callback)
+        task = wait.start(self._loop, awaitable)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._forget, awaitable))
-        return task
-
-    def _forget(self, awaitable: Awaitable[Any], task: "asyncio.Task[None]") -> None:
-        """A task that was canceled before its first step has not awaited its coroutine, which would complain."""
-        self._tasks.discard(task)
-        if iscoroutine(awaitable):
-            awaitable.close()
+        task.add_done_callback(self._tasks.discard)
+        return wait
 
     async def close(self) -> None:
         """Cancel every timer and what is still awaited, and wait until that is gone."""
         for timer in tuple(self._timers):
             timer.cancel()
+        await asyncio.sleep(0)  # all have begun: see LoopWait
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class LoopWait:
+    """Something awaited. It is not canceled before it has begun: a coroutine that nobody ever awaited complains."""
+
+    __slots__ = ("_callback", "_cancel", "_is_cancelled")
+
+    def __init__(self, callback: Callable[[Any], None]) -> None:
+        self._callback = callback
+        self._is_cancelled = False
+
+    def start(self, loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> "asyncio.Task[None]":
+        """Await it from the next turn of the loop on."""
+        task = loop.create_task(deliver(awaitable, self._deliver))
+        self._cancel = partial(loop.call_soon, task.cancel)
+        return task
+
+    def cancel(self) -> None:
+        """Call nobody back, and cancel the awaitable."""
+        self._is_cancelled = True
+        self._cancel()
+
+    def _deliver(self, result: Any) -> None:
+        if not self._is_cancelled:
+            self._callback(result)
 
 
 class LoopTimer:

@@ -170,8 +170,8 @@ class Realm:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no session."""
-        return not self._sessions
+        """Whether there is no session but those of services inside the router."""
+        return all(session.is_service for session in self._sessions.values())
 
     def peers(self) -> list[Session]:
         """The open sessions that are no services inside the router."""

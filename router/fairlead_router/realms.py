@@ -61,9 +61,9 @@ class Realms:
         """Take a realm away; its sessions are ended in order. Raises KeyError if it is not there."""
         realm = self._realms.pop(name)
         watch = self._on_demand.pop(name, None)
-        if watch is not None:
-            watch.stop()
         realm.remove()
+        if watch is not None:
+            watch.stop()  # after the last session has left
         for observer in self._observers:
             observer.realm_removed(realm)
         return realm
@@ -122,7 +122,6 @@ class _OnDemand(RealmObserver):
         """The realm goes."""
         if self._timer is not None:
             self._timer.cancel()
-        self._remove = lambda: None
 
     def left(self, session_id: int, principal: Principal, reason: str) -> None:
         """A session has ended, perhaps the last one."""

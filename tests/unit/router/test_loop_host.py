@@ -104,3 +104,23 @@ async def test_closing_cancels_timers_that_have_not_run(host: LoopHost) -> None:
     await host.close()
     await asyncio.sleep(0.03)
     assert ran == ["due"]
+
+
+async def test_wait_that_is_cancelled_at_once_leaves_no_coroutine_that_was_never_awaited(host: LoopHost) -> None:
+    async def outer(inner: Awaitable[object]) -> object:
+        return await inner
+
+    got: list[Any] = []
+    host.wait_for(outer(returning(5)), got.append).cancel()
+    await host.close()
+    assert got == []
+
+
+async def test_close_at_once_leaves_no_coroutine_that_was_never_awaited(host: LoopHost) -> None:
+    async def outer(inner: Awaitable[object]) -> object:
+        return await inner
+
+    got: list[Any] = []
+    host.wait_for(outer(asyncio.sleep(60)), got.append)
+    await host.close()
+    assert got == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fairlead_router.auth import ChallengeRequest, HelloRequest
-from fairlead_router.authorization import ANONYMOUS
-from fairlead_router.errors import LimitReached
+from fairlead_router.authorization import ANONYMOUS, Principal
+from fairlead_router.errors import CallError, LimitReached
 from fairlead_router.limits import Limits
 from fairlead_router.observer import RouterObserver
 from fairlead_router.realm import Realm
@@ -191,3 +191,19 @@ def test_observer_hears_of_realms_that_are_there_come_and_go() -> None:
     realms.find("org.example.a")
     realms.remove("realm1")
     assert heard.log == ["added realm1", "added org.example.a", "removed realm1"]
+
+
+async def test_services_keep_no_realm_and_are_told_that_it_goes() -> None:
+    core = DemandingCore()
+    peer = Peer(core)
+    peer.ask(hello("org.example.a"))
+    realm = core.on_demand.get("org.example.a")
+    assert realm is not None
+    service = realm.join(Principal("authorizer", "service"))
+    peer.vanish()
+    core.host.advance(IDLE_S + 1)
+    assert core.on_demand.get("org.example.a") is None
+    assert not list(realm.sessions())
+    assert core.host.pending_timers == 0
+    with pytest.raises(CallError):
+        await service.call("com.x")
