@@ -7,17 +7,14 @@ message was sent, never inside the call that caused it. Belongs to asyncio, unli
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from functools import partial
-from inspect import isawaitable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import msgspec
 
 from fairlead_router.authorization import Principal
-from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
-from fairlead_router.errors import CallError, Canceled, InvalidArgument, NoSuchProcedure, RequestError
-from fairlead_router.host import Timer
+from fairlead_router.errors import CallError, Canceled
+from fairlead_router.member_calls import Endpoint, MemberCalls
 from fairlead_router.messages import (
     CallMessage,
     CallOptions,
@@ -61,7 +58,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Call], Value | _Pending | Awaitable[Value]]
 EventHandler = Callable[["MemberEvent"], None]
 
 _FRAME_OVERHEAD = 64
@@ -116,10 +112,8 @@ class Member:
         self._requests: dict[int, asyncio.Future[Any]] = {}
         self._starting: dict[int, Any] = {}
         self._progress: dict[int, Callable[[list[Any], dict[str, Any]], None]] = {}
-        self._endpoints: dict[int, Endpoint] = {}
         self._handlers: dict[int, list[tuple[str, EventHandler]]] = {}
-        self._calls: dict[int, Call] = {}
-        self._running: dict[int, Timer] = {}
+        self._calls = MemberCalls(self._session)
         self._sources: list[TopicSource] = []
 
     @property
@@ -209,7 +203,7 @@ class Member:
 
     def unregister(self, registration: int) -> "asyncio.Future[int]":
         """Take a procedure back."""
-        self._endpoints.pop(registration, None)
+        self._calls.endpoints.pop(registration, None)
         return self._request(Unregister(self._next_id(), registration))
 
     async def call(
@@ -310,7 +304,7 @@ class Member:
         self._answer(message.request, message.subscription)
 
     def on_registered(self, message: Registered, payload: Payload) -> None:
-        self._endpoints[message.registration] = self._starting[message.request]
+        self._calls.endpoints[message.registration] = self._starting[message.request]
         self._answer(message.request, message.registration)
 
     def on_published(self, message: Published, payload: Payload) -> None:
@@ -318,7 +312,7 @@ class Member:
 
     def on_revoked_registration(self, message: RevokedRegistration, payload: Payload) -> None:
         """What was sent before has been handled: no invocation of this registration follows."""
-        self._endpoints.pop(message.details["registration"], None)
+        self._calls.endpoints.pop(message.details["registration"], None)
 
     def on_done(self, message: Unsubscribed | Unregistered, payload: Payload) -> None:
         self._answer(message.request, None)
@@ -346,67 +340,15 @@ class Member:
                 log.exception("the handler of topic %s failed", concrete)
 
     def on_invocation(self, message: Invocation, payload: Payload) -> None:
-        pending = self._session.invocations.get(message.request)
-        if pending is None:
-            return
-        call = self._calls[message.request] = Call(pending, payload, partial(self._calls.pop, message.request, None))
-        endpoint = self._endpoints.get(message.registration)
-        if endpoint is None:
-            call.abort(NoSuchProcedure(f"procedure {call.procedure!r} was just unregistered"))
-            return
-        try:
-            value = endpoint(call)
-        except Exception as error:  # noqa: BLE001 - an endpoint's mistake must not stop the member; it is logged whole
-            self._fail(call, error)
-            return
-        if isawaitable(value):
-            finished = partial(self._finished, message.request, call)
-            self._running[message.request] = self._realm.host.wait_for(value, finished)
-        else:
-            self._finish(call, value)
-
-    def _finished(self, invocation_id: int, call: Call, value: Any) -> None:
-        """An awaited endpoint has returned or raised."""
-        self._running.pop(invocation_id, None)
-        if isinstance(value, BaseException):
-            self._fail(call, value)
-        else:
-            self._finish(call, value)
-
-    def _finish(self, call: Call, value: Any) -> None:
-        if value is PENDING:
-            return
-        try:
-            call.finish(as_payload(value))
-        except InvalidArgument as error:
-            self._fail(call, error)
-
-    def _fail(self, call: Call, error: BaseException) -> None:
-        """A RequestError is the answer; anything else is our own mistake and is logged whole."""
-        if isinstance(error, RequestError):
-            call.abort(error)
-            return
-        log.error("the endpoint of %s failed", call.procedure, exc_info=error)
-        call.abort(RequestError(f"the endpoint of {call.procedure} failed; the router's log says why"))
+        self._calls.invoke(message, payload)
 
     def on_interrupt(self, message: Interrupt, payload: Payload) -> None:
-        """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""
-        call = self._calls.get(message.request)
-        if call is None:
-            return
-        call.abort(Canceled("the caller canceled the call"))
-        if call.on_end is None:
-            return
-        try:
-            call.on_end(str(message.options.get("reason", Canceled.uri)))
-        except Exception:
-            log.exception("on_end of a call of %s failed", call.procedure)
+        self._calls.interrupt(message)
 
     def _stop(self, text: str) -> None:
         for source in self._sources:
             self._realm.broker.remove_source(source)
-        for endpoint in self._running.values():
-            endpoint.cancel()
+        self._calls.stop()
         for request_id, future in list(self._requests.items()):
             self._answer(request_id, CallError(Canceled.uri, [text], {}))
             if not future.cancelled():
