@@ -28,6 +28,21 @@ ODD_URIS = (
     "fairlead.stream.1",
     "a" * 2000,
 )
+META_URIS = (
+    *(
+        f"wamp.session.{name}"
+        for name in ("list", "get", "kill", "kill_by_authid", "kill_all", "on_join", "on_leave", "add_testament")
+    ),
+    *(
+        f"wamp.subscription.{name}"
+        for name in ("list", "lookup", "match", "get", "list_subscribers", "remove_subscriber", "get_events")
+    ),
+    *(f"wamp.registration.{name}" for name in ("list", "lookup", "match", "get", "count_callees", "remove_callee")),
+    *(f"wamp.subscription.on_{name}" for name in ("create", "subscribe", "unsubscribe", "delete")),
+    *(f"wamp.registration.on_{name}" for name in ("create", "register", "unregister", "delete")),
+    *(f"wamp.reflect.{name}" for name in ("define", "undefine", "describe", "on_define", "on_undefine")),
+    *(f"wamp.reflection.{kind}.{name}" for kind in ("topic", "error") for name in ("list", "describe")),
+)
 WORDS = ("exact", "prefix", "wildcard", "roundrobin", "single", "kill", "skip", "alice", "bob", "user", "wamp.error.x")
 HUGE = (0, -1, 1 << 31, 1 << 53, (1 << 53) + 1, 1 << 63, 1 << 64, 1 << 70)
 STRINGS = ("", "x", "\0", "\0AAE=", "\0=", "é", "\ud800", "a" * 300, "2026-01-01T00:00:00Z")
@@ -99,12 +114,25 @@ class Generator:
         if self._random.random() > self._right:
             return self.value()
         if field.name == "args":
-            return [self.value() for _ in range(self._random.randrange(3))]
+            return [self._argument() for _ in range(self._random.randrange(3))]
         if field.name == "kwargs":
             return {self._key(): self.value() for _ in range(self._random.randrange(3))}
         if field.name in _INVOCATION_FIELDS.get(shape.cls.__name__, ()):
             return self._ids.pick("invocation")
         return self._of(field.type, field.name)
+
+    def _argument(self) -> Any:
+        """What a procedure of the router may take, or anything."""
+        random = self._random
+        match random.randrange(6):
+            case 0 | 1:
+                return self._ids.pick(random.choice(("session", "subscription", "registration")))
+            case 2:
+                return random.choice(URIS)
+            case 3:
+                return {"type": random.choice(("topic", "procedure", "error")), "x": self.value()}
+            case _:
+                return self.value()
 
     def _of(self, kind: Any, name: str) -> Any:
         """A value that the type takes."""
@@ -112,7 +140,7 @@ class Generator:
         if isinstance(kind, inspect.IntType):
             return self._ids.pick(name) if random.random() <= self._right else random.choice(HUGE)
         if isinstance(kind, inspect.StrType):
-            return random.choice(random.choices((URIS, ODD_URIS, WORDS), (90, 5, 5))[0])
+            return random.choice(random.choices((URIS, META_URIS, ODD_URIS, WORDS), (80, 10, 5, 5))[0])
         if isinstance(kind, inspect.BoolType):
             return random.random() < 0.5
         if isinstance(kind, inspect.LiteralType):

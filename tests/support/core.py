@@ -394,11 +394,12 @@ class Rights:
         return match != "exact" or object_id is None or (principal.authid, object_id) in self.granted
 
     def answer(self) -> bool:
-        """Answer the oldest question, by what is granted now. False when there is none."""
+        """Answer the oldest question, by what is granted now. False when there is none. Some ask and do not wait."""
         if not self.asked:
             return False
         answer, question = self.asked.pop(0)
-        answer.give(self.judge(*question))
+        if answer.is_awaited:
+            answer.give(self.judge(*question))
         return True
 
 
