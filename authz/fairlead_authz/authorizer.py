@@ -15,8 +15,8 @@ _OWN_PROCEDURES = frozenset(
 )
 """Everybody may call these of the router: they are about the caller itself, or judge what they show to it."""
 
-_OPEN_TOPICS = frozenset({"fairlead.session.revoked"})
-"""Everybody may hear of their own revocations."""
+_OPEN_TOPICS = frozenset({"fairlead.session.lagged", "fairlead.session.revoked"})
+"""Everybody may hear of their own revocations and losses."""
 
 
 class GraphAuthorizer:

@@ -64,6 +64,7 @@ def test_everybody_may_call_the_services_and_hear_of_own_revocations(who: Princi
     assert allowed(judge, who, "fairlead.log.append") == ["call"]
     assert allowed(judge, who, "fairlead.authz.apply") == ["call"]
     assert allowed(judge, who, "fairlead.session.revoked") == ["subscribe"]
+    assert allowed(judge, who, "fairlead.session.lagged") == ["subscribe"]
 
 
 @pytest.mark.parametrize("who", [ANONYMOUS, BOB, STRANGER, FORMER])
