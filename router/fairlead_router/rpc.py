@@ -128,9 +128,11 @@ class Rpc:
         if message.options.progress or message.options.ppt_scheme:
             raise FeatureNotSupported(f"procedure {message.procedure!r} takes its arguments at once and as they are")
         result = own(session, payload)
+        if not session.is_open:
+            return  # it has ended itself, and GOODBYE is the last that it hears
         if isinstance(result, Shown):
             self._shown_to(session).send(message.request, result)
-        elif session.is_open:  # it may have ended itself, and GOODBYE is the last that it hears
+        else:
             session.send(Result(message.request, {}), result)
 
     def _shown_to(self, session: "Session") -> ShownResults:
