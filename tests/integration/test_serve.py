@@ -17,7 +17,7 @@ import pytest
 
 from fairlead_client import Refused
 from fairlead_client.asyncio import call, connect, disconnect
-from support.serving import COMMAND_S, FAIRLEAD, Done, line_with
+from support.serving import COMMAND_S, FAIRLEAD, Done, is_gone, line_with
 from support.waiting import eventually
 
 READY = re.compile(r"Fairlead is listening on (http://127\.0\.0\.1:\d+/) \(WebSocket: (ws://127\.0\.0\.1:\d+/ws)\)\n")
@@ -328,3 +328,16 @@ async def test_a_second_signal_ends_it_at_once(server: Running) -> None:
     done = await server.end()
     assert (done.status, done.stderr.splitlines()[-1]) == (143, "fairlead: stopped at once: a second signal")
     writer.close()
+
+
+async def test_it_ends_with_its_parent_where_that_is_asked_for(data: Path) -> None:
+    command = (*FAIRLEAD, "serve", "--data", str(data), "--listen", "127.0.0.1:0", "--exit-with-parent")
+    parent = await asyncio.create_subprocess_exec(
+        "sh", "-c", '"$@" & echo pid $!; wait', "sh", *command,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, cwd=data.parent,
+    )  # fmt: skip
+    pid = int((await line_with(parent.stdout, "pid")).split()[1])
+    await line_with(parent.stdout, "listening")
+    parent.kill()
+    await parent.communicate()
+    await is_gone(pid)

@@ -33,6 +33,9 @@ PRIVATE_UMASK = 0o077
 # Peers have 5 s to answer GOODBYE (the router's close_timeout_s); what takes longer than this has gone wrong.
 STOP_LIMIT_S = 20.0
 
+# How soon the end of a parent is noticed: a supervisor that is started again finds the data directory free by then.
+PARENT_CHECK_S = 0.25
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_BY_SIGNAL = 128
 
@@ -49,22 +52,28 @@ def serve(
     open_: Annotated[
         bool, typer.Option("--open", help="Let everybody do everything, for trials; on loopback only.")
     ] = False,
+    exit_with_parent: Annotated[
+        bool, typer.Option("--exit-with-parent", help="End, in order, when the process that started it has ended.")
+    ] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     Without a configuration it serves this machine only, and only who has a token: that of the user admin is in the
     data directory, where commands on this machine find it.
     """
+    parent = os.getppid() if exit_with_parent else None
     settings = load(config, listen=listen, data=data, is_open=open_)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(PRIVATE_UMASK)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, parent))
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, parent: int | None) -> None:
     stopped = _stop_signals()
+    if parent is not None:
+        _end_after(parent)
     server = await Server.open(config)
     try:
         _say_ready(config, server)
@@ -92,6 +101,14 @@ def _stop_signals() -> asyncio.Event:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     return stopped
+
+
+def _end_after(parent: int) -> None:
+    """Ends us as SIGTERM does once the parent is another: ours has ended then, however it did."""
+    if os.getppid() == parent:
+        asyncio.get_running_loop().call_later(PARENT_CHECK_S, _end_after, parent)
+    else:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _freeze() -> None:
