@@ -40,6 +40,8 @@ test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest 
 
 interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know against the router, Go's included
 	$(RUN) pytest tests/interop/test_clients.py -m '' $(ARGS)
+	cd client/go && $(CURDIR)/.ci/go vet ./... && FAIRLEAD=$(CURDIR)/$(VENV)/bin/fairlead \
+		FAIRLEAD_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CURDIR)/.ci/go test ./...
 
 check: $(DEV) $(NODE_MODULES) ## format, lint, types and who may import whom, without changing anything
 	$(VENV)/bin/ruff format --check

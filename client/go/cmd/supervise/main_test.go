@@ -90,7 +90,7 @@ func (s *supervisor) connect() *fairlead.Peer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ticket := func(*wamp.Challenge) (string, wamp.Dict) { return strings.TrimSpace(string(token)), nil }
+	ticket := func(*wamp.Challenge) (string, wamp.Dict) { return strings.TrimSpace(string(token)), wamp.Dict{} }
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p, err := fairlead.Connect(ctx, fairlead.Config{
