@@ -213,8 +213,7 @@ class Dispatch:
         details: dict[str, Any] = {}
         if options.disclose_me or callee.discloses_caller or self._may_disclose_unasked:
             details = _disclosure(caller, options.disclose_me or callee.discloses_caller)
-        call.wants_progress = options.receive_progress and features.takes_interrupt
-        if call.wants_progress:
+        if options.receive_progress:
             details["receive_progress"] = True
         if callee.registration.match != "exact":
             details["procedure"] = call.procedure

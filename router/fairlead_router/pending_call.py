@@ -33,8 +33,6 @@ class PendingCall(Hold):
     kept: "Sequence[Payload]" = ()
     refused: "frozenset[Callee]" = frozenset()
     """The callees that were unavailable for this call."""
-    wants_progress = False
-    """Whether the callee was told that the caller takes progressive results."""
     has_progressed = False
     is_interrupted = False
     is_over = False
@@ -51,6 +49,7 @@ class PendingCall(Hold):
         self.request_id = message.request
         self.procedure = message.procedure
         self.options = message.options
+        self.wants_progress = message.options.receive_progress
         self.expects_more = message.options.progress
         """Whether the caller has announced another CALL of this request (progressive call invocations)."""
 

@@ -309,3 +309,14 @@ def test_lost_right_ends_the_call_at_its_continuation() -> None:
     core.realm1.gate.revoke(principals=["caller"])
     assert [answer[4] for answer in caller.ask(chunk(2), final(3))] == ["wamp.error.not_authorized"]
     assert types_of(callee.take()) == [69]
+
+
+def test_continuation_passes_the_gate_also_when_no_sweep_has_come_by() -> None:
+    rights = Rights()
+    core, callee, caller = pair(Core(authorizer=rights))
+    caller.ask(chunk(1))
+    callee.take()
+    rights.denied_uris.add("com.p")
+    core.realm1.gate.principal_cell("caller").revision = core.realm1.gate.moves = core.realm1.gate.moves + 1
+    assert [answer[4] for answer in caller.ask(chunk(2))] == ["wamp.error.not_authorized"]
+    assert types_of(callee.take()) == [69]

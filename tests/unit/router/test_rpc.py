@@ -291,13 +291,13 @@ def test_callee_is_told_how_far_its_caller_is_trusted() -> None:
     assert [invocation[3] for invocation in callee.take()] == [{"trustlevel": 3}, {}]
 
 
-def test_callee_that_cannot_be_interrupted_is_not_asked_for_progress() -> None:
+def test_callee_that_cannot_be_interrupted_may_answer_progressively() -> None:
     _, callee, caller = pair(features=None)
     caller.ask([48, 1, {"receive_progress": True}, "com.p"])
     [invocation] = callee.take()
-    assert invocation[3] == {}
+    assert invocation[3] == {"receive_progress": True}
     callee.send([70, invocation[1], {"progress": True}, [1]], [70, invocation[1], {}, [2]])
-    assert caller.take() == [[50, 1, {}, [2]]]
+    assert caller.take() == [[50, 1, {"progress": True}, [1]], [50, 1, {}, [2]]]
 
 
 @pytest.mark.parametrize("request_ids", [[7, 3, 1000, 4], [1 << 53, 1]])
