@@ -5,7 +5,7 @@ so, on a right to an object. It has a callee, or waits in a queue (call_queue.py
 another callee could take it over, its payloads are kept; what a caller has kept is bounded.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fairlead_router.authorization import Level
@@ -21,27 +21,38 @@ if TYPE_CHECKING:
     from fairlead_router.session import Session
 
 
+NOBODY: "frozenset[Callee]" = frozenset()
+
+
 class PendingCall(Hold):
     """A call that is not over, or was just now."""
 
-    # What few calls need has its default here, so that the others don't pay for it.
-    callee: "Callee | None" = None
-    invocation_id = 0
+    __slots__ = (
+        "callee",
+        "caller",
+        "details",
+        "expects_more",
+        "has_progressed",
+        "invocation_id",
+        "is_interrupted",
+        "is_over",
+        "kept",
+        "level",
+        "object_id",
+        "on_writable",
+        "options",
+        "procedure",
+        "queue",
+        "refused",
+        "request_id",
+        "timeout_s",
+        "timer",
+        "wait_timer",
+        "wants_progress",
+    )
+
     details: dict[str, Any]
     """Of each INVOCATION of this call; there are none before the first."""
-    queue: "CallQueue | None" = None
-    kept: "Sequence[Payload]" = ()
-    refused: "frozenset[Callee]" = frozenset()
-    """The callees that were unavailable for this call."""
-    has_progressed = False
-    is_interrupted = False
-    is_over = False
-    timeout_s: float | None = None
-    timer: Timer | None = None
-    wait_timer: Timer | None = None
-    level: Level | None = None
-    object_id: str | None = None
-    on_writable: Callable[[], None] | None = None
 
     def __init__(self, caller: "Session", message: CallMessage) -> None:
         super().__init__(caller.principal_cell, caller.realm.gate.object_cell(None), caller.outbox)
@@ -52,6 +63,21 @@ class PendingCall(Hold):
         self.wants_progress = message.options.receive_progress
         self.expects_more = message.options.progress
         """Whether the caller has announced another CALL of this request (progressive call invocations)."""
+        self.callee: Callee | None = None
+        self.invocation_id = 0
+        self.queue: CallQueue | None = None
+        self.kept: tuple[Payload, ...] = ()
+        self.refused: frozenset[Callee] = NOBODY
+        """The callees that were unavailable for this call."""
+        self.has_progressed = False
+        self.is_interrupted = False
+        self.is_over = False
+        self.timeout_s: float | None = None
+        self.timer: Timer | None = None
+        self.wait_timer: Timer | None = None
+        self.level: Level | None = None
+        self.object_id: str | None = None
+        self.on_writable: Callable[[], None] | None = None
 
     # --- rights -------------------------------------------------------------------------------
 
