@@ -6,13 +6,12 @@ proxy does not name.
 """
 
 from collections import Counter
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from fairlead_router.errors import LimitReached
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.peer import PeerDetails
-
-_SHARED_ADDRESSES = ("unix", "127.", "::ffff:127.")
 
 
 class Attempts:
@@ -25,22 +24,23 @@ class Attempts:
         self._waiting = 0
 
     def check(self, peer: PeerDetails) -> None:
-        """Raises LimitReached if the peer's address has failed too often."""
-        if peer.address is not None and self._failures[peer.address] >= self._limits.failed_attempts_per_address:
+        """Raises LimitReached if there were too many failures where the peer comes from."""
+        origin = _origin(peer)
+        if origin is not None and self._failures[origin] >= self._limits.failed_attempts_per_address:
             window_s = self._limits.failed_attempts_window_s
             text = f"too many failed attempts from this address (failed_attempts_per_address in {window_s:g} s)"
             raise LimitReached(text, limit="failed_attempts_per_address")
 
     def failed(self, peer: PeerDetails) -> None:
         """A proof of this peer was wrong."""
-        address = peer.address
-        if address is None or address == "::1" or address.startswith(_SHARED_ADDRESSES):
+        origin = _origin(peer)
+        if origin is None:
             return
         if not self._failures:
             self._host.call_later(self._limits.failed_attempts_window_s, self._failures.clear)
-        elif address not in self._failures and len(self._failures) >= self._limits.addresses_with_failures:
+        elif origin not in self._failures and len(self._failures) >= self._limits.addresses_with_failures:
             del self._failures[next(iter(self._failures))]
-        self._failures[address] += 1
+        self._failures[origin] += 1
 
     def begin_waiting(self) -> None:
         """One more waits for its authenticator. Raises LimitReached if too many do."""
@@ -52,3 +52,20 @@ class Attempts:
     def end_waiting(self) -> None:
         """It waits no more."""
         self._waiting -= 1
+
+
+def _origin(peer: PeerDetails) -> str | None:
+    """An IPv4 address, or the 64 bits that one subscriber has of IPv6; None where it may be anybody."""
+    try:
+        address = ip_address(peer.address or "")
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_loopback:
+        return None
+    return str(address) if isinstance(address, IPv4Address) else address.exploded[:_NETWORK_CHARACTERS]
+
+
+_NETWORK_CHARACTERS = 19
+"""The first four groups of an IPv6 address."""

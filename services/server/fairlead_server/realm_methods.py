@@ -24,6 +24,7 @@ from fairlead_router.auth.wampcra import WampCraAuthenticator, WampCraUser
 from fairlead_router.session import SERVICE_ROLE
 from fairlead_server.config_realms import AuthTable, RealmTable, ScramTable, UsersFile, UserTable, WampCraTable
 from fairlead_server.errors import ConfigError
+from fairlead_server.realm_rights import check_procedure
 
 AUTHPROVIDER = "config"
 
@@ -57,6 +58,8 @@ def check_methods(table: AuthTable, taken: Iterable[str] = ()) -> None:
         if authmethod in static:
             text = f"authenticator_methods: {authmethod!r} is for other users of this realm already: one of both"
             raise ConfigError(text)
+    if table.authenticator is not None:
+        check_procedure("authenticator", table.authenticator)
     if (table.authenticator is None) != (not dynamic):
         raise ConfigError("authenticator: goes with authenticator_methods, each is nothing without the other")
     if table.authenticator_realm is not None and table.authenticator is None:

@@ -20,15 +20,18 @@ def check_rights(table: RealmTable) -> None:
         _check_authorizer(table, table.authorizer)
 
 
-def _check_authorizer(table: RealmTable, procedure: str) -> None:
+def check_procedure(key: str, procedure: str) -> None:
+    """Raises ConfigError for a procedure that no program could register."""
     try:
         check_uri(procedure, "exact", Limits().uri_length)
     except RequestError as error:
-        raise ConfigError(f"authorizer: {error.text}") from None
+        raise ConfigError(f"{key}: {error.text}") from None
     if is_reserved(procedure):
-        raise ConfigError(
-            f"authorizer: {procedure!r} must not be under 'wamp.' or 'fairlead.': nobody could register it"
-        )
+        raise ConfigError(f"{key}: {procedure!r} must not be under 'wamp.' or 'fairlead.': nobody could register it")
+
+
+def _check_authorizer(table: RealmTable, procedure: str) -> None:
+    check_procedure("authorizer", procedure)
     if not any("register" in rule.allow and matches(rule.uri, rule.match, procedure) for rule in table.permissions):
         text = f"no permission of {table.name!r} allows anybody to register {procedure!r}"
         raise ConfigError(f"authorizer: {text}")

@@ -259,11 +259,19 @@ def test_challenges_taken_before_do_not_help_against_the_bound() -> None:
     assert "failed_attempts_per_address" in abort[1]["message"]
 
 
-@pytest.mark.parametrize("address", [None, "unix", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("address", [None, "", "unix", "127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
 def test_addresses_that_many_share_are_not_bounded(address: str | None) -> None:
     core = guarded(failed_attempts_per_address=1)
     for _ in range(3):
         assert types_of(attempt(core, "wrong", address)) == [4, 3]
+
+
+def test_addresses_of_one_ipv6_subscriber_count_together() -> None:
+    attempts = Attempts(HandHost(), Limits(failed_attempts_per_address=1))
+    attempts.failed(PeerDetails(address="2001:db8:1:2::1"))
+    with pytest.raises(LimitReached):
+        attempts.check(PeerDetails(address="2001:db8:1:2:ffff::2"))
+    attempts.check(PeerDetails(address="2001:db8:1:3::1"))
 
 
 def test_so_many_addresses_are_remembered_and_no_more() -> None:

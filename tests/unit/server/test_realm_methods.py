@@ -159,6 +159,12 @@ def test_procedure_takes_methods_that_no_user_has() -> None:
         check_methods(table(authenticator="x", authenticator_methods=["kerberos"]))
 
 
+@pytest.mark.parametrize("procedure", ["", "com..x", "com x", "wamp.authenticate", "fairlead.authz.token"])
+def test_procedure_must_be_one_that_somebody_can_register(procedure: str) -> None:
+    with pytest.raises(ConfigError, match=r"^authenticator: "):
+        check_methods(table(authenticator=procedure, authenticator_methods=["ticket"]))
+
+
 def test_methods_that_the_realm_has_already_are_not_given_twice(tmp_path: Path) -> None:
     (tmp_path / "users.toml").write_text("[[users]]\nauthid = 'b'\nticket = 't'\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"users.ticket: in the main realm a ticket is a token"):
