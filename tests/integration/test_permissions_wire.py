@@ -123,3 +123,15 @@ async def test_the_session_of_a_deleted_user_or_token_gets_goodbye(site: Site, w
     client, abort = await site.enter(token)
     async with client:
         assert abort[0] == ABORT
+
+
+async def test_the_meta_api_is_for_administrators_and_tells_no_token(site: Site) -> None:
+    token = await site.authz.create_token("bob")
+    bob, welcome = await site.enter(token, roles={"caller": {}})
+    admin, _ = await site.enter(await site.authz.create_token("admin"), roles={"caller": {}})
+    async with bob, admin:
+        for procedure in ("wamp.session.list", "wamp.session.kill_all", "wamp.subscription.list"):
+            assert (await bob.ask([48, 1, {}, procedure]))[4] == "wamp.error.not_authorized"
+        result = await admin.ask([48, 1, {}, "wamp.session.get", [welcome[1]]])
+        assert result[3][0]["authid"] == "bob"
+        assert token.split("/")[1] not in str(result)

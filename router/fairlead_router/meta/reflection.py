@@ -126,9 +126,8 @@ class Reflection:
         size = self._size + definition.size - (0 if known is None else known.size)
         limit = self._realm.limits.definitions_bytes
         if size > limit:
-            raise LimitExceeded(
-                f"all definitions together would have {size} bytes; at most {limit} (definitions_bytes)"
-            )
+            text = f"no room for a definition of {definition.size} bytes; all have {limit} (definitions_bytes)"
+            raise LimitExceeded(text, limit="definitions_bytes")
         self._definitions[uri] = definition
         self._size = size
 

@@ -38,7 +38,7 @@ DEFAULT_REASON = "wamp.close.normal"
 
 class _Filter(msgspec.Struct):
     positional: ClassVar[tuple[str, ...]] = ("filter_authroles",)
-    filter_authroles: list[str] | None = None
+    filter_authroles: frozenset[str] | None = None
 
 
 class _OfSession(msgspec.Struct):
