@@ -109,7 +109,7 @@ class Retention:
         for name, value in self._sizes(before, after):
             limit: int = getattr(limits, name)
             if value > limit:
-                text = f"topic {event.topic!r} cannot retain the event: {value} with it, at most {limit} ({name})"
+                text = f"topic {event.topic!r} cannot retain the event: it would be more than {limit} ({name})"
                 raise LimitExceeded(text, limit=name)
         self._replace(event.topic, after)
 

@@ -8,7 +8,7 @@ from fairlead_router.errors import RequestError
 from fairlead_router.limits import Limits
 from fairlead_router.payload import Payload
 from fairlead_router.topic_source import SourceTopics, TopicReader
-from support.core import Core, Peer, RecordingSource, types_of
+from support.core import Core, Peer, RecordingSource, Rights, types_of
 
 TOPIC = "src.log"
 
@@ -274,6 +274,19 @@ def test_pattern_gets_live_events_and_is_closed_when_it_cannot_keep_up() -> None
         core.host.run()
     assert not alice.has_session
     assert log.source.log == []
+
+
+def test_wildcard_gets_what_the_source_publishes_on_the_objects_that_it_may_see() -> None:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    core.serve()
+    topics = SourceTopics(core.realm1)
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    alice.subscribe("src.", match="wildcard", get_retained=True)
+    for publication, topic in enumerate(("src.a", "src.b", "src.a.x"), 1):
+        topics.publish(topic, Payload.of(topic), publication, 0)
+    assert alice.events() == [["src.a"]]
 
 
 def test_only_the_source_publishes_on_its_topics() -> None:
