@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead_router.limits import Limits
 from support.core import Core, Rights, types_of
@@ -21,6 +25,44 @@ def answer_all(core: Core, rights: Rights) -> None:
     core.host.run()
     while rights.answer():
         core.host.run()
+
+
+MESSAGES: list[Callable[[int], list[Any]]] = [
+    lambda request: [32, request, {}, "com.x"],
+    lambda request: [32, request, {"match": "prefix"}, "com."],
+    lambda request: [32, request, {}, "obj.denied"],
+    lambda request: [34, request, 4711],
+    lambda request: [16, request, {"acknowledge": True, "exclude_me": False}, "com.x", [request]],
+    lambda request: [16, request, {"exclude_me": False}, "com.x", [request]],
+    lambda request: [16, request, {"acknowledge": True}, "obj.denied.x"],
+    lambda request: [16, request, {}, "com..bad"],
+    lambda request: [64, request, {}, "com.p"],
+    lambda request: [66, request, 4711],
+    lambda request: [48, request, {}, "com.p", [request]],
+    lambda request: [48, request, {}, "obj.denied.p"],
+]
+
+
+def without_drawn_ids(message: list[Any]) -> list[Any]:
+    """What is the same in each run: subscriptions, registrations and publications have ids that are drawn."""
+    if message[0] in {36, 68}:
+        return [message[0], *message[3:]]
+    return message[: 5 if message[0] == 8 else 2]
+
+
+@given(st.lists(st.sampled_from(MESSAGES), max_size=12), st.randoms())
+def test_late_answers_change_nothing_but_the_time(messages: list[Callable[[int], list[Any]]], random: Random) -> None:
+    """Whenever they come: each request is answered, and everything arrives, as with an authorizer that is at once."""
+    at_once = Core(authorizer=Rights()).join().ask(*(make(number) for number, make in enumerate(messages, 1)))
+    core, rights = thinking()
+    alice = core.join()
+    for number, make in enumerate(messages, 1):
+        alice.send(make(number))
+        for _ in range(random.randint(0, 3)):
+            rights.answer()
+            core.host.run()
+    answer_all(core, rights)
+    assert list(map(without_drawn_ids, alice.take())) == list(map(without_drawn_ids, at_once))
 
 
 def test_requests_keep_their_order_behind_the_authorizer() -> None:
