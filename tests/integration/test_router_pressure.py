@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,12 +17,13 @@ from fairlead_router import (
     Principal,
     Realm,
     RealmObserver,
+    RealmOptions,
     Router,
     SourceTopics,
     TopicReader,
 )
 from support.waiting import eventually
-from support.wamp import CONTINUATION, PING, TEXT, Client, dumps, frame
+from support.wamp import CONTINUATION, PING, TEXT, Client, dial, dumps, frame
 
 SMALL = 4096
 SERVICE = Principal("service", "service")
@@ -267,3 +269,123 @@ async def test_slow_reader_of_a_stream_catches_up_exactly(realm: Realm, listener
     assert await receive_events(slow, 1) == [3000]
     for client in (slow, quick):
         await client.close()
+
+
+@pytest.mark.parametrize(("publishers", "events", "size"), [(100, 2, 100_000), (64, 4, 60_000), (10, 3, 1_000_000)])
+async def test_fan_in_of_large_events_closes_no_reader(
+    realm: Realm, listener: Listener, publishers: int, events: int, size: int
+) -> None:
+    """15 to 30 MB within a few turns: several times what the outbox may hold for longer."""
+    alice = await Client.joined(listener.port)
+    await alice.subscribe("com.x")
+    peers = [await Client.joined(listener.port) for _ in range(publishers)]
+    for number, peer in enumerate(peers):
+        peer.send(*([16, 1, {}, "com.x", [number, event, "x" * size]] for event in range(events)))
+    received = [(await alice.receive())[4][:2] for _ in range(publishers * events)]
+    for number in range(publishers):
+        assert [event for publisher, event in received if publisher == number] == list(range(events))
+    assert realm.counters.sessions_too_slow == 0
+    for client in (alice, *peers):
+        await client.close()
+
+
+async def latencies(publisher: Client, reader: Client, count: int) -> list[float]:
+    """From PUBLISH to EVENT, one event after the other, in seconds."""
+    times = []
+    for number in range(count):
+        begin_s = time.perf_counter()
+        publisher.send([16, number + 1, {}, "com.x", [number, "x" * 20_000]])
+        event = await reader.receive()
+        times.append(time.perf_counter() - begin_s)
+        assert event[4][0] == number
+    return times
+
+
+async def test_latency_beside_a_reader_that_stopped_is_what_it_is_without(realm: Realm, listener: Listener) -> None:
+    quick, publisher = await Client.joined(listener.port), await Client.joined(listener.port)
+    await quick.subscribe("com.x")
+    alone = await latencies(publisher, quick, 300)
+    slow = await Client.joined(listener.port, receive_buffer=SMALL)
+    await slow.subscribe("com.x")
+    slow.stop_reading()
+    beside = await latencies(publisher, quick, 300)
+    assert realm.stats().largest_outbox_bytes > 1 << 20, "the slow one has much to read"
+    assert statistics.median(beside) < 3 * statistics.median(alone) + 0.002
+    for client in (slow, quick, publisher):
+        await client.close()
+
+
+async def test_stopped_reader_with_little_to_read_is_ended_after_its_grace() -> None:
+    router = Router(Limits(outbox_bytes=100_000, slow_consumer_grace_s=0.2, close_timeout_s=0.2))
+    realm = router.add_realm("realm1")
+    listener, endings = await router.listen("tcp://127.0.0.1:0"), Endings(realm)
+    slow, publisher = await Client.joined(listener.port, receive_buffer=SMALL), await Client.joined(listener.port)
+    await slow.subscribe("com.x")
+    slow.stop_reading()
+    while realm.stats().largest_outbox_bytes <= 100_000:
+        await publish(publisher, 1, 1)
+    await eventually(lambda: endings.reasons == {slow.session_id: "fairlead.close.too_slow"})
+    await eventually(lambda: router.counters.connections_reset == 1)
+    assert listener.connections == 1
+    for client in (slow, publisher):
+        await client.close()
+    await router.close()
+
+
+async def test_dropped_events_are_told_to_a_reader_that_reads_on() -> None:
+    router = Router(Limits(outbox_bytes=500_000, slow_consumer_grace_s=0.2))
+    realm = router.add_realm("realm1", options=RealmOptions(slow_consumer="drop"))
+    listener = await router.listen("tcp://127.0.0.1:0")
+    slow, publisher = await Client.joined(listener.port, receive_buffer=SMALL), await Client.joined(listener.port)
+    topic, notices = await slow.subscribe("com.x"), await slow.subscribe("fairlead.session.lagged")
+    slow.stop_reading()
+    published = 0
+    while not realm.counters.events_lost:
+        published += 1
+        publisher.send([16, published, {"acknowledge": True}, "com.x", [published, "x" * EVENT_BYTES]])
+        await publisher.receive()
+    slow.read_on()
+    publisher.send([16, published + 1, {}, "com.x", [published + 1]])
+    received, lost = [0], []
+    while received[-1] <= published:
+        event = await slow.receive()
+        if event[1] == topic:
+            received.append(event[4][0])
+        else:
+            assert event[1] == notices
+            assert event[4][0] == {"subscription": topic, "topic": "com.x", "lost": realm.counters.events_lost}
+            lost.append(received[-1])
+    gap = lost[0] + realm.counters.events_lost
+    assert received == [*range(lost[0] + 1), *range(gap + 1, published + 2)]
+    for client in (slow, publisher):
+        await client.close()
+    await router.close()
+
+
+async def test_router_closes_in_order_whatever_its_peers_do() -> None:
+    """One answers GOODBYE, one ignores it, one does not read, two have no session yet."""
+    router = Router(Limits(close_timeout_s=0.3, outbox_bytes=200_000, slow_consumer_grace_s=60, idle_timeout_s=60))
+    realm = router.add_realm("realm1")
+    listener = await router.listen("tcp://127.0.0.1:0")
+    polite, rude = await Client.joined(listener.port), await Client.joined(listener.port)
+    stuck, publisher = await Client.joined(listener.port, receive_buffer=SMALL), realm.join(SERVICE)
+    await stuck.subscribe("com.x")
+    stuck.stop_reading()
+    stranger = await Client.connect(listener.port)
+    _, door = await dial(listener.port)
+    while realm.stats().largest_outbox_bytes < 200_000:
+        publisher.publish("com.x", ["x" * EVENT_BYTES])
+        await asyncio.sleep(0)
+    begin_s = time.monotonic()
+    closing = asyncio.create_task(router.close())
+    assert (await polite.receive())[2] == "wamp.close.system_shutdown"
+    polite.send([6, {}, "wamp.close.goodbye_and_out"])
+    assert (await polite.closed()).code == 1000
+    assert (await stranger.receive())[2] == "wamp.close.system_shutdown"
+    assert (await rude.receive())[2] == "wamp.close.system_shutdown"
+    await closing
+    assert time.monotonic() - begin_s < 2
+    assert realm.is_empty
+    for client in (polite, rude, stuck, stranger):
+        await client.close()
+    door.close()
