@@ -26,7 +26,7 @@ class CallQueue:
         """Have the call wait here. Raises LimitExceeded."""
         caller = call.caller
         if len(self.calls) >= self._limit:
-            text = f"{len(self.calls)} calls wait for {call.procedure!r} already ({self._limit_name})"
+            text = f"{len(self.calls)} calls wait already ({self._limit_name})"
             raise LimitExceeded(text, limit=self._limit_name)
         if caller.waiting_calls >= caller.realm.limits.waiting_calls_per_session:
             text = f"the session has {caller.waiting_calls} calls that wait already (waiting_calls_per_session)"

@@ -75,6 +75,7 @@ class Dispatch:
             return
         self._realm.counters.calls_rerouted += 1
         call.refused = call.refused | {callee}
+        call.on_writable = None
         self._dealer.take_back(call, callee)
         self._start_anew(call)
         self.move_on(callee.registration)
@@ -96,6 +97,8 @@ class Dispatch:
         for call in list(self._without_callee.calls):
             if self._dealer.best_match(call.procedure) is not None:
                 self._without_callee.remove(call)
+                if call.wait_timer is not None:
+                    call.wait_timer.cancel()
                 self._start_anew(call)
 
     def _takes_up(self, registration: Registration, call: PendingCall) -> bool:
@@ -128,8 +131,6 @@ class Dispatch:
 
     def _resume(self, call: PendingCall, callee: Callee) -> None:
         """Hand over what was kept; it is kept on only if another callee could take it over."""
-        if call.wait_timer is not None:
-            call.wait_timer.cancel()
         first, *others = call.kept
         try:
             self._invoke(call, callee, first, bool(others) or call.expects_more)

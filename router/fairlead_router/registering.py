@@ -7,7 +7,7 @@ request 0 where it announced `registration_revocation` (spec: Advanced Profile, 
 from typing import TYPE_CHECKING
 
 from fairlead_router.disclosure import is_disclosed
-from fairlead_router.errors import LimitExceeded, NoSuchRegistration, NotAuthorized, OptionNotAllowed
+from fairlead_router.errors import LimitExceeded, NotAuthorized, OptionNotAllowed
 from fairlead_router.invocation_policy import POLICIES
 from fairlead_router.messages import Register, Registered, RevokedRegistration, Unregister, Unregistered
 from fairlead_router.questions import Question
@@ -75,13 +75,6 @@ class Registering:
         callee = self._realm.dealer.callee(session, message.registration)
         self.remove(callee)
         session.send(Unregistered(message.request))
-
-    def remove_callee(self, registration_id: int, session_id: int, reason: str) -> None:
-        """An administrator takes a procedure away from one of its callees. Raises NoSuchRegistration."""
-        session = self._realm.session(session_id)
-        if session is None:
-            raise NoSuchRegistration(f"there is no session {session_id}, and so no registration of it")
-        self.revoke(self._realm.dealer.callee(session, registration_id), reason)
 
     def revoke(self, callee: Callee, reason: str) -> None:
         """The router takes a procedure away from a callee: the right has gone, or an administrator says so."""

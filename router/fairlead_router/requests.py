@@ -185,14 +185,15 @@ class Requests:
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
         """The one place where a failed request becomes ERROR."""
-        self._realm.limit_exceeded(error, session.id)
         if request.refuse is not None:
             request.refuse(session, message, error)
         else:
+            self._realm.limit_exceeded(error, session.id)
             session.send_error(request.type_number, message.request, error)
 
     def _refuse_publication(self, session: "Session", message: Publish, error: RequestError) -> None:
         """An unacknowledged PUBLISH has no answer in WAMP."""
+        self._realm.limit_exceeded(error, session.id)
         if message.options.acknowledge:
             session.send_error(self._ordered[Publish].type_number, message.request, error)
         else:

@@ -121,6 +121,7 @@ class Rpc:
             return
         if message.options.progress:
             session.progressive_call_ended(message.request)
+        self._realm.limit_exceeded(error, session.id)
         session.send_error(CALL_TYPE, message.request, error)
 
     def _answer(self, session: "Session", message: CallMessage, own: OwnProcedure, payload: Payload) -> None:

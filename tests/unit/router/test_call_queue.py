@@ -233,7 +233,7 @@ def test_queue_of_a_registration_is_bounded() -> None:
     [error] = caller.ask(*calls(4))
     assert error == [
         8, 48, 4, {}, "fairlead.error.limit_exceeded",
-        ["2 calls wait for 'com.p' already (queued_calls_per_registration)"],
+        ["2 calls wait already (queued_calls_per_registration)"],
         {"limit": "queued_calls_per_registration"},
     ]  # fmt: skip
     assert core.realm1.counters.limits_exceeded == {"queued_calls_per_registration": 1}

@@ -149,6 +149,17 @@ def test_calls_that_waited_come_in_order() -> None:
     assert [message[4] for message in callee.take()] == [[3], [4]]
 
 
+def test_call_that_found_its_procedure_waits_for_room_as_long_as_that_takes() -> None:
+    core = Core()
+    caller, callee = core.join(), core.join()
+    caller.ask(*([48, number, {"_fairlead_wait_ms": 1000}, "com.p", [number]] for number in (1, 2)))
+    callee.ask([64, 1, {"concurrency": 1}, "com.p"])
+    core.host.advance(5)
+    assert caller.take() == []
+    callee.send([70, 1, {}])
+    assert [message[4] for message in callee.take()] == [[2]]
+
+
 def test_timeout_ends_a_call_that_waits_for_its_procedure() -> None:
     core = Core()
     caller = core.join()

@@ -236,9 +236,10 @@ def test_queued_calls_keep_their_order_and_their_end() -> None:
 
 
 def test_too_much_that_waits_fails_the_call_once() -> None:
-    _, callee, caller = pair(Core(Limits(kept_call_bytes=100)), concurrency=1)
+    core, callee, caller = pair(Core(Limits(kept_call_bytes=100)), concurrency=1)
     answers = caller.ask(final(0, 7), chunk(1), [48, 1, MORE, "com.p", ["x" * 200]], chunk(3), final(4))
     assert [answer[4] for answer in answers] == ["fairlead.error.limit_exceeded"]
+    assert core.realm1.counters.limits_exceeded == {"kept_call_bytes": 1}
     callee.send([70, 1, {}])
     assert len(callee.take()) == 1
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import NoSuchRegistration
 from fairlead_router.options import RealmOptions
 from fairlead_router.registration import Registration
 from fairlead_router.session import Session
@@ -129,25 +128,18 @@ def test_pattern_is_judged_as_a_whole_and_again_on_a_revocation(pattern: str, ma
     assert core.join().ask([48, 1, {}, "com.p.x"])[0][4] == "wamp.error.no_such_procedure"
 
 
-def test_administrator_removes_one_callee() -> None:
+def test_router_takes_a_procedure_from_one_callee() -> None:
     core = Core()
     one, other = core.join(roles=EVERY_FEATURE), core.join()
     registration = one.register("com.p", invoke="first")
     other.register("com.p", invoke="first")
-    core.realm1.registering.remove_callee(registration, one.session_id, "com.reason")
+    session = core.realm1.session(one.session_id)
+    assert session is not None
+    core.realm1.registering.revoke(core.realm1.dealer.callee(session, registration), "com.reason")
     assert one.take() == [[67, 0, {"registration": registration, "reason": "com.reason"}]]
     core.join().ask([48, 1, {}, "com.p"])
     assert types_of(other.take()) == [68]
     assert core.realm1.counters.registrations_revoked == 1
-
-
-def test_administrator_removes_only_what_is_there() -> None:
-    core = Core()
-    callee = core.join()
-    registration = callee.register("com.p")
-    for wrong in [(registration + 1, callee.session_id), (registration, callee.session_id + 1)]:
-        with pytest.raises(NoSuchRegistration):
-            core.realm1.registering.remove_callee(*wrong, "com.reason")
 
 
 # ---- disclosure ----
