@@ -29,7 +29,13 @@ import msgspec
 from fairlead_router.auth import cryptosign, scram, wampcra
 from fairlead_router.auth.protocol import ChallengeRequest, Decision, HelloRequest
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import AuthenticationFailed, CallError, NoMatchingAuthMethod, NoSuchProcedure
+from fairlead_router.errors import (
+    AuthenticationFailed,
+    CallError,
+    InvalidArgument,
+    NoMatchingAuthMethod,
+    NoSuchProcedure,
+)
 
 log = logging.getLogger(__name__)
 
@@ -135,8 +141,10 @@ def _default_authid(hello: HelloRequest, authmethod: str) -> str:
         return "anonymous"
     if authmethod == "cryptosign" and hello.authid is None:
         return cryptosign.public_key_of(hello)
-    if authmethod == "tls" or hello.authid is None:
-        raise ValueError(f"the answer for {authmethod} has no authid, and HELLO none that counts")
+    if authmethod == "tls":
+        raise ValueError("the answer for tls has no authid, and what HELLO says is not proved by the certificate")
+    if hello.authid is None:
+        raise AuthenticationFailed(f"HELLO has no authid, which {authmethod} needs here")
     return hello.authid
 
 
@@ -212,6 +220,8 @@ class ProcedureAuthenticator(CallableAuthenticator):
     async def _call(self, realm: str, authid: str | None, details: dict[str, Any]) -> Found:
         try:
             result = await self._caller.call(self._procedure, [realm, authid, details])
+        except InvalidArgument as error:
+            raise AuthenticationFailed(f"what the peer says of itself cannot be passed on: {error.text}") from error
         except CallError as error:
             if error.uri == NoSuchProcedure.uri:
                 raise  # nobody has judged the peer

@@ -51,6 +51,10 @@ class ScramUser(msgspec.Struct, frozen=True, kw_only=True):
     stored_key: bytes
     server_key: bytes
 
+    def __repr__(self) -> str:
+        """Without what is kept secret."""
+        return f"ScramUser({self.principal!r}, {self.kdf})"
+
 
 class _Exchange:
     """One authentication: what was asked, and what the answer must prove."""
@@ -58,7 +62,7 @@ class _Exchange:
     def __init__(self, hello: HelloRequest, user: ScramUser, authmethod: str) -> None:
         self._user = user
         self._authmethod = authmethod
-        self._authid = saslprep(hello.authid or "")
+        self._authid = _prepared(hello.authid, authmethod)
         authextra = hello.authextra or {}
         self._client_nonce = _nonce(authextra.get("nonce"))
         self._nonce = self._client_nonce + base64.b64encode(secrets.token_bytes(_NONCE_BYTES)).decode()
@@ -125,6 +129,15 @@ def challenge(hello: HelloRequest, user: ScramUser, authmethod: str = SPECIFIED)
     return _Exchange(hello, user, authmethod).challenge()
 
 
+def _prepared(authid: str | None, authmethod: str) -> str:
+    if authid is None:
+        raise AuthenticationFailed(f"HELLO has no authid, which {authmethod} needs")
+    try:
+        return saslprep(authid)
+    except ValueError as error:
+        raise AuthenticationFailed(f"the authid in HELLO cannot be: {error}") from None
+
+
 def _nonce(value: Any) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _NONCE_CHARACTERS or not _is_base64(value):
         raise AuthenticationFailed(f"authextra.nonce in HELLO must be base64, at most {_NONCE_CHARACTERS} characters")
@@ -159,12 +172,7 @@ class ScramAuthenticator:
     def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
         """Raises AuthenticationFailed for a malformed HELLO."""
         check_offered(hello, self._authmethod)
-        if hello.authid is None:
-            raise AuthenticationFailed(f"HELLO has no authid, which {self._authmethod} needs")
-        try:
-            authid = saslprep(hello.authid)
-        except ValueError as error:
-            raise AuthenticationFailed(f"the authid in HELLO cannot be: {error}") from None
+        authid = _prepared(hello.authid, self._authmethod)
         decoy = self._decoy(authid)  # also where there is a user: both ways take as long
         return challenge(hello, self._users.get(authid, decoy), self._authmethod)
 

@@ -33,6 +33,10 @@ class WampCraUser(msgspec.Struct, frozen=True, kw_only=True):
     iterations: int = 1000
     keylen: int = 32
 
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"WampCraUser({self.principal!r})"
+
 
 def derive_key(secret: str, salt: str, iterations: int = 1000, keylen: int = 32) -> str:
     """The key that a client derives from its secret: PBKDF2 with SHA-256, in base64."""

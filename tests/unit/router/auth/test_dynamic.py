@@ -162,6 +162,8 @@ def test_scram_keys_come_from_the_program(authmethod: str) -> None:
     challenge = decided(answer, hello(authmethod, authid="alice", authextra=NONCE))
     assert isinstance(challenge, ChallengeRequest)
     assert (challenge.authmethod, challenge.extra["salt"]) == (authmethod, user.salt)
+    with pytest.raises(AuthenticationFailed, match="authid"):
+        decided(answer, hello(authmethod, authid="\u0007", authextra=NONCE))
     for key in ("salt", "stored-key", "server-key"):
         with pytest.raises(ValueError, match="salt, stored-key or server-key"):
             decided({**answer, key: ""}, hello(authmethod, authid="alice", authextra=NONCE))
@@ -169,7 +171,7 @@ def test_scram_keys_come_from_the_program(authmethod: str) -> None:
 
 @pytest.mark.parametrize("authmethod", ["ticket", "wampcra", "wamp-scram"])
 def test_who_says_no_authid_needs_one_from_the_program(authmethod: str) -> None:
-    with pytest.raises(ValueError, match="authid"):
+    with pytest.raises(AuthenticationFailed, match="authid"):
         joined({"role": "user", "secret": "s"}, hello(authmethod, authextra=NONCE))
 
 
@@ -251,6 +253,13 @@ async def test_error_of_the_procedure_refuses_and_only_the_log_knows_why(
     assert caught.value.text == "the peer could not be authenticated"
     assert any("no such user: alice" in record.getMessage() for record in caplog.records)
     assert all("secret" not in record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING)
+
+
+async def test_what_no_message_can_carry_is_the_peers_fault(service: Service) -> None:
+    service.register()
+    with pytest.raises(AuthenticationFailed, match="cannot be passed on"):
+        await service.join("\0ticket")
+    assert service.calls == []
 
 
 async def test_procedure_that_is_not_there_is_not_the_peers_fault(service: Service) -> None:

@@ -116,6 +116,10 @@ def test_autobahns_kept_keys_are_ours() -> None:
     assert (ours.stored_key.hex(), ours.server_key.hex()) == (theirs["stored-key"], theirs["server-key"])
 
 
+def test_what_is_kept_is_not_shown() -> None:
+    assert repr(ALICE) == f"ScramUser({ALICE.principal!r}, pbkdf2)"
+
+
 def test_wrong_password_is_refused() -> None:
     client = ScramClient("alice", "pen")
     challenge = client.ask()

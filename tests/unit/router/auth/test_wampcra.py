@@ -142,6 +142,10 @@ def test_nobody_joins_where_there_are_no_users() -> None:
         challenge.verify(sign(challenge, ""), {})
 
 
+def test_secret_is_not_shown() -> None:
+    assert repr(ALICE) == f"WampCraUser({ALICE.principal!r})"
+
+
 def test_hello_needs_an_authid() -> None:
     with pytest.raises(AuthenticationFailed, match="authid"):
         AUTHENTICATOR.authenticate(hello("wampcra"))
