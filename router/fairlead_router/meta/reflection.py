@@ -19,6 +19,7 @@ from fairlead_router.meta.shown import any_of
 from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions
+from fairlead_router.shown_results import Shown
 from fairlead_router.transcode import OutsideCommonModel
 from fairlead_router.uris import check_uri, is_reserved
 
@@ -134,7 +135,7 @@ class Reflection:
     def _remove(self, caller: "Session", uri: str) -> bool:
         """A definition that the caller may not see is none; one that it sees but does not provide is not its own."""
         definition = self._definitions.get(uri)
-        if definition is None or not caller.sees(self._seen_by(uri, definition.kind)):
+        if definition is None or not self._sees(caller, uri, definition):
             return False
         self._require_provider(caller, uri, definition.kind)
         del self._definitions[uri]
@@ -144,38 +145,43 @@ class Reflection:
 
     # --- what shows them ----------------------------------------------------------------------
 
-    def _describe(self, caller: "Session", payload: Payload) -> Payload:
+    def _describe(self, caller: "Session", payload: Payload) -> Shown:
         """The definition of a URI, or None; without a URI all of them: URI -> definition."""
         uri = bind(DESCRIBE, payload, _OfOneOrAll).uri
         if uri is not None:
-            return Payload.of(self._content(caller, uri, None))
-        return Payload.of({uri: definition.content for uri, definition in self._visible(caller).items()})
+            return self._content(caller, uri, tuple(PROVIDES))
+        visible = self._visible(caller)
+        return self._shown(caller, {uri: definition.content for uri, definition in visible.items()}, visible)
 
     def _procedures_of(self, kind: Kind) -> dict[str, OwnProcedure]:
         """`list`: the URIs that are defined as this kind; `describe`: the definition of one of them, or None."""
         list_uri, describe_uri = f"wamp.reflection.{kind}.list", f"wamp.reflection.{kind}.describe"
 
-        def list_(caller: "Session", payload: Payload) -> Payload:
+        def list_(caller: "Session", payload: Payload) -> Shown:
             bind(list_uri, payload, NoArguments)
-            return Payload.of([uri for uri, each in self._visible(caller).items() if each.kind == kind])
+            found = {uri: each for uri, each in self._visible(caller).items() if each.kind == kind}
+            return self._shown(caller, list(found), found)
 
-        def describe(caller: "Session", payload: Payload) -> Payload:
-            return Payload.of(self._content(caller, bind(describe_uri, payload, _OfUri).uri, kind))
+        def describe(caller: "Session", payload: Payload) -> Shown:
+            return self._content(caller, bind(describe_uri, payload, _OfUri).uri, (kind,))
 
         return {list_uri: list_, describe_uri: describe}
 
-    def _content(self, caller: "Session", uri: str, kind: Kind | None) -> dict[str, Any] | None:
+    def _content(self, caller: "Session", uri: str, kinds: tuple[Kind, ...]) -> Shown:
         definition = self._definitions.get(uri)
-        if definition is None or kind not in (None, definition.kind):
-            return None
-        return definition.content if caller.sees(self._seen_by(uri, definition.kind)) else None
+        if definition is None or definition.kind not in kinds or not self._sees(caller, uri, definition):
+            return self._shown(caller, None, {})
+        return self._shown(caller, definition.content, {uri: definition})
+
+    def _shown(self, caller: "Session", value: Any, definitions: dict[str, _Definition]) -> Shown:
+        """A result about these: it is not written once one of them may not be seen any more (G2)."""
+        return Shown(Payload.of(value), lambda: all(self._sees(caller, *each) for each in definitions.items()))
+
+    def _sees(self, caller: "Session", uri: str, definition: _Definition) -> bool:
+        return caller.sees(self._seen_by(uri, definition.kind))
 
     def _visible(self, caller: "Session") -> dict[str, _Definition]:
-        return {
-            uri: definition
-            for uri, definition in self._definitions.items()
-            if caller.sees(self._seen_by(uri, definition.kind))
-        }
+        return {uri: definition for uri, definition in self._definitions.items() if self._sees(caller, uri, definition)}
 
     def _seen_by(self, uri: str, kind: Kind) -> Questions:
         return any_of(self._realm, (USES[kind], PROVIDES[kind]), uri)

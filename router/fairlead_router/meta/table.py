@@ -19,6 +19,7 @@ from fairlead_router.meta.shown import find_peer, listed
 from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions
+from fairlead_router.shown_results import Shown
 from fairlead_router.uris import Match, check_uri
 
 if TYPE_CHECKING:
@@ -155,37 +156,41 @@ class TableMeta(Generic[E]):
 
     # --- procedures ---------------------------------------------------------------------------
 
-    def _list(self, caller: "Session", payload: Payload) -> Payload:
+    def _list(self, caller: "Session", payload: Payload) -> Shown:
         bind(self._uri("list"), payload, NoArguments)
         visible = list(self._visible(caller, self.entries()))
         listed([entry.id for entry in visible], self.realm.limits)
         matches: tuple[Match, ...] = ("exact", "prefix", "wildcard")
-        return Payload.of({match: [entry.id for entry in visible if entry.match == match] for match in matches})
+        lists = {match: [entry.id for entry in visible if entry.match == match] for match in matches}
+        return self._shown(caller, lists, visible)
 
-    def _lookup(self, caller: "Session", payload: Payload) -> Payload:
+    def _lookup(self, caller: "Session", payload: Payload) -> Shown:
         arguments = bind(self._uri("lookup"), payload, _Lookup)
         match = "exact" if arguments.options is None else arguments.options.match
         check_uri(arguments.uri, match, self.realm.limits.uri_length)
         entry = self.lookup(arguments.uri, match)
-        return Payload.of(None if entry is None or not self._sees(caller, entry) else entry.id)
+        if entry is None or not self._sees(caller, entry):
+            return self._shown(caller, None, [])
+        return self._shown(caller, entry.id, [entry])
 
-    def _match(self, caller: "Session", payload: Payload) -> Payload:
+    def _match(self, caller: "Session", payload: Payload) -> Shown:
         uri = bind(self._uri("match"), payload, _OfUri).uri
         check_uri(uri, "exact", self.realm.limits.uri_length)
         found = list(self._visible(caller, self.match(uri)))
-        return Payload.of(self.matched(found) if found else None)
+        return self._shown(caller, self.matched(found) if found else None, found)
 
-    def _get(self, caller: "Session", payload: Payload) -> Payload:
-        return Payload.of(self.details(self._find(caller, bind(self._uri("get"), payload, _OfEntry).id)))
+    def _get(self, caller: "Session", payload: Payload) -> Shown:
+        entry = self._find(caller, bind(self._uri("get"), payload, _OfEntry).id)
+        return self._shown(caller, self.details(entry), [entry])
 
-    def _list_members(self, caller: "Session", payload: Payload) -> Payload:
-        arguments = bind(self._uri(f"list_{self.member}s"), payload, _OfEntry)
-        members = self.members(self._find(caller, arguments.id))
-        return Payload.of(listed([session.id for session in members], self.realm.limits))
+    def _list_members(self, caller: "Session", payload: Payload) -> Shown:
+        entry = self._find(caller, bind(self._uri(f"list_{self.member}s"), payload, _OfEntry).id)
+        ids = listed([session.id for session in self.members(entry)], self.realm.limits)
+        return self._shown(caller, ids, [entry])
 
-    def _count_members(self, caller: "Session", payload: Payload) -> Payload:
-        arguments = bind(self._uri(f"count_{self.member}s"), payload, _OfEntry)
-        return Payload.of(len(self.members(self._find(caller, arguments.id))))
+    def _count_members(self, caller: "Session", payload: Payload) -> Shown:
+        entry = self._find(caller, bind(self._uri(f"count_{self.member}s"), payload, _OfEntry).id)
+        return self._shown(caller, len(self.members(entry)), [entry])
 
     def _remove_member(self, caller: "Session", payload: Payload) -> Payload:
         arguments = bind(self._uri(f"remove_{self.member}"), payload, _Remove)
@@ -206,6 +211,10 @@ class TableMeta(Generic[E]):
 
     def _visible(self, caller: "Session", entries: Iterable[E]) -> Iterable[E]:
         return (entry for entry in entries if self._sees(caller, entry))
+
+    def _shown(self, caller: "Session", value: Any, entries: list[E]) -> Shown:
+        """A result about these entries: it is not written once one of them may not be seen any more (G2)."""
+        return Shown(Payload.of(value), lambda: all(self._sees(caller, entry) for entry in entries))
 
     def _find(self, caller: "Session", entry_id: int) -> E:
         entry = self.get(entry_id)

@@ -165,6 +165,23 @@ def test_who_may_neither_use_nor_provide_a_uri_sees_no_trace_of_it(
     assert watcher.heard() == []
 
 
+@pytest.mark.parametrize(
+    ("procedure", "args"), [(DESCRIBE, ["com.x"]), (DESCRIBE, []), ("wamp.reflection.topic.list", [])]
+)
+def test_a_description_that_is_not_written_yet_is_taken_back_with_the_right_to_see_it(
+    core: Core, rights: ByAction, alice: Peer, procedure: str, args: list[str]
+) -> None:
+    call(alice, DEFINE, "com.x", TOPIC)
+    bob = core.join("bob")
+    bob.clog()
+    bob.ask([48, 1, {}, procedure, args])
+    rights.denied |= {("bob", "subscribe", "com.x"), ("bob", "publish", "com.x")}
+    core.realm1.gate.revoke(["bob"])
+    bob.read_on()
+    [answer] = bob.take()
+    assert (answer[0], answer[4]) == (8, "wamp.error.not_authorized")
+
+
 def test_an_authorizer_that_takes_its_time_shows_nothing(core: Core, rights: ByAction, alice: Peer) -> None:
     call(alice, DEFINE, "com.x", TOPIC)
     rights.is_asynchronous = True

@@ -175,6 +175,23 @@ def test_a_coroutine_that_nobody_waits_for_is_closed() -> None:
     assert call(core.join("alice"), MATCH, "com.x") is None
 
 
+@pytest.mark.parametrize("lost", [(["bob"], []), ([], ["a"])])
+@pytest.mark.parametrize(("procedure", "about"), [(LIST, None), (MATCH, "uri"), (GET, "id"), (SUBSCRIBERS, "id")])
+def test_an_answer_that_is_not_written_yet_is_taken_back_with_the_right_to_see_it(
+    core: Core, rights: Rights, alice: Peer, lost: tuple[list[str], list[str]], procedure: str, about: str | None
+) -> None:
+    rights.grant("bob", "a")
+    bob, subscription = core.join("bob"), alice.subscribe("obj.a.x")
+    arguments = {None: [], "uri": ["obj.a.x"], "id": [subscription]}[about]
+    bob.clog()
+    bob.ask([48, 1, {}, procedure, arguments])
+    rights.take_away("bob", "a")
+    core.realm1.gate.revoke(*lost)
+    bob.read_on()
+    [answer] = bob.take()
+    assert (answer[0], answer[4]) == (8, "wamp.error.not_authorized")
+
+
 # ---- removing ----
 
 
