@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fairlead_router import Limits, Listener, Router
+from support.core import EVERY_FEATURE
 from support.waiting import eventually
 from support.wamp import (
     RAW_MESSAGE,
@@ -54,7 +55,7 @@ async def hasty() -> AsyncIterator[Listener]:
 
 async def joined(listener: Listener, longest: int = 15, receive_buffer: int | None = None) -> Client:
     client = await RawSocketClient.connect(listener.port, longest=longest, receive_buffer=receive_buffer)
-    await client.join()
+    await client.join(EVERY_FEATURE)
     return client
 
 

@@ -25,6 +25,7 @@ from fairlead_router import (
     TlsOptions,
 )
 from support.certificates import Authority, der_of
+from support.core import EVERY_FEATURE
 from support.waiting import eventually
 from support.wamp import RAW_MESSAGE, Client, RawSocketClient, dial, dumps, raw_frame
 
@@ -117,7 +118,7 @@ async def test_everything_over_every_transport(connect: Connect, router: Router,
     client_type, options = TRANSPORTS[transport]
     alice, bob = [await connect(client_type, codec, **options) for _ in range(2)]
     for client in (alice, bob):
-        await client.join()
+        await client.join(EVERY_FEATURE)
     subscription = await alice.subscribe("com.x")
     assert (await bob.ask([16, 1, {"acknowledge": True}, "com.x", [BIG], {"k": 1}]))[0] == 17
     event = await alice.receive()

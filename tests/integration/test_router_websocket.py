@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -265,6 +266,26 @@ async def test_larger_message_closes_with_1009(
         assert (await client.closed()).code == 1009
         await eventually(lambda: sessions(router) == 0)
     assert caplog.text == "", "a peer's mistake is no line in the log"
+
+
+async def test_close_frame_reaches_also_who_sends_all_before_it_reads(listener: Listener) -> None:
+    """A connection that is closed with input unread is reset: then sending fails, and nobody looks for the frame."""
+
+    def send_then_read() -> bytes:
+        with socket.create_connection(("127.0.0.1", listener.port)) as client:
+            client.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Protocol: wamp.2.json\r\n\r\n"
+            )
+            while not client.recv(4096).endswith(b"\r\n\r\n"):
+                pass
+            client.sendall(frame(TEXT, b"x" * (1 << 25)))
+            return client.recv(4096)
+
+    answer = await asyncio.to_thread(send_then_read)
+    assert answer[0] == 0x80 | CLOSE
+    assert int.from_bytes(answer[2:4]) == 1009
 
 
 BAD_FRAMES: list[tuple[str, list[bytes], int]] = [

@@ -19,6 +19,7 @@ from fairlead_router.peer import PeerDetails
 from fairlead_router.transports import rawsocket_frames
 from fairlead_router.transports.admission import Entry
 from fairlead_router.transports.cookies import COOKIE_NAME, new_cookie_id, read_cookies, set_cookie
+from fairlead_router.transports.farewell import Farewell, PicowsNetwork
 from fairlead_router.transports.forwarding import Origin
 from fairlead_router.transports.handshake import asks_for_websocket, read_handshake
 from fairlead_router.transports.http_request import FIRST_BYTES, HttpRefusal, HttpRequest, parse_request
@@ -26,7 +27,7 @@ from fairlead_router.transports.peers import Arrival
 from fairlead_router.transports.policy import DoorPolicy
 from fairlead_router.transports.rawsocket import RawSocketPeer
 from fairlead_router.transports.rawsocket_frames import HandshakeError
-from fairlead_router.transports.sockets import WithoutTcpOptions, close_gently, connected_origin, is_internet
+from fairlead_router.transports.sockets import connected_origin, is_internet
 from fairlead_router.transports.tls import channel_id, verified_certificate
 from fairlead_router.transports.websocket import websocket_protocol
 from fairlead_router.transports.websocket_frames import SUBPROTOCOLS
@@ -52,7 +53,7 @@ class Door(asyncio.Protocol):
         self._transport = transport
         self._entry = self._policy.admission.enter()
         self._policy.waiting.add(self)
-        self._restart_timer(self._policy.router.limits.hello_timeout_s, self.close)
+        self._timer = self._policy.router.host.call_later(self._policy.router.limits.hello_timeout_s, self.close)
 
     def data_received(self, data: bytes) -> None:
         """Collect the first bytes, then hand over."""
@@ -137,7 +138,8 @@ class Door(asyncio.Protocol):
         subprotocol = SUBPROTOCOLS[handshake.subprotocol]
         arrival = self._arrival("websocket", subprotocol.serializer_name, origin, cookies)
         protocol = websocket_protocol(arrival, subprotocol, headers)
-        self._hand_over(protocol, is_picows=True)
+        limits = self._policy.router.limits
+        self._hand_over(protocol, PicowsNetwork(self._transport, limits, is_internet(self._transport)))
         _feed(protocol, handshake.canonical() + rest)
 
     def _open_http(self, protocol: Any) -> None:
@@ -162,30 +164,27 @@ class Door(asyncio.Protocol):
         )
         return Arrival(self._policy.router, self._transport, details, self._entry, self._policy.open_peers)
 
-    def _hand_over(self, protocol: Any, is_picows: bool = False) -> None:
+    def _hand_over(self, protocol: Any, network: Any = None) -> None:
         self._leave()
         self._transport.set_protocol(protocol)
-        needs_disguise = is_picows and not is_internet(self._transport)
-        protocol.connection_made(WithoutTcpOptions(self._transport) if needs_disguise else self._transport)
+        protocol.connection_made(network or self._transport)
 
     def _refuse(self, answer: bytes) -> None:
-        """Say why, and wait a while for the stranger to have read it."""
+        """Say why. The stranger still counts until it is gone."""
         self._is_closing = True
         self._seen = b""
+        self._cancel_timer()
         self._transport.write(answer)
-        close_gently(self._transport)
-        self._restart_timer(self._policy.router.limits.close_timeout_s, self.close)
+        Farewell.begin(self._transport, self._policy.router.limits)
 
     def _leave(self) -> None:
         self._policy.waiting.discard(self)
+        self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _restart_timer(self, delay_s: float, callback: Any) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._policy.router.host.call_later(delay_s, callback)
 
 
 def _feed(protocol: Any, data: bytes) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from fairlead_router.connection import Connection
 from fairlead_router.errors import ProtocolViolation, SessionError
-from fairlead_router.host import Timer
+from fairlead_router.transports.farewell import Farewell
 from fairlead_router.transports.peers import Arrival, Silence, Verdict
 from fairlead_router.transports.rawsocket_frames import FrameReader, FrameType, Handshake, frame, longest_message
-from fairlead_router.transports.sockets import close_gently, reset, set_socket_options
+from fairlead_router.transports.sockets import reset, set_socket_options
 
 _PING = frame(FrameType.PING, b"")
 
@@ -31,7 +31,6 @@ class RawSocketPeer(asyncio.Protocol):
         self._was_heard = True
         self._is_paused = False
         self._is_closing = False
-        self._close_timer: Timer | None = None
         self._connection = Connection(arrival.router, handshake.serializer, handshake.wire, self, peer=arrival.details)
 
     # --- called by asyncio --------------------------------------------------------------------
@@ -59,8 +58,6 @@ class RawSocketPeer(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, however it ended."""
         self._is_closing = True
-        if self._close_timer is not None:
-            self._close_timer.cancel()
         self._arrival.lost(self)
         self._connection.lost()
 
@@ -86,8 +83,7 @@ class RawSocketPeer(asyncio.Protocol):
         """Close in order: what is written already is still sent."""
         if not self._is_closing:
             self._is_closing = True
-            close_gently(self._network)
-            self._close_timer = self._arrival.router.host.call_later(self._limits.close_timeout_s, self.abort)
+            Farewell.begin(self._network, self._limits)
 
     def abort(self) -> None:
         """Reset the connection."""

@@ -86,33 +86,3 @@ def reset(transport: Any) -> None:
     if network_socket is not None and network_socket.family in _INTERNET:
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
-
-
-class WithoutTcpOptions:
-    """A Unix socket's transport for picows, which sets TCP options on whatever it is given."""
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """The socket is one that has no TCP options either."""
-        value = self._transport.get_extra_info(name, default)
-        return _SocketWithoutTcpOptions(value) if name == "socket" else value
-
-
-class _SocketWithoutTcpOptions:
-    def __init__(self, unix_socket: Any) -> None:
-        self._socket = unix_socket
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    def setsockopt(self, level: int, *arguments: Any) -> None:
-        if level != socket.IPPROTO_TCP:
-            self._socket.setsockopt(level, *arguments)
-
-    def getsockopt(self, level: int, *arguments: Any) -> Any:
-        return 0 if level == socket.IPPROTO_TCP else self._socket.getsockopt(level, *arguments)

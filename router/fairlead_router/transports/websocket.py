@@ -207,7 +207,7 @@ class WebSocketPeer(WSListener):
             return
         if not self._transport.is_close_frame_sent:
             self._transport.send_close(frame.get_close_code() if code else WSCloseCode.OK)
-        self._transport.disconnect()
+        self._network.close()
 
     def _fail(self, code: WSCloseCode, reason: str) -> None:
         """The peer broke RFC 6455: its session is over, and the close frame says why."""

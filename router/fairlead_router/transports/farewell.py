@@ -1,0 +1,88 @@
+"""A farewell: the last words of a connection are sent, and what the peer still sends is read and forgotten.
+
+A socket that is closed with input unread resets the connection: then the peer's sending fails, and it never
+sees why. So after a refusal or a broken rule the connection stays half open until the peer closes, or
+until it takes too long.
+"""
+
+import asyncio
+import socket
+from typing import Any
+
+from fairlead_router.host import Timer
+from fairlead_router.limits import Limits
+from fairlead_router.transports.sockets import close_gently, reset
+
+
+class Farewell(asyncio.Protocol):
+    """Takes the place of a connection's protocol, which is told when the connection is gone."""
+
+    def __init__(self, transport: Any, protocol: Any, limits: Limits) -> None:
+        self._protocol = protocol
+        self._timer: Timer = asyncio.get_running_loop().call_later(limits.close_timeout_s, reset, transport)
+
+    @classmethod
+    def begin(cls, transport: Any, limits: Limits) -> None:
+        """Say no more, and hear no more. Once is enough."""
+        protocol = transport.get_protocol()
+        if isinstance(protocol, cls) or transport.is_closing():
+            return
+        transport.set_protocol(cls(transport, protocol, limits))
+        close_gently(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._timer.cancel()
+        self._protocol.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Too late."""
+
+    def pause_writing(self) -> None:
+        """What has been written still goes out."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """There may be something to write still: then it comes before the end."""
+        self._protocol.resume_writing()
+
+
+class PicowsNetwork:
+    """A transport for picows: it closes with a farewell, and takes TCP options where its socket has none.
+
+    Only pings, pongs, close frames and the answer to the handshake go this way; messages go to the transport itself.
+    """
+
+    def __init__(self, transport: Any, limits: Limits, is_internet: bool) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._is_internet = is_internet
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def close(self) -> None:
+        """Called by picows 10 ms after it has sent a close frame because a frame was wrong."""
+        Farewell.begin(self._transport, self._limits)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Picows sets TCP options on whatever socket it is given."""
+        value = self._transport.get_extra_info(name, default)
+        return value if name != "socket" or self._is_internet else _SocketWithoutTcp(value)
+
+
+class _SocketWithoutTcp:
+    """A Unix socket that lets TCP options pass over it."""
+
+    def __init__(self, unix_socket: Any) -> None:
+        self._socket = unix_socket
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def setsockopt(self, level: int, *arguments: Any) -> None:
+        if level != socket.IPPROTO_TCP:
+            self._socket.setsockopt(level, *arguments)
+
+    def getsockopt(self, level: int, *arguments: Any) -> Any:
+        return 0 if level == socket.IPPROTO_TCP else self._socket.getsockopt(level, *arguments)
