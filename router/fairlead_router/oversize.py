@@ -40,6 +40,7 @@ def _shorter(message: Message) -> Iterator[Message]:
         yield Event(message.subscription, message.publication, FLAG)
     elif isinstance(message, Result) and message.details.get("progress"):
         yield Result(message.request, message.details | FLAG)
+        yield Result(message.request, {"progress": True} | FLAG)
     elif isinstance(message, Result):
         yield Error(_CALL_TYPE, message.request, FLAG, PayloadSizeExceeded.uri)
     elif isinstance(message, Error):

@@ -30,6 +30,7 @@ from support.waiting import eventually
 from support.wamp import RAW_MESSAGE, Client, RawSocketClient, dial, dumps, raw_frame
 
 Connect = Callable[..., Awaitable[Client]]
+Place = tuple[int | str, ssl.SSLContext | None]
 
 CODECS: tuple[Any, ...] = ("json", "msgpack", "cbor")
 BIG = "x" * 300_000
@@ -75,13 +76,18 @@ def server_certificate(authority: Authority) -> str:
 
 
 @pytest.fixture(params=["tcp", "tls", "unix", "fd"])
-async def connect(
+async def place(
     router: Router, authority: Authority, server_certificate: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Connect:
+) -> Place:
+    """An endpoint of each kind: the port or path to dial, and how to speak TLS there."""
+    where = await _listen(router, request.param, server_certificate, tmp_path)
+    return where, authority.client_context() if request.param == "tls" else None
+
+
+@pytest.fixture
+async def connect(place: Place) -> Connect:
     """Connects to an endpoint of each kind: give the client's class, its serializer and options."""
-    where, context = await _listen(router, request.param, server_certificate, tmp_path), None
-    if request.param == "tls":
-        context = authority.client_context()
+    where, context = place
 
     async def connect(client_type: type[Client], codec: Any, **options: Any) -> Client:
         return await client_type.connect(where, codec, tls=context, **options)
@@ -135,6 +141,16 @@ async def test_everything_over_every_transport(connect: Connect, router: Router,
         assert await client.ask([6, {}, "wamp.close.close_realm"]) == [6, {}, "wamp.close.goodbye_and_out"]
         await client.close()
     await eventually(lambda: sum(listener.connections for listener in router.listeners) == 0)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 404 ", b"\x7f\xb1\0\0"], ids=["http", "rawsocket"])
+async def test_first_bytes_may_come_one_by_one(place: Place, answer: bytes) -> None:
+    reader, writer = await dial(place[0], tls=place[1])
+    for octet in b"\x7f\xf1\0\0" if answer[0] == 0x7F else b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n":
+        writer.write(bytes([octet]))
+        await asyncio.sleep(0.001)
+    assert await reader.readexactly(len(answer)) == answer
+    writer.close()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -209,7 +225,7 @@ def subscribe_and_read_nothing(port: int, tls: ssl.SSLContext | None) -> socket.
     return client
 
 
-@pytest.mark.parametrize("connect", ["tcp", "tls"], indirect=True)
+@pytest.mark.parametrize("place", ["tcp", "tls"], indirect=True)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_reader_that_was_too_slow_is_reset(connect: Connect, router: Router, transport: str) -> None:
     """RST: the kernel forgets what it has not sent."""
@@ -234,11 +250,11 @@ async def test_reader_that_was_too_slow_is_reset(connect: Connect, router: Route
 # ---- what is known of the peer ----
 
 
-@pytest.mark.parametrize("connect", ["tcp", "unix"], indirect=True)
+@pytest.mark.parametrize("place", ["tcp", "unix"], indirect=True)
 async def test_authenticator_knows_transport_serializer_and_address(
     connect: Connect, curious: Curious, request: pytest.FixtureRequest
 ) -> None:
-    address = {"tcp": "127.0.0.1", "unix": "unix"}[request.node.callspec.params["connect"]]
+    address = {"tcp": "127.0.0.1", "unix": "unix"}[request.node.callspec.params["place"]]
     expected = {"websocket": "websocket", "batched": "websocket", "rawsocket": "rawsocket"}
     for transport, (client_type, options) in TRANSPORTS.items():
         async with await connect(client_type, "cbor", **options) as client:
