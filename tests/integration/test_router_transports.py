@@ -247,6 +247,16 @@ async def test_reader_that_was_too_slow_is_reset(connect: Connect, router: Route
     await slow.close()
 
 
+@pytest.mark.parametrize("seconds", [0.01, 10**9])
+async def test_any_ping_interval_is_one_that_the_kernel_takes(seconds: float) -> None:
+    router = Router(Limits(ping_interval_s=seconds, ping_timeout_s=10**9))
+    router.add_realm("realm1")
+    listener = await router.listen("tcp://127.0.0.1:0")
+    async with await RawSocketClient.connect(listener.port) as client:
+        await client.join()
+    await router.close()
+
+
 # ---- what is known of the peer ----
 
 

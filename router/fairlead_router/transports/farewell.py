@@ -7,11 +7,12 @@ until it takes too long.
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Any
 
 from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
-from fairlead_router.transports.sockets import close_gently, reset
+from fairlead_router.transports.sockets import reset
 
 
 class Farewell(asyncio.Protocol):
@@ -23,12 +24,16 @@ class Farewell(asyncio.Protocol):
 
     @classmethod
     def begin(cls, transport: Any, limits: Limits) -> None:
-        """Say no more, and hear no more. Once is enough."""
+        """Say no more, and hear no more. Once is enough. TLS cannot be half closed, and does the same by itself."""
         protocol = transport.get_protocol()
         if isinstance(protocol, cls) or transport.is_closing():
             return
         transport.set_protocol(cls(transport, protocol, limits))
-        close_gently(transport)
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        with suppress(OSError):  # the peer has reset the connection, which the loop tells us in its next turn
+            transport.write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""

@@ -3,7 +3,6 @@
 import socket
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from fairlead_router.limits import Limits
@@ -11,6 +10,10 @@ from fairlead_router.transports.forwarding import UNIX, Origin, canonical_addres
 
 _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 """25 on Linux; Python 3.11 has no name for it."""
+
+_LONGEST_KEEP_ALIVE_S = 32_767
+_MOST_PROBES = 127
+"""What Linux takes (tcp(7))."""
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -37,11 +40,12 @@ def set_socket_options(transport: Any, limits: Limits) -> None:
 
 def _keep_alive(network_socket: Any, limits: Limits) -> None:
     """Have the kernel find out, too, whether the peer's machine is still there: not every peer may be pinged."""
-    interval_s = max(1, int(limits.ping_interval_s))
+    interval_s = min(max(1, int(limits.ping_interval_s)), _LONGEST_KEEP_ALIVE_S)
+    probes = min(max(1, int(limits.ping_timeout_s / interval_s)), _MOST_PROBES)
     network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
     network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
-    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, max(1, int(limits.ping_timeout_s // interval_s)))
+    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
 
 
 def is_internet(transport: Any) -> bool:
@@ -65,19 +69,6 @@ def bound_input(listening: Iterable[Any], limits: Limits) -> None:
     """
     for each in listening:
         each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.unread_bytes)
-
-
-def close_gently(transport: Any) -> None:
-    """Send what is written, then say that no more comes.
-
-    A socket that is closed with input unread resets the connection, and then the peer may never see our last words.
-    So it stays open until the peer closes; the caller resets it if that takes too long. TLS does the same by itself.
-    """
-    if not transport.can_write_eof():
-        transport.close()
-        return
-    with suppress(OSError):  # the peer has reset the connection, which the loop tells us in its next turn
-        transport.write_eof()
 
 
 def reset(transport: Any) -> None:
