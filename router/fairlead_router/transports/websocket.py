@@ -216,7 +216,7 @@ class WebSocketPeer(WSListener):
 
     def _close(self, code: WSCloseCode, reason: str) -> None:
         if not self._transport.is_close_frame_sent:
-            self._transport.send_close(code, reason.encode()[:_MAX_CLOSE_REASON])
+            self._transport.send_close(code, reason.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore"))
             self._close_timer = self._router.host.call_later(self._router.limits.close_timeout_s, self.abort)
 
 
@@ -256,7 +256,7 @@ class BatchedWebSocketPeer(WebSocketPeer):
         left = self._router.limits.unread_bytes
         while self._waiting and left > 0:
             message = self._waiting.popleft()
-            left -= len(message)
+            left -= len(message) + 1  # empty ones are work too
             self._connection.receive(message)
         was_handling, self._is_handling = self._is_handling, bool(self._waiting)
         if self._is_handling:
