@@ -52,7 +52,7 @@ class Dispatch:
             self._keep_waiting(call, payload)
             return
         self._invoke(call, callee, payload, call.expects_more)
-        if len(callee.registration.callees) > 1 and not call.options.progress and call.can_keep(payload):
+        if callee.registration.invoke != "single" and not call.options.progress and call.can_keep(payload):
             call.keep(payload)
 
     def go_on(self, call: PendingCall, payload: Payload) -> None:
@@ -139,7 +139,7 @@ class Dispatch:
         except RequestError as error:
             self._fail(call, error)
         else:
-            if call.options.progress or len(callee.registration.callees) == 1:
+            if call.options.progress or callee.registration.invoke == "single":
                 call.drop_kept()
 
     def _find(self, call: PendingCall) -> Callee | None:

@@ -247,7 +247,7 @@ class Rpc:
     def result(self, call: PendingCall, payload: Payload, attributes: dict[str, str] | None = None) -> None:
         """The final result, after all progressive ones."""
         freed = self._end(call)
-        call.caller.send(Result(call.request_id, attributes or {}), payload)
+        call.caller.outbox.send(Result(call.request_id, attributes or {}), payload)
         self.dispatch.has_room(freed)
 
     def abort(self, call: PendingCall, error: RequestError) -> None:

@@ -279,6 +279,16 @@ def test_single_callee_that_is_unavailable_is_the_end() -> None:
     assert caller.take()[0][4] == NO_AVAILABLE_CALLEE
 
 
+def test_callee_that_joined_later_may_take_a_call_over() -> None:
+    core = Core()
+    [one] = shared(core, 1)
+    caller = core.join()
+    caller.ask([48, 1, {}, "com.p", ["x"]])
+    [other] = shared(core, 1)
+    refuse(one)
+    assert [message[4] for message in other.take()] == [["x"]]
+
+
 def test_call_that_has_progressed_is_not_rerouted() -> None:
     core = Core()
     one, other = shared(core, 2)
