@@ -39,7 +39,7 @@ test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest 
 	$(NPM) test --silent
 
 interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know against the router, Go's included
-	$(RUN) pytest tests/interop/test_clients.py -m '' $(ARGS)
+	$(RUN) pytest tests/interop/test_clients.py tests/interop/test_client_ways.py -m '' $(ARGS)
 	cd client/go && $(CURDIR)/.ci/go vet ./... && FAIRLEAD=$(CURDIR)/$(VENV)/bin/fairlead \
 		FAIRLEAD_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CURDIR)/.ci/go test ./...
 

@@ -50,8 +50,10 @@ class Kind:
     serializers: tuple[str, ...] = ("json", "msgpack", "cbor")
     # Where binary strings arrive as such: in WAMP's JSON they are "\0" and base64, which not every client does.
     binary: tuple[str, ...] = ("json", "msgpack", "cbor")
-    transports: tuple[str, ...] = ("websocket",)
-    auth: tuple[str, ...] = ("ticket",)
+    # Of a URL: WebSocket, WebSocket over TLS, RawSocket over TCP, TLS and Unix sockets.
+    schemes: tuple[str, ...] = ("ws", "wss")
+    raw_serializers: tuple[str, ...] = ("json", "msgpack", "cbor")
+    auth: tuple[str, ...] = ("ticket", "wampcra", "cryptosign")
     settings: dict[str, Any] = field(default_factory=dict)
     has_progress: bool = True
     can_cancel: bool = True
@@ -59,6 +61,8 @@ class Kind:
     is_interrupted: bool = True
     # As a callee, it sends the keyword arguments of an error.
     sends_error_kwargs: bool = True
+    # It publishes with `retain`, and gets the event that comes right behind SUBSCRIBED.
+    retains: bool = True
     # It subscribes and registers again by itself, in a session after the first.
     restores: bool = False
     # It joins again after GOODBYE of the router, too: others take it for the end.
@@ -78,18 +82,40 @@ def node(name: str, program: str, **abilities: Any) -> Kind:
 
 
 QUICK = (
-    python("autobahn-asyncio", settings={"framework": "asyncio"}),
-    python("autobahn-twisted", settings={"framework": "twisted"}),
-    node("autobahn-js", "autobahn_js"),
-    node("wampy", "wampy", restores=True),
+    python(
+        "autobahn-asyncio",
+        settings={"framework": "asyncio"},
+        schemes=("ws", "wss", "tcp", "tcps", "unix"),
+        auth=("ticket", "wampcra", "cryptosign", "scram"),
+    ),
+    python(
+        "autobahn-twisted",
+        settings={"framework": "twisted"},
+        schemes=("ws", "tcp", "unix"),  # TLS needs pyOpenSSL
+        auth=("ticket", "wampcra", "cryptosign", "scram"),
+    ),
+    node("autobahn-js", "autobahn_js", schemes=("ws", "wss", "tcp", "unix"), raw_serializers=("json",)),
+    node("wampy", "wampy", restores=True, retains=False),
 )
 BUILT_ONES = (
-    Kind("nexus", (str(BUILT / "nexus-peer"),), binary=("msgpack", "cbor")),
-    python(
-        "xconn", "xconn_python", str(BUILT / "xconn" / "bin" / "python"),
-        binary=("msgpack", "cbor"), has_progress=False, can_cancel=False, sends_error_kwargs=False,
+    Kind(
+        "nexus",
+        (str(BUILT / "nexus-peer"),),
+        binary=("msgpack", "cbor"),
+        schemes=("ws", "wss", "tcp", "tcps", "unix"),
+        retains=False,
     ),
-)  # fmt: skip
+    python(
+        "xconn",
+        "xconn_python",
+        str(BUILT / "xconn" / "bin" / "python"),
+        binary=("msgpack", "cbor"),
+        schemes=("ws", "wss", "tcp", "unix"),
+        has_progress=False,
+        can_cancel=False,
+        sends_error_kwargs=False,
+    ),
+)
 
 
 class PeerError(Exception):
@@ -105,8 +131,11 @@ class PeerError(Exception):
 class Peer:
     """A running program. Enter it, and it has joined."""
 
-    def __init__(self, kind: Kind, **settings: Any) -> None:
+    def __init__(self, kind: Kind, *, authority: Path | None = None, **settings: Any) -> None:
+        """`authority` is the certificate of who has signed the router's."""
         self.kind = kind
+        trusted = {} if authority is None else dict.fromkeys(("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"), str(authority))
+        self._environment = {**os.environ, "PYTHONPATH": str(PROGRAMS), **trusted}
         self._settings = {"realm": "realm1", "serializer": "json", "auth": None, **kind.settings, **settings}
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -118,7 +147,7 @@ class Peer:
         self._process = await asyncio.create_subprocess_exec(
             *self.kind.command, json.dumps(self._settings),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LARGEST_LINE_BYTES,
-            env={**os.environ, "PYTHONPATH": str(PROGRAMS)},
+            env=self._environment,
         )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process.stdout))
         return self

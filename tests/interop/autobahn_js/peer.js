@@ -2,6 +2,7 @@
 "use strict";
 
 const autobahn = require("autobahn");
+const nacl = require("tweetnacl"); // Autobahn's own
 const { say, serve } = require("../lines.cjs");
 
 const settings = JSON.parse(process.argv[2]);
@@ -41,7 +42,10 @@ function answering(challenge) {
       return autobahn.auth_cra.sign(key, challenge.challenge);
     }
     case "cryptosign":
-      return autobahn.auth_cryptosign.sign_challenge(KEY_PAIR, challenge);
+      return autobahn.auth_cryptosign.sign_challenge(
+        nacl.sign.keyPair.fromSeed(new Uint8Array(Buffer.from(auth.secret, "hex"))),
+        challenge,
+      );
   }
 }
 
@@ -61,7 +65,7 @@ const connection = new autobahn.Connection({
   ...(settings.auth && {
     authmethods: [settings.auth.method],
     authid: settings.auth.authid,
-    authextra: settings.auth.pubkey ? { pubkey: settings.auth.pubkey } : undefined,
+    authextra: settings.auth.public_key ? { pubkey: settings.auth.public_key } : undefined,
     onchallenge: (_session, _method, extra) => answering(extra),
   }),
   max_retries: -1,

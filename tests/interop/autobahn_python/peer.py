@@ -140,9 +140,14 @@ def transport() -> dict[str, Any]:
     """The URL as a component wants it."""
     url = urlsplit(SETTINGS["url"])
     retries = {"max_retries": -1, "initial_retry_delay": 0.1, "max_retry_delay": 0.3}
-    if url.scheme == "ws":
-        return {"type": "websocket", "url": SETTINGS["url"], "serializers": [SETTINGS["serializer"]], **retries}
-    endpoint = {"type": "tcp", "host": url.hostname, "port": url.port}
+    endpoint: dict[str, Any] = {"type": "tcp", "host": url.hostname, "port": url.port}
+    if url.scheme in {"wss", "tcps"}:
+        endpoint["tls"] = True
+    if url.scheme in {"ws", "wss"}:
+        return {
+            "type": "websocket", "url": SETTINGS["url"], "endpoint": endpoint,
+            "serializers": [SETTINGS["serializer"]], **retries,
+        }  # fmt: skip
     if url.scheme == "unix":
         endpoint = {"type": "unix", "path": url.path}
     return {"type": "rawsocket", "endpoint": endpoint, "serializer": SETTINGS["serializer"], **retries}

@@ -5,9 +5,9 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,8 +28,10 @@ type settings struct {
 	URL        string
 	Realm      string
 	Serializer string
-	Auth       *struct{ Method, Authid, Secret string }
-	CA         string
+	Auth       *struct {
+		Method, Authid, Secret string
+		PublicKey              string `json:"public_key"`
+	}
 }
 
 type request struct {
@@ -118,25 +120,27 @@ func (p *peer) config() client.Config {
 		Serialization: serializers[p.settings.Serializer],
 		Logger:        log.New(io.Discard, "", 0),
 	}
-	if p.settings.CA != "" {
-		pem, err := os.ReadFile(p.settings.CA)
-		if err != nil {
-			log.Fatal(err)
-		}
-		roots := x509.NewCertPool()
-		roots.AppendCertsFromPEM(pem)
-		config.TlsCfg = &tls.Config{RootCAs: roots}
-	}
 	if auth := p.settings.Auth; auth != nil {
-		config.HelloDetails = wamp.Dict{"authid": auth.Authid}
+		config.HelloDetails = wamp.Dict{"authid": auth.Authid, "authextra": wamp.Dict{"pubkey": auth.PublicKey}}
 		config.AuthHandlers = map[string]client.AuthFunc{auth.Method: func(c *wamp.Challenge) (string, wamp.Dict) {
-			if auth.Method == "wampcra" {
+			switch auth.Method {
+			case "wampcra":
 				return crsign.RespondChallenge(auth.Secret, c, nil), wamp.Dict{}
+			case "cryptosign":
+				return cryptosign(auth.Secret, c), wamp.Dict{}
 			}
 			return auth.Secret, wamp.Dict{}
 		}}
 	}
 	return config
+}
+
+// cryptosign is not in nexus' client: the signature, then what was signed.
+func cryptosign(seed string, challenge *wamp.Challenge) string {
+	secret, _ := hex.DecodeString(seed)
+	text, _ := wamp.AsString(challenge.Extra["challenge"])
+	data, _ := hex.DecodeString(text)
+	return hex.EncodeToString(ed25519.Sign(ed25519.NewKeyFromSeed(secret), data)) + text
 }
 
 func (p *peer) perform(ctx context.Context, r request) {

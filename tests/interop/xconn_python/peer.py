@@ -83,8 +83,14 @@ class Peer:
         topic = request["topic"]
 
         async def on_event(event: Event) -> None:
-            concrete = (event.details or {}).get("topic", topic)
-            lines.say("event", topic=concrete, args=event.args or [], kwargs=event.kwargs or {})
+            details = event.details or {}
+            lines.say(
+                "event",
+                topic=details.get("topic", topic),
+                args=event.args or [],
+                kwargs=event.kwargs or {},
+                retained=details.get("retained", False),
+            )
 
         self.subscriptions[topic] = await self.session.subscribe(topic, on_event, request["options"])
 

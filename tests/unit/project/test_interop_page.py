@@ -46,5 +46,17 @@ def test_the_page_says_which_command_runs_it(kind: Kind) -> None:
     assert ROWS[kind.name][3] == ("`make test`" if kind in QUICK else "`make interop`")
 
 
+@KINDS
+def test_the_page_names_what_is_tried(kind: Kind) -> None:
+    transports, methods = ROWS[kind.name][5:7]
+    raw = {"tcp": "TCP", "tcps": "TLS", "unix": "Unix"}
+    web = {"ws": "TCP", "wss": "TLS"}
+    spoken = [f"WebSocket on {', '.join(web[each] for each in kind.schemes if each in web)}"]
+    if rest := ", ".join(raw[each] for each in kind.schemes if each in raw):
+        spoken.append(f"RawSocket on {rest}")
+    assert re.sub(r" \(.*?\)", "", transports) == "; ".join(spoken)
+    assert methods.split(", ") == ["anonymous", *kind.auth]
+
+
 def test_the_page_names_no_client_that_is_not_run() -> None:
     assert ROWS.keys() == {kind.name for kind in (*QUICK, *BUILT_ONES)}
