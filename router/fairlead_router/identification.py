@@ -28,6 +28,7 @@ from fairlead_router.messages import Hello, Roles
 from fairlead_router.payload import Payload
 from fairlead_router.realm import Realm
 from fairlead_router.session import SERVICE_ROLE
+from fairlead_router.transcode import OutsideCommonModel, encode
 from fairlead_router.uris import check_uri
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,19 @@ def check_hello(message: Hello, limits: Limits) -> None:
     if len(message.details.authid or "") > limits.authid_length:
         text = f"the authid has more than {limits.authid_length} characters (authid_length)"
         raise LimitReached(text, limit="authid_length")
+    _check_extra(message.details.authextra)
     try:
         check_uri(message.realm, "exact", limits.uri_length)
     except InvalidUri as error:
         raise InvalidRealmUri(error.text) from None
+
+
+def _check_extra(extra: dict[str, Any] | None) -> None:
+    """A procedure may be asked about it: no deeper and no stranger than a payload (transcode.py)."""
+    try:
+        encode("json", extra)
+    except OutsideCommonModel as error:
+        raise ProtocolViolation(f"extra: {error}") from None
 
 
 class Identification:
@@ -75,6 +85,7 @@ class Identification:
         """AUTHENTICATE: the challenge is used up, whatever becomes of it. None and errors as of `begin`."""
         challenge, self._challenge = self._challenge, None
         assert challenge is not None
+        _check_extra(extra)
         self._attempts.check(self._hello.peer)
         return self._ask(partial(challenge.verify, signature, extra))
 

@@ -212,6 +212,22 @@ def test_messages_before_welcome_are_small() -> None:
     core.join().subscribe("com." + "x" * 1000)
 
 
+@pytest.mark.parametrize("place", ["HELLO", "AUTHENTICATE"])
+def test_extras_of_opening_are_nested_no_deeper_than_payloads(place: str) -> None:
+    core = Core()
+    extra = {"a": deep(63)}
+    if place == "HELLO":
+        peer = hello(core, authextra=extra)
+    else:
+        peer = hello(core, authid="alice", authmethods=["ticket"])
+        assert peer.take()[0][0] == 4
+        peer.send([5, "secret", extra])
+    reason, text = refusal(peer)
+    assert reason == "wamp.error.protocol_violation"
+    assert "nested deeper than 63 levels" in text
+    assert hello(core, authextra={"a": deep(62)}).take()[0][0] == 2
+
+
 def test_session_that_does_not_open_in_time_is_counted() -> None:
     core = Core(Limits(hello_timeout_s=10))
     peer = Peer(core)
