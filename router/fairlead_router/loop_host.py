@@ -74,10 +74,18 @@ class LoopWait:
             self._callback(result)
 
 
+LATE_S = 1.0
+"""A timer that comes so late shows that the process was stopped: no turn of the loop takes nearly as long."""
+
+SECOND_CHANCE_S = 0.5
+"""So long such a timer waits once more: what peers have sent and read while the process was stopped is handled first, and
+they may answer what they could not be asked."""
+
+
 class LoopTimer:
     """A timer that is known to its host until it has run or is cancelled."""
 
-    __slots__ = ("_callback", "_handle", "_pending")
+    __slots__ = ("_callback", "_due_s", "_handle", "_loop", "_pending")
 
     def __init__(self, callback: Callable[[], None], pending: "set[LoopTimer]") -> None:
         self._callback = callback
@@ -87,7 +95,8 @@ class LoopTimer:
     def start(self, loop: asyncio.AbstractEventLoop, delay_s: float) -> None:
         """Run after so many seconds."""
         self._pending.add(self)
-        self._handle = loop.call_later(delay_s, self._run)
+        self._loop = loop
+        self._wait(delay_s)
 
     def cancel(self) -> None:
         """Forget it; harmless when it has run."""
@@ -96,7 +105,14 @@ class LoopTimer:
             self._handle.cancel()
             self._handle = None
 
+    def _wait(self, delay_s: float) -> None:
+        self._due_s = self._loop.time() + delay_s
+        self._handle = self._loop.call_later(delay_s, self._run)
+
     def _run(self) -> None:
+        if self._loop.time() - self._due_s > LATE_S:
+            self._wait(SECOND_CHANCE_S)
+            return
         self._pending.discard(self)
         self._handle = None
         self._callback()

@@ -8,6 +8,7 @@ from fairlead_router.host import Timer
 from fairlead_router.transports.acceptor import Acceptor
 from fairlead_router.transports.door import Door
 from fairlead_router.transports.endpoints import Endpoint, open_sockets
+from fairlead_router.transports.peers import look_interval_s
 from fairlead_router.transports.policy import DoorPolicy
 from fairlead_router.transports.sockets import bound_input
 from fairlead_router.transports.unix_socket import SocketFile
@@ -85,8 +86,6 @@ class Listener:
         return self._policy.admission.may_enter(self._acceptor.opening)
 
     def _keep_alive(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._router.limits.ping_interval_s / 2, self._keep_alive)
-        now = loop.time()
+        self._timer = self._router.host.call_later(look_interval_s(self._router.limits), self._keep_alive)
         for peer in list(self._policy.open_peers):
-            peer.keep_alive(now)
+            peer.keep_alive()

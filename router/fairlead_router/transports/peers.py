@@ -1,6 +1,7 @@
 """What the peers of all transports have in common: how they come in, and how a silent one is noticed."""
 
 from enum import Enum, auto
+from math import ceil
 from typing import Any, NamedTuple, Protocol
 
 from fairlead_router.connection import Gatekeeper
@@ -15,8 +16,8 @@ class OpenPeer(Protocol):
     def shut_down(self) -> None:
         """The router closes."""
 
-    def keep_alive(self, now: float) -> None:
-        """Called from time to time: ping a silent peer, give up one that stays silent."""
+    def keep_alive(self) -> None:
+        """Called every `look_interval_s`: ping a silent peer, give up one that stays silent."""
 
     def abort(self) -> None:
         """Reset the connection."""
@@ -49,25 +50,33 @@ class Verdict(Enum):
     GIVE_UP = auto()
 
 
-class Silence:
-    """How long a peer has said nothing. Judged from time to time, so it costs nothing per message and no task."""
+_LOOKS = 4
+"""In the shorter of `ping_interval_s` and `ping_timeout_s`: a silent peer is found out within the sum of the two."""
 
-    __slots__ = ("_heard_at", "_limits", "_pinged_at")
+
+def look_interval_s(limits: Limits) -> float:
+    """How often to look at a peer."""
+    return min(limits.ping_interval_s, limits.ping_timeout_s) / _LOOKS
+
+
+class Silence:
+    """How long a peer has said nothing. Judged from time to time, so it costs nothing per message and no task.
+
+    Looks are counted, not seconds: while this process was stopped (SIGSTOP, a debugger, a suspended machine) nobody
+    could be heard, and nobody is given up for that.
+    """
+
+    __slots__ = ("_looks", "_looks_until_lost", "_looks_until_ping")
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._heard_at = 0.0
-        self._pinged_at: float | None = None
+        interval_s = look_interval_s(limits)
+        self._looks = 0
+        self._looks_until_ping = int(limits.ping_interval_s / interval_s) - 1
+        self._looks_until_lost = self._looks_until_ping + ceil(limits.ping_timeout_s / interval_s)
 
-    def judge(self, now: float, was_heard: bool) -> Verdict:
-        """`was_heard`: whether anything came since the last time."""
-        if was_heard:
-            self._heard_at = now
-            self._pinged_at = None
-        elif self._pinged_at is not None:
-            if now - self._pinged_at > self._limits.ping_timeout_s:
-                return Verdict.GIVE_UP
-        elif now - self._heard_at > self._limits.ping_interval_s:
-            self._pinged_at = now
+    def judge(self, was_heard: bool) -> Verdict:
+        """One look. `was_heard`: whether anything came since the last one."""
+        self._looks = 0 if was_heard else self._looks + 1
+        if self._looks == self._looks_until_ping:
             return Verdict.PING
-        return Verdict.NOTHING
+        return Verdict.GIVE_UP if self._looks >= self._looks_until_lost else Verdict.NOTHING

@@ -95,7 +95,7 @@ class RawSocketPeer(asyncio.Protocol):
         """The router closes."""
         self._connection.shut_down()
 
-    def keep_alive(self, now: float) -> None:
+    def keep_alive(self) -> None:
         """Ping a silent peer, give up one that stays silent.
 
         Autobahn|Python ends the connection on a PING (asyncio) or reads nothing any more (Twisted): whether such a peer
@@ -104,7 +104,7 @@ class RawSocketPeer(asyncio.Protocol):
         if self._connection.is_autobahn_python:
             return
         was_heard, self._was_heard = self._was_heard, False
-        verdict = self._silence.judge(now, was_heard)
+        verdict = self._silence.judge(was_heard)
         if verdict is Verdict.GIVE_UP:
             self.abort()
         elif verdict is Verdict.PING:

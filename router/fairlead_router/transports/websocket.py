@@ -43,7 +43,6 @@ class WebSocketPeer(WSListener):
         "_connection",
         "_expected",
         "_fragments",
-        "_is_closing",
         "_is_paused",
         "_network",
         "_router",
@@ -64,7 +63,6 @@ class WebSocketPeer(WSListener):
         self._fragments: bytearray | None = None
         self._silence = Silence(arrival.router.limits)
         self._was_heard = True
-        self._is_closing = False
         self._is_paused = False
         self._close_timer: Timer | None = None
 
@@ -132,19 +130,16 @@ class WebSocketPeer(WSListener):
         """The router closes."""
         self._connection.shut_down()
 
-    def keep_alive(self, now: float) -> None:
-        """Ping a silent peer, give up one that stays silent or does not close after our close frame."""
+    def keep_alive(self) -> None:
+        """Ping a silent peer, give up one that stays silent. After a close frame another timer runs."""
+        if self._transport.is_close_frame_sent:
+            return
         was_heard, self._was_heard = self._was_heard, False
-        if self._is_closing:
+        verdict = self._silence.judge(was_heard)
+        if verdict is Verdict.GIVE_UP:
             self.abort()
-        elif self._transport.is_close_frame_sent:
-            self._is_closing = True
-        else:
-            verdict = self._silence.judge(now, was_heard)
-            if verdict is Verdict.GIVE_UP:
-                self.abort()
-            elif verdict is Verdict.PING:
-                self._transport.send_ping()
+        elif verdict is Verdict.PING:
+            self._transport.send_ping()
 
     # --- frames that are not a whole message --------------------------------------------------
 
@@ -205,8 +200,7 @@ class WebSocketPeer(WSListener):
         if frame.payload_size and not _may_be_sent(code):
             self._fail(WSCloseCode.PROTOCOL_ERROR, f"{code} is no close code that may be sent")
             return
-        if not self._transport.is_close_frame_sent:
-            self._transport.send_close(frame.get_close_code() if code else WSCloseCode.OK)
+        self._send_close(frame.get_close_code() if code else WSCloseCode.OK)
         self._network.close()
 
     def _fail(self, code: WSCloseCode, reason: str) -> None:
@@ -215,8 +209,12 @@ class WebSocketPeer(WSListener):
         self._close(code, reason)
 
     def _close(self, code: WSCloseCode, reason: str) -> None:
+        self._send_close(code, reason.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore"))
+
+    def _send_close(self, code: WSCloseCode, reason: str | None = None) -> None:
+        """Once. A peer that then does not read or not close is not waited for long."""
         if not self._transport.is_close_frame_sent:
-            self._transport.send_close(code, reason.encode()[:_MAX_CLOSE_REASON].decode(errors="ignore"))
+            self._transport.send_close(code, reason)
             self._close_timer = self._router.host.call_later(self._router.limits.close_timeout_s, self.abort)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from fairlead_router.loop_host import LoopHost
+from fairlead_router.loop_host import LATE_S, SECOND_CHANCE_S, LoopHost
 from support.waiting import eventually
 
 
@@ -46,6 +47,37 @@ async def test_timer_runs_unless_it_is_cancelled(host: LoopHost) -> None:
     host.call_later(0.001, lambda: ran.append(2)).cancel()
     await eventually(lambda: ran)
     assert ran == [1]
+
+
+async def test_after_a_standstill_what_has_come_meanwhile_is_handled_before_timers_run(host: LoopHost) -> None:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    happened: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        near.recv(10)
+        host.call_soon(lambda: happened.append("handled"))
+
+    loop.add_reader(near, read)
+    host.call_later(0.01, lambda: happened.append("timer"))
+    far.send(b"pong")
+    time.sleep(0.01 + 1.1 * LATE_S)  # noqa: ASYNC251 - the loop stands still
+    await eventually(lambda: len(happened) == 2)
+    loop.remove_reader(near)
+    near.close()
+    far.close()
+    assert happened == ["handled", "timer"]
+
+
+async def test_timer_that_was_put_off_can_still_be_cancelled(host: LoopHost) -> None:
+    ran: list[int] = []
+    timer = host.call_later(0.01, lambda: ran.append(1))
+    time.sleep(0.01 + 1.1 * LATE_S)  # noqa: ASYNC251 - the loop stands still
+    await asyncio.sleep(0)
+    timer.cancel()
+    await asyncio.sleep(1.1 * SECOND_CHANCE_S)
+    assert ran == []
 
 
 @pytest.mark.parametrize(("awaitable", "expected"), [(lambda: returning(5), 5), (failing, ZeroDivisionError)])

@@ -1,35 +1,45 @@
-"""Silence: when a peer is pinged, and when it is given up."""
+"""When a silent peer is pinged, and when it is given up."""
 
 from __future__ import annotations
 
-from fairlead_router.limits import Limits
-from fairlead_router.transports.peers import Silence, Verdict
+from itertools import count
 
-LIMITS = Limits(ping_interval_s=30, ping_timeout_s=120)
+import pytest
+
+from fairlead_router import Limits
+from fairlead_router.transports.peers import Silence, Verdict, look_interval_s
+
+BOUNDS = [(30.0, 120.0), (30.0, 30.0), (1.0, 0.3), (0.05, 0.05)]
 
 
-def verdicts(*heard: tuple[float, bool]) -> list[Verdict]:
-    silence = Silence(LIMITS)
-    return [silence.judge(now, was_heard) for now, was_heard in heard]
+def looks_until(silence: Silence, verdict: Verdict) -> int:
+    """How many looks at a peer that says nothing."""
+    return next(number for number in count(1) if silence.judge(was_heard=False) is verdict)
+
+
+@pytest.mark.parametrize(("interval_s", "timeout_s"), BOUNDS)
+def test_silent_peer_is_pinged_within_the_interval_and_has_the_timeout_to_answer(
+    interval_s: float, timeout_s: float
+) -> None:
+    limits = Limits(ping_interval_s=interval_s, ping_timeout_s=timeout_s)
+    look_s = look_interval_s(limits)
+    silence = Silence(limits)
+    silence.judge(was_heard=True)
+    until_ping = looks_until(silence, Verdict.PING)
+    until_lost = looks_until(silence, Verdict.GIVE_UP)
+    assert 0 < until_ping * look_s < (until_ping + 1) * look_s <= interval_s + 1e-9
+    assert timeout_s - 1e-9 <= until_lost * look_s < timeout_s + look_s
+    assert silence.judge(was_heard=False) is Verdict.GIVE_UP
 
 
 def test_peer_that_speaks_is_left_alone() -> None:
-    assert set(verdicts(*((now, True) for now in range(0, 1000, 15)))) == {Verdict.NOTHING}
+    silence = Silence(Limits())
+    assert {silence.judge(was_heard=True) for _ in range(100)} == {Verdict.NOTHING}
 
 
-def test_silent_peer_is_pinged_once_and_then_given_up() -> None:
-    heard = [(0.0, True), (15.0, False), (31.0, False), *((float(now), False) for now in range(45, 180, 15))]
-    seen = verdicts(*heard)
-    assert seen[:3] == [Verdict.NOTHING, Verdict.NOTHING, Verdict.PING]
-    assert seen[3:-1] == [Verdict.NOTHING] * (len(seen) - 4)
-    assert seen[-1] is Verdict.GIVE_UP
-
-
-def test_peer_that_answers_is_pinged_again() -> None:
-    assert verdicts((0.0, True), (31.0, False), (45.0, True), (60.0, False), (76.0, False)) == [
-        Verdict.NOTHING,
-        Verdict.PING,
-        Verdict.NOTHING,
-        Verdict.NOTHING,
-        Verdict.PING,
-    ]
+def test_peer_that_answers_is_pinged_again_and_never_given_up() -> None:
+    silence = Silence(Limits())
+    for _ in range(3):
+        looks_until(silence, Verdict.PING)
+        assert silence.judge(was_heard=True) is Verdict.NOTHING
+    assert silence.judge(was_heard=False) is Verdict.NOTHING
