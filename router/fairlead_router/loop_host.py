@@ -78,8 +78,8 @@ LATE_S = 1.0
 """A timer that comes so late shows that the process was stopped: no turn of the loop takes nearly as long."""
 
 SECOND_CHANCE_S = 0.5
-"""So long such a timer waits once more: what peers have sent and read while the process was stopped is handled first, and
-they may answer what they could not be asked."""
+"""So long such a timer waits once more: what peers have sent and read while the process was stopped is handled first,
+and they may answer what they could not be asked."""
 
 
 class LoopTimer:
