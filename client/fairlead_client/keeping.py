@@ -62,6 +62,7 @@ class Subscription:
         self._merger = merger
         self.is_wanted = True
         self._made: Any = None
+        self._id = 0
         self._has_been_made = False
 
     @property
@@ -76,6 +77,7 @@ class Subscription:
         self._made = await autobahn_requests.subscribe(
             self._runtime, session, self.wanted.topic, self.wanted.match, self._on_live
         )
+        self._id = self._made.id
         is_first, self._has_been_made = not self._has_been_made, True
         if is_first:
             await self._anchor(session)
@@ -142,7 +144,7 @@ class Subscription:
         return self._merger.is_holding
 
     async def _history(self, session: AutobahnSession, **wanted: Any) -> tuple[list[Event], bool]:
-        return await autobahn_requests.history(self._runtime, session, self._made.id, self.wanted.topic, **wanted)
+        return await autobahn_requests.history(self._runtime, session, self._id, self.wanted.topic, **wanted)
 
     def _say_resumed(self, *, is_whole: bool) -> None:
         self.resumed = is_whole

@@ -110,9 +110,10 @@ class Peer:
         return registration
 
     async def end(self, kept: Subscription | Registration) -> None:
-        """Unsubscribe or unregister, for good. Raises CallFailed."""
-        self._kept.remove(kept)
-        await kept.end()
+        """Unsubscribe or unregister, for good; a second time does nothing. Raises CallFailed."""
+        if kept in self._kept:
+            self._kept.remove(kept)
+            await kept.end()
 
     async def call(
         self,
@@ -222,7 +223,11 @@ class Peer:
                 raise Unreachable("there is no session with the router now")
             bell = self._runtime.wakeup()
             self._waiting.append(bell)
-            await bell.wait(left_s)
+            try:
+                await bell.wait(left_s)
+            finally:
+                if bell in self._waiting:
+                    self._waiting.remove(bell)
 
     async def _keep(self, kept: Subscription | Registration, wait_s: float | None) -> None:
         """Makes it, in this session or the next, and from then on in each."""

@@ -234,6 +234,7 @@ async def test_a_call_made_while_away_fails_at_once_or_waits_as_asked(site: Site
             await peer.call("com.example.one")
         with pytest.raises(Unreachable, match="no session"):
             await peer.publish("com.example.x", wait_s=0.01)
+        assert peer._waiting == [], "who has given up waits no more"
         waiting = asyncio.create_task(peer.publish("com.example.x", wait_s=10))
         await asyncio.sleep(0)
         await site.start()
@@ -305,12 +306,27 @@ async def test_force_reregister_takes_the_procedure_back(site: Site) -> None:
 async def test_what_was_ended_does_not_come_back(site: Site) -> None:
     async with watching(site, "com.example.x") as watcher:
         await watcher.peer.end(watcher.subscription)
+        await watcher.peer.end(watcher.subscription)
         site.cut()
         await eventually(lambda: not watcher.peer.is_joined)
         await watcher.peer.publish("com.example.y", wait_s=5)
         site.member.publish("com.example.x", [1])
         await watcher.peer.publish("com.example.y")
         assert watcher.values == []
+
+
+async def test_a_subscription_may_be_ended_while_it_catches_up(site: Site) -> None:
+    async with watching(site, "com.example.kept") as watcher:
+        site.member.publish("com.example.kept", [0])
+        await eventually(lambda: watcher.values == [0])
+        site.cut()
+        await eventually(lambda: not watcher.subscription.is_active)
+        site.member.publish("com.example.kept", [1])
+        while not watcher.subscription.is_active:
+            await asyncio.sleep(0)
+        await watcher.peer.end(watcher.subscription)
+        await watcher.peer.publish("com.example.y", wait_s=5)
+        assert not watcher.subscription.is_active
 
 
 async def test_a_handler_that_fails_is_called_again(site: Site, caplog: pytest.LogCaptureFixture) -> None:
