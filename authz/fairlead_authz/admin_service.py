@@ -13,10 +13,10 @@ import msgspec
 
 from fairlead_authz.changes import decode_changes
 from fairlead_router.authorization import Level, Principal
-from fairlead_router.call import Call
 from fairlead_router.errors import NotAuthorized
 from fairlead_router.member import Member
 from fairlead_router.realm import Realm
+from fairlead_router.rpc.call import Call
 
 if TYPE_CHECKING:
     from fairlead_authz.authz import Authz

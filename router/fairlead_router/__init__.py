@@ -19,7 +19,6 @@ from fairlead_router.auth import (
     offers_anonymous,
 )
 from fairlead_router.authorization import ANONYMOUS, Action, AllowAll, Authorizer, Level, Principal
-from fairlead_router.call import PENDING, Call, Caller
 from fairlead_router.counters import RealmCounters, RouterCounters
 from fairlead_router.errors import (
     AuthenticationFailed,
@@ -49,7 +48,6 @@ from fairlead_router.errors import (
     Timeout,
     Unavailable,
 )
-from fairlead_router.event_history import HistoryRule
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallResult, Member, MemberEvent
@@ -58,12 +56,14 @@ from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import PeerDetails
+from fairlead_router.pubsub.event_history import HistoryRule
+from fairlead_router.pubsub.revocation import RevocationSignal
+from fairlead_router.pubsub.topic_source import SourceTopics, TopicReader, TopicSource
 from fairlead_router.realm import Realm
 from fairlead_router.realms import RealmSetup
-from fairlead_router.revocation import RevocationSignal
 from fairlead_router.router import Router
+from fairlead_router.rpc.call import PENDING, Call, Caller
 from fairlead_router.stats import RealmStats, RouterStats
-from fairlead_router.topic_source import SourceTopics, TopicReader, TopicSource
 from fairlead_router.transports.http_guard import HttpGuard
 from fairlead_router.transports.listener import Listener
 from fairlead_router.transports.tls import TlsOptions

@@ -48,8 +48,8 @@ from fairlead_router.messages import (
 )
 from fairlead_router.payload import Payload
 from fairlead_router.peer import IN_PROCESS
+from fairlead_router.pubsub.topic_source import SourceTopics, TopicSource
 from fairlead_router.session import Features
-from fairlead_router.topic_source import SourceTopics, TopicSource
 from fairlead_router.transcode import Codec
 from fairlead_router.uris import Match
 

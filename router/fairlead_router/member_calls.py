@@ -10,11 +10,11 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from fairlead_router.call import PENDING, Call, Value, _Pending, as_payload
 from fairlead_router.errors import Canceled, InvalidArgument, NoSuchProcedure, RequestError
 from fairlead_router.host import Timer
 from fairlead_router.messages import Interrupt, Invocation
 from fairlead_router.payload import Payload
+from fairlead_router.rpc.call import PENDING, Call, Value, _Pending, as_payload
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session

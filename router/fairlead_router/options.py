@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from fairlead_router.event_history import HistoryRule
-from fairlead_router.revocation import RevocationSignal
+from fairlead_router.pubsub.event_history import HistoryRule
+from fairlead_router.pubsub.revocation import RevocationSignal
 
 Disclosure = Literal["asked", "always", "never"]
 SlowConsumer = Literal["close", "drop", "reset"]

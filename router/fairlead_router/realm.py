@@ -11,12 +11,8 @@ from inspect import isawaitable
 from fairlead_router.answers import Answers, failure
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal, attach
-from fairlead_router.broker import Broker
 from fairlead_router.counters import RealmCounters, count
-from fairlead_router.dealer import Dealer
 from fairlead_router.errors import RouterError
-from fairlead_router.event_history import History
-from fairlead_router.fan_out import fan_out
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
@@ -26,20 +22,24 @@ from fairlead_router.meta import Meta
 from fairlead_router.observer import RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
-from fairlead_router.own_procedures import OwnProcedures
 from fairlead_router.payload import Payload
 from fairlead_router.places import Places
-from fairlead_router.pubsub import PubSub
-from fairlead_router.registering import Registering
+from fairlead_router.pubsub.broker import Broker
+from fairlead_router.pubsub.event_history import History
+from fairlead_router.pubsub.fan_out import fan_out
+from fairlead_router.pubsub.pubsub import PubSub
+from fairlead_router.pubsub.retention import Retention
+from fairlead_router.pubsub.revocation import signal_revocation
+from fairlead_router.pubsub.subscription import Membership, Subscription
+from fairlead_router.pubsub.testaments import Testaments
+from fairlead_router.pubsub.topic_source import TopicReader
 from fairlead_router.requests import Requests
-from fairlead_router.retention import Retention
-from fairlead_router.revocation import signal_revocation
-from fairlead_router.rpc import Rpc
+from fairlead_router.rpc.dealer import Dealer
+from fairlead_router.rpc.own_procedures import OwnProcedures
+from fairlead_router.rpc.registering import Registering
+from fairlead_router.rpc.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
 from fairlead_router.stats import RealmStats, realm_stats
-from fairlead_router.subscription import Membership, Subscription
-from fairlead_router.testaments import Testaments
-from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match, new_id
 
 KILLED = "wamp.close.killed"

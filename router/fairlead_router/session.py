@@ -17,12 +17,12 @@ from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, R
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.peer import PeerDetails
-from fairlead_router.pending_call import PendingCall
+from fairlead_router.pubsub.subscription import Membership, Subscription
+from fairlead_router.pubsub.topic_source import TopicReader
 from fairlead_router.questions import Question, Questions
-from fairlead_router.registration import Callee
+from fairlead_router.rpc.pending_call import PendingCall
+from fairlead_router.rpc.registration import Callee
 from fairlead_router.slow_consumers import relieve
-from fairlead_router.subscription import Membership, Subscription
-from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from fairlead_router.errors import LimitReached
 from fairlead_router.messages import Event
 from fairlead_router.outbox import About, Item
 from fairlead_router.payload import Payload
-from fairlead_router.subscription import Subscription
+from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.uris import new_id
 
 if TYPE_CHECKING:

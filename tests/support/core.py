@@ -35,9 +35,9 @@ from fairlead_router.messages import Message
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import IN_PROCESS, PeerDetails
+from fairlead_router.pubsub.topic_source import TopicReader
 from fairlead_router.realm import Realm
 from fairlead_router.serializers import BY_CODEC, Serializer
-from fairlead_router.topic_source import TopicReader
 from fairlead_router.transcode import Codec
 from fairlead_router.uris import Match
 

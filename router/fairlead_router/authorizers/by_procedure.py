@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
 
-from fairlead_router.arguments import bind
 from fairlead_router.authorization import ANONYMOUS, Action, Principal
 from fairlead_router.authorizers.cache import AnswerCache
 from fairlead_router.authorizers.rules import Rule
@@ -34,6 +33,7 @@ from fairlead_router.authorizers.uri_sets import UriSet
 from fairlead_router.errors import AuthorizationFailed, CallError
 from fairlead_router.member import Member
 from fairlead_router.payload import Payload
+from fairlead_router.rpc.arguments import bind
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 
-from fairlead_router.arguments import bind
 from fairlead_router.errors import InvalidArgument, NoSuchSubscription, NotAuthorized
-from fairlead_router.event_history import PastEvent
 from fairlead_router.messages import Id
 from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import iso_8601
 from fairlead_router.payload import Payload
-from fairlead_router.recipients import eligibility
-from fairlead_router.shown_results import Shown
-from fairlead_router.subscription import Subscription
+from fairlead_router.pubsub.event_history import PastEvent
+from fairlead_router.pubsub.recipients import eligibility
+from fairlead_router.pubsub.subscription import Subscription
+from fairlead_router.rpc.arguments import bind
+from fairlead_router.rpc.shown_results import Shown
 
 if TYPE_CHECKING:
-    from fairlead_router.own_procedures import OwnProcedure
     from fairlead_router.realm import Realm
+    from fairlead_router.rpc.own_procedures import OwnProcedure
     from fairlead_router.session import Session
 
 GET_EVENTS = "wamp.subscription.get_events"

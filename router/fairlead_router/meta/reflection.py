@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from fairlead_router import transcode
-from fairlead_router.arguments import NoArguments, bind
 from fairlead_router.authorization import Action
 from fairlead_router.errors import InvalidArgument, LimitExceeded, NotAuthorized
 from fairlead_router.meta.events import MetaEvents
 from fairlead_router.meta.shown import any_of
-from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions
-from fairlead_router.shown_results import Shown
+from fairlead_router.rpc.arguments import NoArguments, bind
+from fairlead_router.rpc.own_procedures import OwnProcedure
+from fairlead_router.rpc.shown_results import Shown
 from fairlead_router.transcode import OutsideCommonModel
 from fairlead_router.uris import check_uri, is_reserved
 

@@ -11,7 +11,7 @@ from fairlead_router.errors import NoSuchRegistration
 from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import TableMeta, iso_8601
 from fairlead_router.questions import Questions
-from fairlead_router.registration import Registration
+from fairlead_router.rpc.registration import Registration
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fairlead_router.arguments import bind
 from fairlead_router.errors import InvalidUri, LimitExceeded, NoSuchSession
 from fairlead_router.meta.events import MetaEvents
 from fairlead_router.meta.shown import find_peer, listed
-from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
+from fairlead_router.rpc.arguments import bind
+from fairlead_router.rpc.own_procedures import OwnProcedure
 from fairlead_router.uris import check_uri
 
 if TYPE_CHECKING:

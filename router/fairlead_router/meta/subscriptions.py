@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from fairlead_router.errors import NoSuchSubscription
 from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import TableMeta, iso_8601
+from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.questions import Questions
-from fairlead_router.subscription import Subscription
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
-from fairlead_router.arguments import NoArguments, bind
 from fairlead_router.errors import RequestError
 from fairlead_router.meta.events import MetaEvents
 from fairlead_router.meta.shown import find_peer, listed
-from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Questions
-from fairlead_router.shown_results import Shown
+from fairlead_router.rpc.arguments import NoArguments, bind
+from fairlead_router.rpc.own_procedures import OwnProcedure
+from fairlead_router.rpc.shown_results import Shown
 from fairlead_router.uris import Match, check_uri
 
 if TYPE_CHECKING:

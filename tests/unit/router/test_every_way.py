@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fairlead_router import Match, Principal, RealmOptions
 from fairlead_router.authorizers import Rule, StaticAuthorizer
-from fairlead_router.event_history import HistoryRule
+from fairlead_router.pubsub.event_history import HistoryRule
 from fairlead_router.uris import matches
 from support.core import Core, Peer
 

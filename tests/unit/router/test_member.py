@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorization import Principal
-from fairlead_router.call import PENDING, Call
 from fairlead_router.errors import CallError, InvalidArgument, RequestError
 from fairlead_router.member import Member, MemberEvent
 from fairlead_router.messages import PublishOptions
+from fairlead_router.rpc.call import PENDING, Call
 from support.core import EVERY_FEATURE, Core, RecordingSource, Rights, types_of
 
 SERVICE = Principal("service", "service", "internal", "internal")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fairlead_router.event_history import HistoryRule
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
+from fairlead_router.pubsub.event_history import HistoryRule
 from support.core import Core, Peer, Rights
 
 GET_EVENTS = "wamp.subscription.get_events"

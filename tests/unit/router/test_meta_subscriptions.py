@@ -8,7 +8,7 @@ import pytest
 
 from fairlead_router import Limits, Principal, RealmOptions
 from fairlead_router.gate import Gate
-from fairlead_router.revocation import RevocationSignal
+from fairlead_router.pubsub.revocation import RevocationSignal
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, Rights
 from support.meta import Watcher, call, refused
 

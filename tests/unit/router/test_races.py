@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorizers import CallableAuthorizer
-from fairlead_router.event_history import HistoryRule
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
+from fairlead_router.pubsub.event_history import HistoryRule
 from support.core import EVERY_FEATURE, Answer, Core, GateSwitchedOff, Peer, Rights, types_of
 
 Race = Callable[[type[Gate]], None]

@@ -13,12 +13,12 @@ from fairlead_router.auth import ChallengeRequest, Decision, HelloRequest
 from fairlead_router.auth.dynamic import AUTHMETHODS, CallableAuthenticator, ProcedureAuthenticator
 from fairlead_router.auth.scram_keys import derive
 from fairlead_router.authorization import Principal
-from fairlead_router.call import Call
 from fairlead_router.errors import AuthenticationFailed, CallError, NoMatchingAuthMethod, RequestError
 from fairlead_router.payload import Payload
 from fairlead_router.peer import PeerDetails
 from fairlead_router.realm import Realm
 from fairlead_router.router import Router
+from fairlead_router.rpc.call import Call
 from support.hello import challenged, hello, verified
 
 KEY = Ed25519PrivateKey.generate()

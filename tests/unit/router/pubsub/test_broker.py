@@ -10,8 +10,8 @@ from fairlead_router.authorization import Principal
 from fairlead_router.errors import InvalidUri
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
+from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.session import Session
-from fairlead_router.subscription import Subscription
 from support.core import EVERY_FEATURE, HAND_HOST_START_US, Core, types_of
 
 PUBLISH_TYPE, SUBSCRIBE_TYPE, UNSUBSCRIBE_TYPE = 16, 32, 34

@@ -8,7 +8,7 @@ import pytest
 
 from fairlead_router.authorization import Principal
 from fairlead_router.options import RealmOptions
-from fairlead_router.registration import Registration
+from fairlead_router.rpc.registration import Registration
 from fairlead_router.session import Session
 from support.core import EVERY_FEATURE, HAND_HOST_START_US, Core, Rights, types_of
 

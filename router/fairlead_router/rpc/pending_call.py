@@ -15,9 +15,9 @@ from fairlead_router.host import Timer
 from fairlead_router.messages import CallMessage
 
 if TYPE_CHECKING:
-    from fairlead_router.call_queue import CallQueue
     from fairlead_router.payload import Payload
-    from fairlead_router.registration import Callee
+    from fairlead_router.rpc.call_queue import CallQueue
+    from fairlead_router.rpc.registration import Callee
     from fairlead_router.session import Session
 
 

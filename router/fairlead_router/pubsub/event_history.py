@@ -17,7 +17,7 @@ import msgspec
 
 from fairlead_router.counters import RealmCounters
 from fairlead_router.host import Host
-from fairlead_router.publication import Publication
+from fairlead_router.pubsub.publication import Publication
 from fairlead_router.uris import Match, check_uri, matches
 
 _URI_CHARACTERS = 1024

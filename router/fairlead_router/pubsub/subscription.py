@@ -17,8 +17,8 @@ from fairlead_router.outbox import About
 from fairlead_router.uris import Match, new_id
 
 if TYPE_CHECKING:
+    from fairlead_router.pubsub.topic_source import TopicSource
     from fairlead_router.session import Session
-    from fairlead_router.topic_source import TopicSource
 
 MAX_PERMITTED = 10_000
 """Topics per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""

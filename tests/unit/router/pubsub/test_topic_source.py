@@ -7,7 +7,7 @@ import pytest
 from fairlead_router.errors import RequestError
 from fairlead_router.limits import Limits
 from fairlead_router.payload import Payload
-from fairlead_router.topic_source import SourceTopics, TopicReader
+from fairlead_router.pubsub.topic_source import SourceTopics, TopicReader
 from support.core import Core, Peer, RecordingSource, Rights, types_of
 
 TOPIC = "src.log"

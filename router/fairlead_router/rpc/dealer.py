@@ -11,9 +11,9 @@ from fairlead_router.errors import LimitExceeded, NoSuchRegistration, ProcedureA
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.messages import RegisterOptions
-from fairlead_router.pending_call import PendingCall
 from fairlead_router.prefixes import PrefixIndex
-from fairlead_router.registration import Callee, Registration
+from fairlead_router.rpc.pending_call import PendingCall
+from fairlead_router.rpc.registration import Callee, Registration
 from fairlead_router.uris import Match, is_reserved, new_id
 from fairlead_router.wildcards import WildcardIndex
 

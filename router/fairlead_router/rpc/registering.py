@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from fairlead_router.disclosure import is_disclosed
 from fairlead_router.errors import LimitExceeded, NotAuthorized, OptionNotAllowed
-from fairlead_router.invocation_policy import POLICIES
 from fairlead_router.messages import Register, Registered, RevokedRegistration, Unregister, Unregistered
 from fairlead_router.questions import Question
-from fairlead_router.registration import Callee, Registration
+from fairlead_router.rpc.invocation_policy import POLICIES
+from fairlead_router.rpc.registration import Callee, Registration
 from fairlead_router.uris import Match, check_components, check_uri, is_reserved
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ clients count their requests of all types together, or draw ids at random.
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fairlead_router.dispatch import Dispatch, can_be_rerouted
 from fairlead_router.errors import (
     Canceled,
     FeatureNotSupported,
@@ -32,14 +31,15 @@ from fairlead_router.messages import (
     Yield,
 )
 from fairlead_router.outbox import Item
-from fairlead_router.own_procedures import OwnProcedure
 from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
-from fairlead_router.pending_call import PendingCall
 from fairlead_router.questions import Question
-from fairlead_router.registration import Callee
+from fairlead_router.rpc.dispatch import Dispatch, can_be_rerouted
+from fairlead_router.rpc.own_procedures import OwnProcedure
+from fairlead_router.rpc.pending_call import PendingCall
+from fairlead_router.rpc.registration import Callee
+from fairlead_router.rpc.shown_results import Shown, ShownResults
 from fairlead_router.serializers import payload_of
-from fairlead_router.shown_results import Shown, ShownResults
 from fairlead_router.uris import check_uri
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ a hold of the gate (gate.py), so that losing the right to register takes away th
 from collections.abc import Awaitable, Container
 from typing import TYPE_CHECKING
 
-from fairlead_router.call_queue import CallQueue
 from fairlead_router.gate import Hold
-from fairlead_router.invocation_policy import POLICIES
 from fairlead_router.limits import Limits
 from fairlead_router.messages import RegisterOptions
+from fairlead_router.rpc.call_queue import CallQueue
+from fairlead_router.rpc.invocation_policy import POLICIES
 from fairlead_router.uris import Match
 
 if TYPE_CHECKING:

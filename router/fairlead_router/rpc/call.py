@@ -8,11 +8,11 @@ with empty kwargs (Autobahn with `details=True` loses its session without), or a
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fairlead_router.arguments import T, bind
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import NotAuthorized, RequestError
 from fairlead_router.payload import Payload
-from fairlead_router.pending_call import PendingCall
+from fairlead_router.rpc.arguments import T, bind
+from fairlead_router.rpc.pending_call import PendingCall
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session

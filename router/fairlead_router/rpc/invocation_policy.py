@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from fairlead_router.registration import Callee, Registration
+    from fairlead_router.rpc.registration import Callee, Registration
 
 
 class Policy(NamedTuple):

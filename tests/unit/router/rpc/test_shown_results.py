@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fairlead_router.event_history import HistoryRule
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
+from fairlead_router.pubsub.event_history import HistoryRule
 from support.core import Core, Peer, Rights, types_of
 
 GET_EVENTS = "wamp.subscription.get_events"

@@ -20,11 +20,11 @@ from fairlead_router.errors import AuthorizationFailed, LimitExceeded
 from fairlead_router.gate import Basis
 from fairlead_router.messages import Event
 from fairlead_router.outbox import About, Item, Outbox
-from fairlead_router.publication import Publication
+from fairlead_router.pubsub.publication import Publication
+from fairlead_router.pubsub.recipients import NO_LISTS, eligibility
+from fairlead_router.pubsub.subscription import Membership
 from fairlead_router.questions import Question
-from fairlead_router.recipients import NO_LISTS, eligibility
 from fairlead_router.session import SERVICE_ROLE
-from fairlead_router.subscription import Membership
 from fairlead_router.uris import Match, matches
 
 if TYPE_CHECKING:

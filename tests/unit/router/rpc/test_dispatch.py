@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorization import Principal
-from fairlead_router.call import Call
 from fairlead_router.errors import Unavailable
 from fairlead_router.limits import Limits
+from fairlead_router.rpc.call import Call
 from support.core import EVERY_FEATURE, Core, Peer, Rights, types_of
 
 NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"

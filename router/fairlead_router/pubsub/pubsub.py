@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fairlead_router.disclosure import identity, is_disclosed
 from fairlead_router.errors import LimitExceeded, NotAuthorized
-from fairlead_router.fan_out import fan_out
 from fairlead_router.messages import (
     Event,
     Publish,
@@ -22,13 +21,14 @@ from fairlead_router.messages import (
 from fairlead_router.outbox import About
 from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
-from fairlead_router.publication import Publication
+from fairlead_router.pubsub.fan_out import fan_out
+from fairlead_router.pubsub.publication import Publication
+from fairlead_router.pubsub.recipients import NO_LISTS, IsEligible, Lists, eligibility, has_lists
+from fairlead_router.pubsub.retention import Delivery
+from fairlead_router.pubsub.subscription import Membership
+from fairlead_router.pubsub.topic_source import TopicReader
 from fairlead_router.questions import Question, Questions
-from fairlead_router.recipients import NO_LISTS, IsEligible, Lists, eligibility, has_lists
-from fairlead_router.retention import Delivery
 from fairlead_router.serializers import payload_of
-from fairlead_router.subscription import Membership
-from fairlead_router.topic_source import TopicReader
 from fairlead_router.uris import check_components, check_uri, is_reserved
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import pytest
 
 from fairlead_router.counters import RealmCounters
 from fairlead_router.errors import InvalidUri
-from fairlead_router.event_history import HistoryRule, MemoryHistory
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
-from fairlead_router.publication import Publication
+from fairlead_router.pubsub.event_history import HistoryRule, MemoryHistory
+from fairlead_router.pubsub.publication import Publication
 from fairlead_router.uris import Match
 from support.core import HAND_HOST_START_US, Core
 

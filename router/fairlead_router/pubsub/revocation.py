@@ -16,8 +16,8 @@ from fairlead_router.payload import Payload
 from fairlead_router.uris import new_id
 
 if TYPE_CHECKING:
+    from fairlead_router.pubsub.subscription import Membership
     from fairlead_router.realm import Realm
-    from fairlead_router.subscription import Membership
 
 REVOKED_TOPIC = "fairlead.session.revoked"
 

@@ -4,7 +4,7 @@ import msgspec
 
 from fairlead_router.authorization import Principal
 from fairlead_router.payload import Payload
-from fairlead_router.recipients import NO_LISTS, Lists
+from fairlead_router.pubsub.recipients import NO_LISTS, Lists
 from fairlead_router.session import SERVICE_ROLE
 from fairlead_router.uris import new_id
 

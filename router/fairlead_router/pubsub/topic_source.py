@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from fairlead_router.messages import Event, SubscribeOptions
 from fairlead_router.outbox import About, Item
 from fairlead_router.payload import Payload
-from fairlead_router.subscription import Membership, Subscription
+from fairlead_router.pubsub.subscription import Membership, Subscription
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm

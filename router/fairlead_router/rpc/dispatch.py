@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fairlead_router.call_queue import CallQueue
 from fairlead_router.disclosure import identity, is_disclosed
 from fairlead_router.errors import (
     FeatureNotSupported,
@@ -22,8 +21,9 @@ from fairlead_router.errors import (
 from fairlead_router.messages import Invocation
 from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
-from fairlead_router.pending_call import PendingCall
-from fairlead_router.registration import Callee, Registration
+from fairlead_router.rpc.call_queue import CallQueue
+from fairlead_router.rpc.pending_call import PendingCall
+from fairlead_router.rpc.registration import Callee, Registration
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fairlead_router.errors import LimitExceeded
 
 if TYPE_CHECKING:
-    from fairlead_router.pending_call import PendingCall
+    from fairlead_router.rpc.pending_call import PendingCall
 
 
 class CallQueue:

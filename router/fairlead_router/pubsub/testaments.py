@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from fairlead_router.answers import Verdict
-from fairlead_router.arguments import bind
 from fairlead_router.errors import LimitExceeded, NotAuthorized, RouterError
 from fairlead_router.gate import Basis
 from fairlead_router.messages import Publish, PublishOptions
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Question
+from fairlead_router.rpc.arguments import bind
 from fairlead_router.transcode import Codec
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from fairlead_router.authorization import Principal
-from fairlead_router.call import PENDING, Call
 from fairlead_router.errors import NotAuthorized
 from fairlead_router.limits import Limits
+from fairlead_router.rpc.call import PENDING, Call
 from fairlead_router.transcode import Codec, StrOrBytes
 from support.core import EVERY_FEATURE, Core, Peer, Rights
 

@@ -9,7 +9,7 @@ import pytest
 from fairlead_router.gate import REVOKED
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
-from fairlead_router.revocation import RevocationSignal
+from fairlead_router.pubsub.revocation import RevocationSignal
 from support.core import AUTOBAHN_PYTHON, EVERY_FEATURE, ROLES, Core, Peer, Rights, types_of
 
 SPEC, AUTOBAHN, WAMPY = EVERY_FEATURE, AUTOBAHN_PYTHON, ROLES

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from fairlead_router.payload import Payload
-from fairlead_router.shown_results import Shown
+from fairlead_router.rpc.shown_results import Shown
 
 if TYPE_CHECKING:
     from fairlead_router.session import Session

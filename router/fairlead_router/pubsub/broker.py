@@ -12,8 +12,8 @@ from fairlead_router.errors import NoSuchSubscription
 from fairlead_router.host import Host
 from fairlead_router.messages import SubscribeOptions
 from fairlead_router.prefixes import PrefixIndex
-from fairlead_router.subscription import Membership, MetaMembership, PatternMembership, Subscription
-from fairlead_router.topic_source import TopicReader, TopicSource
+from fairlead_router.pubsub.subscription import Membership, MetaMembership, PatternMembership, Subscription
+from fairlead_router.pubsub.topic_source import TopicReader, TopicSource
 from fairlead_router.uris import META_PREFIX, Match
 from fairlead_router.wildcards import WildcardIndex
 
