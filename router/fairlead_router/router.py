@@ -95,6 +95,11 @@ class Router:
         """Where connections are taken, in the order of `listen`."""
         return tuple(self._listeners)
 
+    @property
+    def realms(self) -> tuple[Realm, ...]:
+        """Those that are there now, made on demand or not."""
+        return tuple(self._realms)
+
     def realm(self, name: str) -> Realm | None:
         """A realm by its name."""
         return self._realms.get(name)

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead_server.composition import Server
 from fairlead_server.config import Config
-from fairlead_server.config_listeners import ListenerTable, TlsTable
+from fairlead_server.config.listeners import ListenerTable, TlsTable
 from fairlead_server.errors import CommandError
 from support.certificates import Authority
 from support.wamp import Client, RawSocketClient, dial

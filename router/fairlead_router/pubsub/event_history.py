@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from fairlead_router.counters import RealmCounters
+from fairlead_router.errors import InvalidUri
 from fairlead_router.host import Host
 from fairlead_router.pubsub.publication import Publication
 from fairlead_router.uris import Match, check_uri, matches
@@ -24,8 +25,8 @@ _URI_CHARACTERS = 1024
 """Of a rule: those of the program's own making need no other bound."""
 
 
-class HistoryRule(msgspec.Struct, frozen=True):
-    """Keep the latest events of these topics, at most so many and of so many bytes. Raises InvalidUri."""
+class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Keep the latest events of these topics, at most so many and of so many bytes. Raises ValueError."""
 
     uri: str
     match: Match = "exact"
@@ -34,7 +35,13 @@ class HistoryRule(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """A mistake in the configuration is found when it is read."""
-        check_uri(self.uri, self.match, _URI_CHARACTERS)
+        try:
+            check_uri(self.uri, self.match, _URI_CHARACTERS)
+        except InvalidUri as error:
+            raise ValueError(error.text) from None
+        if self.limit_events < 1 or self.limit_bytes < 1:
+            text = f"limit_events {self.limit_events} and limit_bytes {self.limit_bytes} must be greater than 0"
+            raise ValueError(f"{self.uri!r}: {text}")
 
 
 class PastEvent(msgspec.Struct, frozen=True):

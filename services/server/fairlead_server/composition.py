@@ -21,14 +21,17 @@ from fairlead_authz import Authz, Put
 from fairlead_logstream import LogService
 from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal, Router
 from fairlead_router.auth.decoys import Decoys
-from fairlead_server import VERSION, realms
+from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
+from fairlead_server import VERSION
 from fairlead_server.config import Config
-from fairlead_server.config_listeners import ListenerTable
+from fairlead_server.config.listeners import ListenerTable
+from fairlead_server.config.reloading import keys_to_restart_for
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
 from fairlead_server.http import WEBSOCKET_PATH, HttpService, http_log
 from fairlead_server.metrics import Metrics
 from fairlead_server.page import find_page
+from fairlead_server.realms import ServedRealms
 from fairlead_store import StoreError
 
 ADMIN = "admin"
@@ -40,7 +43,16 @@ HTTP_SHUTDOWN_S = 1.0
 class Server:
     """A running server. Create it with `open`."""
 
-    def __init__(self, http: HttpService, listeners: tuple[Listener, ...], closing: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        config: Config,
+        realms: ServedRealms,
+        http: HttpService,
+        listeners: tuple[Listener, ...],
+        closing: AsyncExitStack,
+    ) -> None:
+        self._config = config
+        self._realms = realms
         self._http = http
         self._listener, *self._others = listeners
         self._closing = closing
@@ -67,21 +79,16 @@ class Server:
         router = Router(config.limits, agent=f"fairlead-{VERSION}")
         # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.
         opened.push_async_callback(router.close)
-        realm = router.add_realm(config.realm, authz.authenticator, authz.authorizer)
-        decoys = Decoys(directory.decoy_key())
-        realms.add_realms(router, realm, config.realms, decoys)
-        realm.authenticator = realms.main_authenticator(router, realm, config.auth, authz, decoys)
-        authz.bind(realm)
-        logs.bind(realm)
+        realms = ServedRealms(router, config, authz, Decoys(directory.decoy_key()))
+        authz.bind(realms.main.realm)
+        logs.bind(realms.main.realm)
         metrics = Metrics(router) if config.shows_metrics else None
         http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins), metrics)
         runner = await _http_runner(http, opened)
-        listener = await _listen(router, config, runner)
-        for table in config.listeners:
-            await _listen_too(router, config, table, runner)
-        directory.serves(listener.port)
+        await _listen(router, config, runner)
+        directory.serves(router.listeners[0].port)
         http.state = "ok"
-        return cls(http, router.listeners, opened.pop_all())
+        return cls(config, realms, http, router.listeners, opened.pop_all())
 
     @property
     def port(self) -> int:
@@ -97,6 +104,15 @@ class Server:
     def has_page(self) -> bool:
         """Whether the page is built."""
         return self._http.has_page
+
+    def reload(self, config: Config) -> list[str]:
+        """Takes over users and permissions; what they take away ends in this turn of the loop.
+
+        Returns the keys whose other values take a restart. Raises ConfigError if a file of secrets cannot be read;
+        then nothing is different.
+        """
+        self._realms.replace(config)
+        return keys_to_restart_for(self._config, config)
 
     async def close(self) -> None:
         """GOODBYE to all, what is being written is finished, the stores are closed."""
@@ -148,45 +164,32 @@ async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:
     return runner.server
 
 
-async def _listen(router: Router, config: Config, http: web.Server) -> Listener:
-    address = config.address
-    try:
-        return await router.listen(
-            f"tcp://{address}",
-            path=WEBSOCKET_PATH,
-            http=http,
-            hosts=config.allowed_hosts,
-            origins=config.allowed_origins,
-            cookies=config.sets_cookies,
-            trusted_proxies=config.trusted_proxies,
-        )
-    except OSError as error:
-        raise CommandError(_why_not(address.host, address.port, error)) from None
+async def _listen(router: Router, config: Config, http: web.Server) -> None:
+    first = ListenerTable(endpoint=f"tcp://{config.address}", trusted_proxies=config.trusted_proxies)
+    for table in (first, *config.listeners):
+        try:
+            await router.listen(
+                table.endpoint,
+                path=WEBSOCKET_PATH,
+                http=http,
+                hosts=config.allowed_hosts,
+                origins=config.allowed_origins,
+                tls=table.tls,
+                cookies=config.sets_cookies,
+                trusted_proxies=table.trusted_proxies,
+                unix_mode=table.mode,
+            )
+        except (OSError, ValueError) as error:
+            raise CommandError(_why_not(parse_endpoint(table.endpoint), error)) from None
 
 
-async def _listen_too(router: Router, config: Config, table: ListenerTable, http: web.Server) -> None:
-    try:
-        await router.listen(
-            table.endpoint,
-            path=WEBSOCKET_PATH,
-            http=http,
-            hosts=config.allowed_hosts,
-            origins=config.allowed_origins,
-            tls=table.tls,
-            cookies=config.sets_cookies,
-            trusted_proxies=table.trusted_proxies,
-            unix_mode=table.mode,
-        )
-    except (OSError, ValueError) as error:
-        raise CommandError(f"cannot listen on {table.endpoint}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _why_not(host: str, port: int, error: OSError) -> str:
-    """The system's words for a port that cannot be bound, in ours."""
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} of {host} is in use by another program: choose another with --listen {host}:PORT"
-    if error.errno in {errno.EADDRNOTAVAIL, None}:  # the loop says it without a number
-        return f"cannot listen on {host}:{port}: this machine has no address {host}"
-    if error.errno == errno.EACCES:
-        return f"cannot listen on {host}:{port}: ports below 1024 need a privilege that this process does not have"
-    return f"cannot listen on {host}:{port}: {error.strerror or error}"
+def _why_not(where: Endpoint, error: OSError | ValueError) -> str:
+    """The system's words for an endpoint that cannot be had, in ours."""
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE and where.host:
+        return f"port {where.port} of {where.host} is in use by another program: choose another with --listen or a file"
+    if code == errno.EADDRNOTAVAIL:
+        return f"cannot listen on {where}: this machine has no address {where.host}"
+    if code == errno.EACCES and where.host:
+        return f"cannot listen on {where}: ports below 1024 need a privilege that this process does not have"
+    return f"cannot listen on {where}: {getattr(error, 'strerror', None) or error}"

@@ -1,9 +1,8 @@
-"""The realms of a server, made of its configuration: the main one's further methods, and the others."""
+"""The realms of a server, made of its configuration, and what a reload of the file changes in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from msgspec.structs import replace
 
 from fairlead_authz import Authz
 from fairlead_authz.authenticator import ActiveUsers
@@ -12,42 +11,98 @@ from fairlead_router.auth.cookie import CookieAuthenticator, CookieStore
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.dynamic import ProcedureAuthenticator
 from fairlead_router.authorizers import ProcedureAuthorizer, StaticAuthorizer
-from fairlead_server.config_realms import AuthTable, RealmTable
-from fairlead_server.realm_methods import static_methods
+from fairlead_server.config import Config
+from fairlead_server.config.auth import AuthTable, Joining, joining
+from fairlead_server.config.realms import RealmTable
+from fairlead_server.joining import TableAuthenticator, end_sessions
 
 _ASKING = Principal("fairlead.authenticator", "service")
 """Who calls the procedures that say who may join."""
 
 
-def add_realms(router: Router, main: Realm, tables: tuple[RealmTable, ...], decoys: Decoys) -> None:
-    """Adds the realms of the tables, and makes those that are to be made on demand when a client asks."""
-    for table in tables:
-        if not table.on_demand:
-            router.add_realm(table.name, authorizer=_authorizer(table))
-    setups: dict[str, Callable[[], RealmSetup]] = {}
-    for table in tables:
-        realm = main if table.on_demand else _existing(router, table.name)
-        authenticator = _authenticator(router, realm, table, decoys)
-        if table.on_demand:
-            setups[table.name] = partial(_setup, authenticator, table)
-        else:
-            realm.authenticator = authenticator
-    router.on_missing_realm = lambda name: _longest_prefix(setups, name)
+class ServedRealms:
+    """All realms: the main one, whose rights are those of the permission graph, and those of `[[realms]]`."""
+
+    def __init__(self, router: Router, config: Config, authz: Authz, decoys: Decoys) -> None:
+        """Adds the realms to the router. Raises ConfigError if a file of secrets cannot be read."""
+        self._decoys = decoys
+        main = router.add_realm(config.realm, authorizer=authz.authorizer, options=config.options)
+        for table in config.realms:
+            if not table.on_demand:
+                router.add_realm(table.name, authorizer=_authorizer(table), options=table.options)
+        self.main = _MainRealm(router, main, config.auth, joining(config.auth, decoys), authz)
+        self._others = [_OtherRealm(router, main, table, joining(table, decoys)) for table in config.realms]
+        router.on_missing_realm = self._on_demand
+
+    def replace(self, config: Config) -> None:
+        """Users and permissions are those of this configuration from now on; what they take away ends in this turn.
+
+        Raises ConfigError if a file of secrets cannot be read; then nothing is different.
+        """
+        main = joining(config.auth, self._decoys)
+        tables = {table.name: (table, joining(table, self._decoys)) for table in config.realms}
+        self.main.replace(main)
+        for other in self._others:
+            if other.table.name in tables:
+                other.replace(*tables[other.table.name])
+
+    def _on_demand(self, name: str) -> RealmSetup | None:
+        fitting = [other for other in self._others if other.table.on_demand and name.startswith(other.table.name)]
+        return max(fitting, key=lambda other: len(other.table.name)).setup() if fitting else None
 
 
-def main_authenticator(router: Router, main: Realm, table: AuthTable, authz: Authz, decoys: Decoys) -> Authenticator:
-    """Tokens and anonymous sessions as always, and for users of the graph the methods of `[auth]`."""
-    tokens = authz.authenticator
-    methods = _methods(router, main, table, decoys)
-    if not methods:
-        return tokens
-    others = ActiveUsers(authz.graph, MethodsAuthenticator(methods))
-    return MethodsAuthenticator({"ticket": tokens, "anonymous": tokens, **dict.fromkeys(methods, others)})
+class _MainRealm:
+    """Who may join it: whoever has a token, anonymous sessions, and active users of the graph by `[auth]`."""
+
+    def __init__(self, router: Router, realm: Realm, table: AuthTable, users: Joining, authz: Authz) -> None:
+        self.realm = realm
+        self._tokens = authz.authenticator
+        self._users = TableAuthenticator(users, _by_procedure(router, realm, table))
+        self._active_users = ActiveUsers(authz.graph, self._users)
+        self._offer()
+
+    def replace(self, users: Joining) -> None:
+        """Rights stay those of the graph."""
+        ended = self._users.replace(users)
+        self._offer()
+        end_sessions(self.realm, ended)
+
+    def _offer(self) -> None:
+        methods: dict[str, Authenticator] = {"ticket": self._tokens, "anonymous": self._tokens}
+        methods |= dict.fromkeys(self._users.methods, self._active_users)
+        self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else self._tokens
 
 
-def _setup(authenticator: Authenticator, table: RealmTable) -> RealmSetup:
-    """Each realm that is made on demand has an authorizer of its own, which asks in that realm."""
-    return RealmSetup(authenticator=authenticator, authorizer=_authorizer(table))
+class _OtherRealm:
+    """A table of `[[realms]]`: its realm, or every realm that was made on demand by it."""
+
+    def __init__(self, router: Router, main: Realm, table: RealmTable, users: Joining) -> None:
+        self.table = table
+        self._router = router
+        self._users = TableAuthenticator(users, _by_procedure(router, router.realm(table.name) or main, table))
+        self._cookies = CookieStore(router.host, router.limits)
+        self._authenticator: Authenticator = self._users
+        if table.cookies:
+            self._authenticator = CookieAuthenticator(self._cookies, self._users)
+        realm = router.realm(table.name)
+        if realm is not None:
+            realm.authenticator = self._authenticator
+
+    def setup(self) -> RealmSetup:
+        """Each realm that is made on demand has an authorizer of its own, which asks in that realm."""
+        table = self.table
+        return RealmSetup(authenticator=self._authenticator, authorizer=_authorizer(table), options=table.options)
+
+    def replace(self, table: RealmTable, users: Joining) -> None:
+        """Everything but users and permissions stays as it is."""
+        self.table = replace(self.table, permissions=table.permissions)
+        ended = self._users.replace(users)
+        for authid in ended:
+            self._cookies.forget(authid)
+        for realm in self._router.realms:
+            if realm.authenticator is self._authenticator:
+                _rules(realm.authorizer).replace(table.permissions)
+                end_sessions(realm, ended)
 
 
 def _authorizer(table: RealmTable) -> Authorizer:
@@ -56,29 +111,18 @@ def _authorizer(table: RealmTable) -> Authorizer:
     return ProcedureAuthorizer(table.authorizer, table.permissions)
 
 
-def _authenticator(router: Router, realm: Realm, table: RealmTable, decoys: Decoys) -> Authenticator:
-    authenticator = MethodsAuthenticator(_methods(router, realm, table, decoys))
-    if not table.cookies:
-        return authenticator
-    return CookieAuthenticator(CookieStore(router.host, router.limits), authenticator)
+def _rules(authorizer: Authorizer) -> StaticAuthorizer:
+    """Where the permissions of a realm are judged."""
+    rules = authorizer.rules if isinstance(authorizer, ProcedureAuthorizer) else authorizer
+    assert isinstance(rules, StaticAuthorizer), "_authorizer has made it"
+    return rules
 
 
-def _methods(router: Router, realm: Realm, table: AuthTable, decoys: Decoys) -> dict[str, Authenticator]:
-    """`realm` is where the authenticator is registered, if the table does not say."""
-    methods = static_methods(table, decoys)
-    if table.authenticator is not None:
-        asked = realm if table.authenticator_realm is None else _existing(router, table.authenticator_realm)
-        dynamic = ProcedureAuthenticator(asked.join(_ASKING), table.authenticator, table.authenticator_methods)
-        methods |= dict.fromkeys(table.authenticator_methods, dynamic)
-    return methods
-
-
-def _existing(router: Router, name: str) -> Realm:
-    realm = router.realm(name)
-    assert realm is not None, "the configuration was checked"
-    return realm
-
-
-def _longest_prefix(setups: dict[str, Callable[[], RealmSetup]], name: str) -> RealmSetup | None:
-    prefixes = [prefix for prefix in setups if name.startswith(prefix)]
-    return setups[max(prefixes, key=len)]() if prefixes else None
+def _by_procedure(router: Router, realm: Realm, table: AuthTable) -> dict[str, Authenticator]:
+    """`realm` is where the procedure is registered, if the table does not say."""
+    if table.authenticator is None:
+        return {}
+    asked = realm if table.authenticator_realm is None else router.realm(table.authenticator_realm)
+    assert asked is not None, "the configuration was checked"
+    procedure = ProcedureAuthenticator(asked.join(_ASKING), table.authenticator, table.authenticator_methods)
+    return dict.fromkeys(table.authenticator_methods, procedure)

@@ -79,8 +79,14 @@ def test_events_of_several_rules_are_in_the_order_of_acceptance() -> None:
     ("uri", "match"), [("", "exact"), ("com..x", "exact"), ("com. ", "prefix"), ("a#", "wildcard")]
 )
 def test_rule_that_can_match_nothing_is_a_mistake(uri: str, match: Match) -> None:
-    with pytest.raises(InvalidUri):
+    with pytest.raises(ValueError, match="is not valid"):
         HistoryRule(uri, match)
+
+
+@pytest.mark.parametrize(("events", "size"), [(0, 1), (1, 0), (-1, 1)])
+def test_rule_that_can_keep_nothing_is_a_mistake(events: int, size: int) -> None:
+    with pytest.raises(ValueError, match="'com.x': limit_events .* must be greater than 0"):
+        HistoryRule("com.x", limit_events=events, limit_bytes=size)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From tables of users to authenticators: what each key makes, and what an error says."""
+"""Who may join by a table: what each key makes, and what an error says."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from fairlead_router import AnonymousAuthenticator, MethodsAuthenticator, Principal
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.scram_keys import derive
-from fairlead_server.config_realms import AuthTable, RealmTable
+from fairlead_server.config.auth import AuthTable, check_auth, check_joining, joining
+from fairlead_server.config.realms import RealmTable
 from fairlead_server.errors import ConfigError
-from fairlead_server.realm_methods import check_methods, static_methods
 from support.hello import challenged, hello, verified
 
 PUBKEY = "545efb0a2192db8d43f118e9bf9aee081466e1ef36c708b96ee6f62dddad9122"
@@ -26,7 +26,7 @@ def table(*users: dict[str, Any], **keys: Any) -> RealmTable:
 
 
 def methods(*users: dict[str, Any], **keys: Any) -> list[str]:
-    return list(static_methods(table(*users, **keys), Decoys()))
+    return list(joining(table(*users, **keys), Decoys()).methods)
 
 
 def test_methods_are_those_that_users_have() -> None:
@@ -48,20 +48,20 @@ def test_scram_is_offered_to_the_clients_that_can_derive_the_keys(
 
 
 def test_user_has_role_and_provider() -> None:
-    authenticator = MethodsAuthenticator(static_methods(table({"authid": "a", "role": "r", "ticket": "t"}), Decoys()))
+    authenticator = MethodsAuthenticator(joining(table({"authid": "a", "role": "r", "ticket": "t"}), Decoys()).methods)
     assert verified(challenged(authenticator, hello("ticket")), "t") == Principal("a", "r", "ticket", "config")
 
 
 def test_keys_of_a_password_are_written_as_derive_makes_them() -> None:
     user = derive(Principal("a", "user"), "pencil", kdf="pbkdf2", iterations=4096)
     keys = {"stored_key": user.stored_key.hex(), "server_key": user.server_key.hex()}
-    made = static_methods(table({"authid": "a", "scram": {**SCRAM, **keys, "salt": user.salt}}), Decoys())
+    made = joining(table({"authid": "a", "scram": {**SCRAM, **keys, "salt": user.salt}}), Decoys()).methods
     challenge = challenged(made["wamp-scram"], hello("wamp-scram", authid="a", authextra={"nonce": "YWJj"}))
     assert challenge.extra["salt"] == user.salt
 
 
 def test_anonymous_sessions_have_the_role() -> None:
-    anonymous = static_methods(table(anonymous_role="guest"), Decoys())["anonymous"]
+    anonymous = joining(table(anonymous_role="guest"), Decoys()).methods["anonymous"]
     assert isinstance(anonymous, AnonymousAuthenticator)
     assert anonymous.authenticate(hello()) == Principal("anonymous", "guest", "anonymous", "config")
 
@@ -69,13 +69,13 @@ def test_anonymous_sessions_have_the_role() -> None:
 def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(" from a file \n", encoding="utf-8")
     path = str(tmp_path / "secret")
-    made = static_methods(table({"authid": "a", "ticket_file": path, "wampcra": {"secret_file": path}}), Decoys())
+    made = joining(table({"authid": "a", "ticket_file": path, "wampcra": {"secret_file": path}}), Decoys()).methods
     assert verified(challenged(made["ticket"], hello("ticket")), "from a file").authid == "a"
 
 
 def test_users_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "users.toml").write_text("[[users]]\nauthid = 'b'\nticket = 't'\n", encoding="utf-8")
-    made = static_methods(table({"authid": "a", "ticket": "s"}, users_file=str(tmp_path / "users.toml")), Decoys())
+    made = joining(table({"authid": "a", "ticket": "s"}, users_file=str(tmp_path / "users.toml")), Decoys()).methods
     assert verified(challenged(made["ticket"], hello("ticket")), "t").authid == "b"
 
 
@@ -104,7 +104,7 @@ def test_users_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
 )
 def test_error_names_the_key_and_what_is_allowed(user: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_methods(table({"authid": "a", **user}))
+        check_joining(table({"authid": "a", **user}), ())
     assert message in str(caught.value)
 
 
@@ -127,7 +127,7 @@ def test_error_names_the_key_and_what_is_allowed(user: dict[str, Any], message: 
 )
 def test_no_two_users_are_the_same(first: dict[str, Any], second: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_methods(table(first, second))
+        check_joining(table(first, second), ())
     assert message in str(caught.value)
 
 
@@ -144,7 +144,7 @@ def test_mistake_in_a_users_file_names_it(tmp_path: Path, text: str, message: st
     path = tmp_path / "users.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        check_methods(table(users_file=str(path)))
+        check_joining(table(users_file=str(path)), ())
     assert message in str(caught.value)
     if message == "users_file: ":
         assert str(path) in str(caught.value)
@@ -152,20 +152,20 @@ def test_mistake_in_a_users_file_names_it(tmp_path: Path, text: str, message: st
 
 def test_procedure_takes_methods_that_no_user_has() -> None:
     keys: dict[str, Any] = {"authenticator": "org.example.authenticate", "authenticator_methods": ["ticket", "tls"]}
-    check_methods(table({"authid": "a", "wampcra": {"secret": "s"}}, **keys))
+    check_joining(table({"authid": "a", "wampcra": {"secret": "s"}}, **keys), ())
     with pytest.raises(ConfigError, match="authenticator_methods: 'ticket' is for other users of this realm already"):
-        check_methods(table({"authid": "a", "ticket": "s"}, **keys))
+        check_joining(table({"authid": "a", "ticket": "s"}, **keys), ())
     with pytest.raises(ConfigError, match="authenticator_methods: 'kerberos' is none of ticket, wampcra"):
-        check_methods(table(authenticator="x", authenticator_methods=["kerberos"]))
+        check_joining(table(authenticator="x", authenticator_methods=["kerberos"]), ())
 
 
 @pytest.mark.parametrize("procedure", ["", "com..x", "com x", "wamp.authenticate", "fairlead.authz.token"])
 def test_procedure_must_be_one_that_somebody_can_register(procedure: str) -> None:
     with pytest.raises(ConfigError, match=r"^authenticator: "):
-        check_methods(table(authenticator=procedure, authenticator_methods=["ticket"]))
+        check_joining(table(authenticator=procedure, authenticator_methods=["ticket"]), ())
 
 
 def test_methods_that_the_realm_has_already_are_not_given_twice(tmp_path: Path) -> None:
     (tmp_path / "users.toml").write_text("[[users]]\nauthid = 'b'\nticket = 't'\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"users.ticket: in the main realm a ticket is a token"):
-        check_methods(AuthTable(users_file=str(tmp_path / "users.toml")), taken=("ticket",))
+        check_auth(AuthTable(users_file=str(tmp_path / "users.toml")), ())

@@ -1,4 +1,4 @@
-"""`[[listeners]]`: where the server takes connections beside `listen`, and how. A part of the configuration.
+"""`[[listeners]]`: where the server takes connections beside `listen`, and how.
 
 Each endpoint serves everything: WebSocket at /ws, RawSocket, the page and /health. An error begins with the key.
 """

@@ -1,0 +1,25 @@
+"""What of a changed file a running server takes over: who may join, and permissions. All else takes a restart."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from fairlead_server.config.file import Config
+from fairlead_server.config.realms import RealmTable
+
+TAKEN_OVER = "users, users_file, anonymous_role and permissions"
+
+
+def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
+    """The keys of the file whose new values a reload leaves aside."""
+    now, then = _lasting(running), _lasting(wanted)
+    return [key for key in Config.__struct_fields__ if getattr(now, key) != getattr(then, key)]
+
+
+def _lasting(config: Config) -> Config:
+    realms = sorted((_lasting_realm(realm) for realm in config.realms), key=lambda realm: realm.name)
+    return replace(config, auth=replace(config.auth, users=(), users_file=None), realms=tuple(realms))
+
+
+def _lasting_realm(realm: RealmTable) -> RealmTable:
+    return replace(realm, users=(), users_file=None, anonymous_role=None, permissions=())

@@ -1,0 +1,68 @@
+"""What msgspec says of a file that does not fit the tables, in the words of the file: key, fault, what is allowed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec.inspect import CollectionType, EnumType, LiteralType, NoneType, StructType, Type, UnionType, type_info
+
+
+def describe(text: str, values: dict[str, Any], root: type[msgspec.Struct]) -> str:
+    """The error of msgspec as "key: what is wrong": it names places as `$.limits` or `$.rules[...].call`."""
+    found = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", text, re.DOTALL)
+    assert found is not None
+    place = re.sub(r"\[[^\]]*\]", "", found["place"] or "")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", found["what"], re.DOTALL)
+    if unknown is not None:
+        key = f"{place}.{unknown[1]}" if place else unknown[1]
+        return f"unknown key {key!r}; allowed are {', '.join(keys_of(tables_of(root)[place]))}"
+    what = found["what"].replace("`", "'")
+    if what.startswith("Invalid enum value"):
+        what = f"{what}; allowed are {', '.join(_names_at(place, root))}"
+    given = _value_at(place, values)
+    return f"{place or 'the file'}: {what}" + (f" ({given!r})" if given is not None else "")
+
+
+def tables_of(root: type[msgspec.Struct]) -> dict[str, StructType]:
+    """The place of each table of the file, like `realms.users`; the file itself is ``."""
+    return dict(_tables("", type_info(root)))
+
+
+def keys_of(table: StructType) -> list[str]:
+    """As they stand in the file."""
+    return [field.encode_name for field in table.fields]
+
+
+def _tables(place: str, kind: Type) -> list[tuple[str, StructType]]:
+    kind = _bare(kind)
+    if not isinstance(kind, StructType):
+        return []
+    below = [_tables(f"{place}.{field.encode_name}".lstrip("."), field.type) for field in kind.fields]
+    return [(place, kind), *(table for tables in below for table in tables)]
+
+
+def _bare(kind: Type) -> Type:
+    """What a value is where there is one, and each of several."""
+    if isinstance(kind, UnionType):
+        return _bare(next(each for each in kind.types if not isinstance(each, NoneType)))
+    return _bare(kind.item_type) if isinstance(kind, CollectionType) else kind
+
+
+def _names_at(place: str, root: type[msgspec.Struct]) -> list[str]:
+    """Of a key whose values are names."""
+    table, _, key = place.rpartition(".")
+    [kind] = [_bare(field.type) for field in tables_of(root)[table].fields if field.encode_name == key]
+    if isinstance(kind, EnumType):
+        return [str(each.value) for each in kind.cls]
+    assert isinstance(kind, LiteralType)
+    return [str(each) for each in kind.values]
+
+
+def _value_at(place: str, values: dict[str, Any]) -> Any:
+    """What stands there, to be shown: nothing that is or lies in a list or a table, since users have secrets."""
+    found: Any = values
+    for key in place.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return None if isinstance(found, (dict, list)) else found
