@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from fairlead_router.counters import RealmCounters
-from fairlead_router.errors import InvalidUri
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.event_history import HistoryRule, MemoryHistory
@@ -85,7 +84,7 @@ def test_rule_that_can_match_nothing_is_a_mistake(uri: str, match: Match) -> Non
 
 @pytest.mark.parametrize(("events", "size"), [(0, 1), (1, 0), (-1, 1)])
 def test_rule_that_can_keep_nothing_is_a_mistake(events: int, size: int) -> None:
-    with pytest.raises(ValueError, match="'com.x': limit_events .* must be greater than 0"):
+    with pytest.raises(ValueError, match=r"'com.x': limit_events .* must be greater than 0"):
         HistoryRule("com.x", limit_events=events, limit_bytes=size)
 
 
