@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import socket
 import stat
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -17,71 +15,12 @@ import pytest
 
 from fairlead_client import Refused
 from fairlead_client.asyncio import call, connect, disconnect
-from support.serving import COMMAND_S, FAIRLEAD, Done, is_gone, line_with
+from support.running import Running, refused, serving, start, without_page_note
+from support.serving import COMMAND_S, FAIRLEAD, is_gone, line_with
 from support.waiting import eventually
 
-READY = re.compile(r"Fairlead is listening on (http://127\.0\.0\.1:\d+/) \(WebSocket: (ws://127\.0\.0\.1:\d+/ws)\)\n")
-
-# Of BUILD: the time until the first request can be answered, imports included.
+# The time until the first request can be answered, imports included.
 READY_LIMIT_S = 1.5
-
-
-class Running:
-    """A server that has said that it is ready."""
-
-    def __init__(self, process: asyncio.subprocess.Process, address: str, url: str, data: Path) -> None:
-        self.process = process
-        self.address = address
-        self.url = url
-        self.data = data
-
-    @property
-    def token(self) -> str:
-        return (self.data / "admin.token").read_text().strip()
-
-    @property
-    def port(self) -> int:
-        return int(self.url.removesuffix("/ws").rpartition(":")[2])
-
-    async def end(self, number: int = signal.SIGTERM) -> Done:
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-        stdout, stderr = await asyncio.wait_for(self.process.communicate(), COMMAND_S)
-        assert self.process.returncode is not None
-        return Done(self.process.returncode, stdout, stderr.decode())
-
-
-async def start(data: Path, *options: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    command = (*FAIRLEAD, "serve", "--data", str(data), *options)
-    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, cwd=data.parent)
-
-
-@asynccontextmanager
-async def serving(data: Path, *options: str) -> AsyncIterator[Running]:
-    process = await start(data, *(options or ("--listen", "127.0.0.1:0")))
-    try:
-        ready = READY.fullmatch(await line_with(process.stdout, "listening"))
-        assert ready is not None
-        yield Running(process, ready[1], ready[2], data)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await asyncio.wait_for(process.communicate(), COMMAND_S)
-
-
-async def refused(data: Path, *options: str) -> str:
-    """The one line with which a server that cannot start says why."""
-    process = await start(data, *options)
-    stdout, stderr = await asyncio.wait_for(process.communicate(), COMMAND_S)
-    assert (process.returncode, stdout) == (125, b"")
-    assert stderr.count(b"\n") == 1
-    return stderr.decode()
-
-
-def without_page_note(stderr: str) -> str:
-    """The page need not be built for these tests."""
-    return stderr.replace("fairlead: the page is not built; in a checkout, `make web` builds it\n", "")
 
 
 def names_in(directory: Path) -> list[str]:
@@ -251,7 +190,7 @@ async def test_a_busy_port_is_named(data: Path) -> None:
 async def test_an_address_of_another_machine_is_named(tmp_path: Path, data: Path) -> None:
     (tmp_path / "fairlead.toml").write_text("listen = '192.0.2.1:8080'\n")
     said = await refused(data, "--config", "fairlead.toml")
-    assert said == "fairlead: cannot listen on 192.0.2.1:8080: this machine has no address 192.0.2.1\n"
+    assert said == "fairlead: cannot listen on tcp://192.0.2.1:8080: this machine has no address 192.0.2.1\n"
 
 
 async def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """`fairlead serve`: the process around a server, from its options to its end.
 
 SIGTERM and SIGINT end it in order (GOODBYE to all, what is being written is finished) with status 0; a second one ends
-it at once, as a kill -9 would, which loses nothing acknowledged either.
+it at once, as a kill -9 would, which loses nothing acknowledged either. SIGHUP has it read its configuration again: who
+may join and the permissions of `[[realms]]` are those of the file from then on.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +23,10 @@ import uvloop
 from fairlead_server.address import Address
 from fairlead_server.composition import Server
 from fairlead_server.config import Config, load
+from fairlead_server.config.reloading import TAKEN_OVER
+from fairlead_server.errors import ConfigError
 from fairlead_server.http import WEBSOCKET_PATH
+from fairlead_server.signals import end_after, on_hangup, stop_signals
 
 # Threads that read and write the stores share the interpreter with the loop. At Python's 5 ms a thread that computes
 # keeps the loop, and so every event, waiting for that long each time.
@@ -29,15 +34,6 @@ SWITCH_INTERVAL_S = 0.0001
 
 # Logs and tokens are nobody else's business, whatever the umask of whoever starts the server.
 PRIVATE_UMASK = 0o077
-
-# Peers have 5 s to answer GOODBYE (the router's close_timeout_s); what takes longer than this has gone wrong.
-STOP_LIMIT_S = 20.0
-
-# How soon the end of a parent is noticed: a supervisor that is started again finds the data directory free by then.
-PARENT_CHECK_S = 0.25
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-EXIT_BY_SIGNAL = 128
 
 
 def serve(
@@ -56,59 +52,49 @@ def serve(
         bool, typer.Option("--exit-with-parent", help="End, in order, when the process that started it has ended.")
     ] = False,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C.
+    """Run the server until SIGTERM or Ctrl-C; SIGHUP has it take over users and permissions of a changed file.
 
     Without a configuration it serves this machine only, and only who has a token: that of the user admin is in the
     data directory, where commands on this machine find it.
     """
     parent = os.getppid() if exit_with_parent else None
-    settings = load(config, listen=listen, data=data, is_open=open_)
+    read = partial(load, config, listen=listen, data=data, is_open=open_)
+    settings = read()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.umask(PRIVATE_UMASK)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, parent))
+        runner.run(_serve(settings, read, config, parent))
 
 
-async def _serve(config: Config, parent: int | None) -> None:
-    stopped = _stop_signals()
+async def _serve(settings: Config, read: Callable[[], Config], file: Path | None, parent: int | None) -> None:
+    stopped = stop_signals()
     if parent is not None:
-        _end_after(parent)
-    server = await Server.open(config)
+        end_after(parent)
+    server = await Server.open(settings)
     try:
-        _say_ready(config, server)
+        on_hangup(None if file is None else partial(_reload, server, read, file))
+        _say_ready(settings, server)
         _freeze()
         await stopped.wait()
     finally:
         await server.close()
 
 
-def _stop_signals() -> asyncio.Event:
-    """The event that the first signal sets; the second one ends the process."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-
-    def end_now(number: int, why: str) -> None:
-        print(f"fairlead: stopped at once: {why}", file=sys.stderr, flush=True)
-        os._exit(EXIT_BY_SIGNAL + number)
-
-    def on_signal(number: int) -> None:
-        if stopped.is_set():
-            end_now(number, "a second signal")
-        stopped.set()
-        loop.call_later(STOP_LIMIT_S, end_now, number, f"an orderly end took more than {STOP_LIMIT_S:g} s")
-
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
-    return stopped
+def _reload(server: Server, read: Callable[[], Config], file: Path) -> None:
+    """Takes over what it can of the file; one that is wrong changes nothing."""
+    try:
+        others = server.reload(read())
+    except ConfigError as error:
+        _say(f"not reloaded: {error}")
+        return
+    _say(f"{file}: reloaded {TAKEN_OVER}")
+    if others:
+        _say(f"{file}: {', '.join(others)}: what is different there beside takes a restart")
 
 
-def _end_after(parent: int) -> None:
-    """Ends us as SIGTERM does once the parent is another: ours has ended then, however it did."""
-    if os.getppid() == parent:
-        asyncio.get_running_loop().call_later(PARENT_CHECK_S, _end_after, parent)
-    else:
-        signal.raise_signal(signal.SIGTERM)
+def _say(text: str) -> None:
+    print(f"fairlead: {text}", file=sys.stderr, flush=True)
 
 
 def _freeze() -> None:
@@ -130,6 +116,6 @@ def _say_ready(config: Config, server: Server) -> None:
     except OSError:  # nobody reads, as after `serve | head`: no reason to stop
         sys.stdout = None
     if config.open:
-        print("fairlead: --open: everybody on this machine may do everything", file=sys.stderr, flush=True)
+        _say(f"--open: everybody on this machine may do everything in the realm {config.realm!r}")
     if not server.has_page:
-        print("fairlead: the page is not built; in a checkout, `make web` builds it", file=sys.stderr, flush=True)
+        _say("the page is not built; in a checkout, `make web` builds it")

@@ -10,7 +10,7 @@ import pytest
 
 from fairlead_server import config
 from fairlead_server.main import main
-from fairlead_server.serve import STOP_LIMIT_S
+from fairlead_server.signals import STOP_LIMIT_S
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
