@@ -13,7 +13,9 @@ refused is woken when there is, each in turn.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.host import Host
@@ -62,7 +64,7 @@ class OutboxOwner(Protocol):
         """The message is longer than the peer takes, and means nothing without its payload: an INVOCATION."""
 
 
-class About(NamedTuple):
+class About(msgspec.Struct, frozen=True, gc=False):
     """What an event is about: its concrete topic, and the object that gates it.
 
     A meta event shows something beside that: one of these rights is needed to see it (meta/shown.py).
@@ -73,25 +75,23 @@ class About(NamedTuple):
     seen_by: Questions = ()
 
 
-class Item:
-    """One queued frame. Shared by all subscribers of one wire, so never changed."""
+class Item(msgspec.Struct, eq=False):
+    """One queued frame. Shared by all subscribers of one wire, so never changed.
 
-    __slots__ = ("about", "frame", "is_stream", "owner", "position", "size")
+    A Struct, for one is made for each message: 0.04 us, with an `__init__` in Python 0.14.
+    """
 
-    def __init__(
-        self,
-        frame: Any,
-        size: int,
-        owner: object | None = None,
-        about: About | None = None,
-        position: int | None = None,
-    ) -> None:
-        self.frame = frame
-        self.size = size
-        self.owner = owner
-        self.about = about
-        self.position = position
-        self.is_stream = position is not None
+    frame: Any
+    size: int
+    owner: object | None = None
+    about: About | None = None
+    position: int | None = None
+    """Where in its stream; None for what belongs to no stream."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is of a stream, whose queue is bounded by `catch_up_bytes`."""
+        return self.position is not None
 
 
 class Pulse:
@@ -355,7 +355,7 @@ class Outbox:
         """The fan-out appends to `items` without counting, so sizes are brought up to date here, each item once."""
         for item in self.items[self._counted :]:
             self._size += item.size
-            if item.is_stream:
+            if item.position is not None:
                 self._stream_size += item.size
         self._counted = len(self.items)
         self._offered_size = 0

@@ -33,6 +33,7 @@ from fairlead_router.pubsub.revocation import signal_revocation
 from fairlead_router.pubsub.subscription import Membership, Subscription
 from fairlead_router.pubsub.testaments import Testaments
 from fairlead_router.pubsub.topic_source import TopicReader
+from fairlead_router.questions import Question
 from fairlead_router.requests import Requests
 from fairlead_router.rpc.dealer import Dealer
 from fairlead_router.rpc.own_procedures import OwnProcedures
@@ -40,7 +41,7 @@ from fairlead_router.rpc.registering import Registering
 from fairlead_router.rpc.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
 from fairlead_router.stats import RealmStats, realm_stats
-from fairlead_router.uris import Match, new_id
+from fairlead_router.uris import new_id
 
 KILLED = "wamp.close.killed"
 CLOSE_REALM = "wamp.close.close_realm"
@@ -216,14 +217,14 @@ class Realm:
 
     # --- rights -------------------------------------------------------------------------------
 
-    def may(
-        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
-    ) -> bool | Awaitable[bool]:
+    def may(self, principal: Principal, question: Question) -> bool | Awaitable[bool]:
         """Ask the authorizer; services inside the router may everything. Raises AuthorizationFailed if it fails."""
         if principal.authrole == SERVICE_ROLE:
             return True
         try:
-            verdict = self.authorizer.authorize(principal, action, uri, match, object_id)
+            verdict = self.authorizer.authorize(
+                principal, question.action, question.uri, question.match, question.object_id
+            )
         except Exception as error:
             raise failure(error) from error
         if verdict is True or verdict is False or isawaitable(verdict):

@@ -123,7 +123,7 @@ class Requests:
         question = request.question(session, message)
         if question is None:
             return True
-        verdict = self._realm.may(session.principal, *question)
+        verdict = self._realm.may(session.principal, question)
         if verdict is True:
             return True
         if verdict is False:

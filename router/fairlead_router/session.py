@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Raw
 
-from fairlead_router.authorization import Action, Level, Principal
+from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import AuthorizationFailed, RequestError
 from fairlead_router.idle import IdleWatch
 from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
@@ -23,7 +23,6 @@ from fairlead_router.questions import Question, Questions
 from fairlead_router.rpc.pending_call import PendingCall
 from fairlead_router.rpc.registration import Callee
 from fairlead_router.slow_consumers import relieve
-from fairlead_router.uris import Match
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -138,9 +137,9 @@ class Session:
         self.waiting: deque[Any] = deque()
         self._last_request_id = 0
 
-    def may(self, action: Action, uri: str, match: Match, object_id: str | None) -> bool | Awaitable[bool]:
+    def may(self, question: Question) -> bool | Awaitable[bool]:
         """Whether this session's principal may do this now (`Realm.may`)."""
-        return self.realm.may(self.principal, action, uri, match, object_id)
+        return self.realm.may(self.principal, question)
 
     def sees(self, questions: Questions) -> bool:
         """Whether the session has one of these rights now: what shows something can't wait, so a late answer is no."""
@@ -148,7 +147,7 @@ class Session:
 
     def _may_now(self, question: Question) -> bool:
         try:
-            verdict = self.may(*question)
+            verdict = self.may(question)
         except AuthorizationFailed:
             return False  # logged where it was found
         if isinstance(verdict, Coroutine):

@@ -29,18 +29,20 @@ TOO_SLOW = "fairlead.close.too_slow"
 LAGGED_TOPIC = "fairlead.session.lagged"
 
 
-class Loss(Item):
+class Loss(Item, eq=False, kw_only=True):
     """The notice of lost events in the queue, in their place."""
 
-    __slots__ = ("lost", "subscription")
+    subscription: Subscription
+    lost: int
 
-    def __init__(self, session: "Session", notices: Subscription, subscription: Subscription, lost: int) -> None:
+    @classmethod
+    def of(cls, session: "Session", notices: Subscription, subscription: Subscription, lost: int) -> "Loss":
+        """A notice for this session, which has subscribed to `notices`."""
         notice = {"subscription": subscription.id, "topic": subscription.topic, "lost": lost}
         wire = session.outbox.wire
         frame = wire.frame(Event(notices.id, new_id(), {}), Payload.of(notice))
-        super().__init__(frame, wire.size(frame), notices, About(LAGGED_TOPIC, None))
-        self.subscription = subscription
-        self.lost = lost
+        about = About(LAGGED_TOPIC, None)
+        return cls(frame, wire.size(frame), notices, about, subscription=subscription, lost=lost)
 
 
 def relieve(session: "Session") -> None:
@@ -76,7 +78,7 @@ def _drop_events(session: "Session") -> None:
     for subscription, lost in dropped.items():
         session.realm.events_lost(session.id, subscription.id, lost)
     notices = _notices(session)
-    losses = [] if notices is None else [Loss(session, notices, *each) for each in (told + dropped).items()]
+    losses = [] if notices is None else [Loss.of(session, notices, *each) for each in (told + dropped).items()]
     session.outbox.replace([*before, *losses, *after])
 
 

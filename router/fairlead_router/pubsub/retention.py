@@ -57,7 +57,7 @@ class Delivery:
         """Whether this right stands. True also when the answer comes later: nothing is written until it is known."""
         basis = self._basis(right)
         try:
-            verdict = self._realm.may(right.principal, *right.question)
+            verdict = self._realm.may(right.principal, right.question)
         except AuthorizationFailed:
             return False
         if isinstance(verdict, bool):

@@ -14,6 +14,7 @@ from fairlead_router.answers import Verdict
 from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.gate import Cell, Gate, Hold
 from fairlead_router.outbox import About
+from fairlead_router.questions import Question
 from fairlead_router.uris import Match, new_id
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Membership(Hold):
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at SUBSCRIBE."""
         subscription = self.subscription
-        return self.session.may("subscribe", subscription.topic, subscription.match, self.object_id)
+        return self.session.may(Question("subscribe", subscription.topic, subscription.match, self.object_id))
 
     def revoke(self, reason: str) -> None:
         """The realm ends the subscription for this session and tells it."""
@@ -76,7 +77,7 @@ class PatternMembership(MetaMembership):
         if known is not None and known[0] == revision:
             return known[1]
         try:
-            verdict = self.session.may("subscribe", about.topic, "exact", about.object_id)
+            verdict = self.session.may(Question("subscribe", about.topic, "exact", about.object_id))
         except AuthorizationFailed:
             self._ask_again_next_time()
             return False

@@ -114,7 +114,7 @@ class Testaments:
         while left:
             try:
                 question = self._realm.pubsub.question_publish(session, left[0].message)
-                verdict = self._realm.may(session.principal, *question)
+                verdict = self._realm.may(session.principal, question)
             except RouterError as error:
                 self._settle(session, left.popleft(), error)
                 continue

@@ -13,6 +13,7 @@ from fairlead_router.errors import LimitExceeded
 from fairlead_router.gate import Hold
 from fairlead_router.host import Timer
 from fairlead_router.messages import CallMessage
+from fairlead_router.questions import Question
 
 if TYPE_CHECKING:
     from fairlead_router.payload import Payload
@@ -96,7 +97,7 @@ class PendingCall(Hold):
         if self.level is not None and self.object_id is not None:
             return self.caller.can(self.level, self.object_id)
         object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
-        return self.caller.may("call", self.procedure, "exact", object_id)
+        return self.caller.may(Question("call", self.procedure, "exact", object_id))
 
     def revoke(self, reason: str) -> None:
         """The realm ends the call with ERROR not_authorized."""

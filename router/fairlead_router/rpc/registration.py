@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fairlead_router.gate import Hold
 from fairlead_router.limits import Limits
 from fairlead_router.messages import RegisterOptions
+from fairlead_router.questions import Question
 from fairlead_router.rpc.call_queue import CallQueue
 from fairlead_router.rpc.invocation_policy import POLICIES
 from fairlead_router.uris import Match
@@ -43,7 +44,7 @@ class Callee(Hold):
         """Ask as at REGISTER."""
         procedure, match = self.registration.procedure, self.registration.match
         object_id = self.session.realm.registering.object_of(procedure, match)
-        return self.session.may("register", procedure, match, object_id)
+        return self.session.may(Question("register", procedure, match, object_id))
 
     def revoke(self, reason: str) -> None:
         """The realm takes the procedure away from this callee."""
