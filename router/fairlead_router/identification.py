@@ -10,6 +10,8 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
+import msgspec
+
 from fairlead_router.auth.attempts import Attempts
 from fairlead_router.auth.protocol import ChallengeRequest, Decision, HelloRequest
 from fairlead_router.authorization import Principal
@@ -73,6 +75,7 @@ class Identification:
         self._hello = hello
         self._on_later = on_later
         self._challenge: ChallengeRequest | None = None
+        self._authmethod: str | None = None
         self._waiting: Timer | None = None
         self._timer: Timer | None = None
 
@@ -142,7 +145,7 @@ class Identification:
     def _accepted(self, answer: Any) -> Decision | SessionError:
         """The answer, unless it makes no sense: then our own program is wrong, and nobody is let in for it."""
         if isinstance(answer, ChallengeRequest):
-            self._challenge = answer
+            self._challenge, self._authmethod = answer, answer.authmethod
             return self._sendable(answer, answer.extra)
         if not isinstance(answer, Principal):
             return self._refusal(TypeError(f"it answered with {type(answer).__name__}"))
@@ -150,6 +153,8 @@ class Identification:
             return self._refusal(ValueError(f"authrole {SERVICE_ROLE!r} is for services inside the router"))
         if "\0" in f"{answer.authid}{answer.authrole}{answer.authmethod}{answer.authprovider}":
             return self._refusal(ValueError("U+0000 in a principal: JSON could not tell others of it"))
+        if self._authmethod is not None:  # the proof is what counts: clients look their method up by WELCOME
+            answer = msgspec.structs.replace(answer, authmethod=self._authmethod)
         return self._sendable(answer, answer.authextra)
 
     def _sendable(self, decision: Decision, extra: dict[str, Any] | None) -> Decision | SessionError:

@@ -107,7 +107,7 @@ class Member:
     def __init__(self, realm: "Realm", principal: Principal) -> None:
         roles = Roles(callee=Role(RoleFeatures(call_canceling=True, registration_revocation=True)))
         self._realm = realm
-        self._session = realm.open_session(principal, self, Features(roles))
+        self._session = realm.open_session(principal, self, Features(roles, is_in_process=True))
         self._last_request_id = 0
         self._requests: dict[int, asyncio.Future[Any]] = {}
         self._starting: dict[int, Any] = {}
@@ -310,6 +310,10 @@ class Member:
     def on_published(self, message: Published, payload: Payload) -> None:
         self._answer(message.request, message.publication)
 
+    def on_revoked_subscription(self, message: RevokedSubscription, payload: Payload) -> None:
+        """What was sent before has been handled: no event of this subscription follows."""
+        self._handlers.pop(message.details["subscription"], None)
+
     def on_revoked_registration(self, message: RevokedRegistration, payload: Payload) -> None:
         """What was sent before has been handled: no invocation of this registration follows."""
         self._calls.endpoints.pop(message.details["registration"], None)
@@ -348,6 +352,7 @@ class Member:
     def _stop(self, text: str) -> None:
         for source in self._sources:
             self._realm.broker.remove_source(source)
+        self._handlers.clear()
         self._calls.stop()
         for request_id, future in list(self._requests.items()):
             self._answer(request_id, CallError(Canceled.uri, [text], {}))
@@ -360,7 +365,7 @@ def _raw(payload: Payload) -> tuple[msgspec.Raw, msgspec.Raw]:
 
 
 def _ignore(member: Member, message: Any, payload: Payload) -> None:
-    """GOODBYE and revocations: the realm has acted already."""
+    """GOODBYE: the realm has acted already."""
 
 
 _HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
@@ -375,6 +380,6 @@ _HANDLERS: dict[type, Callable[[Member, Any, Payload], None]] = {
     Invocation: Member.on_invocation,
     Interrupt: Member.on_interrupt,
     Goodbye: _ignore,
-    RevokedSubscription: _ignore,
+    RevokedSubscription: Member.on_revoked_subscription,
     RevokedRegistration: Member.on_revoked_registration,
 }

@@ -38,6 +38,7 @@ class Features:
     __slots__ = (
         "calls_progressively",
         "is_autobahn_python",
+        "is_in_process",
         "passthru_roles",
         "takes_interrupt",
         "takes_progressive_calls",
@@ -45,7 +46,9 @@ class Features:
         "takes_revoked_subscription",
     )
 
-    def __init__(self, roles: Roles) -> None:
+    def __init__(self, roles: Roles, is_in_process: bool = False) -> None:
+        """A Member (`is_in_process`) is told how its subscriptions end whatever is told to clients: it keeps tables."""
+
         def of(role: Any) -> RoleFeatures:
             return RoleFeatures() if role is None else role.features
 
@@ -57,6 +60,7 @@ class Features:
         self.takes_progressive_calls = callee.progressive_call_invocations and callee.call_canceling
         self.takes_revoked_registration = callee.registration_revocation
         self.takes_revoked_subscription = subscriber.subscription_revocation
+        self.is_in_process = is_in_process
         self.is_autobahn_python = publisher.x_acknowledged_event_delivery or subscriber.payload_encryption_cryptobox
 
 

@@ -1,20 +1,25 @@
 """The method `anonymous`: no proof is asked for."""
 
+import msgspec
+
 from fairlead_router.auth.protocol import HelloRequest
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import NoMatchingAuthMethod
 
 
+AUTHMETHOD = "anonymous"
+
+
 def offers_anonymous(hello: HelloRequest) -> bool:
     """Whether the peer would join without a proof: no method at all, or `anonymous` among them."""
-    return not hello.authmethods or "anonymous" in hello.authmethods
+    return not hello.authmethods or AUTHMETHOD in hello.authmethods
 
 
 class AnonymousAuthenticator:
     """Everybody is this principal."""
 
     def __init__(self, principal: Principal = ANONYMOUS) -> None:
-        self._principal = principal
+        self._principal = msgspec.structs.replace(principal, authmethod=AUTHMETHOD)
 
     def authenticate(self, hello: HelloRequest) -> Principal:
         """Raises NoMatchingAuthMethod if the peer insists on proving who it is."""

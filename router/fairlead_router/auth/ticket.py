@@ -4,9 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from fairlead_router.auth.protocol import ChallengeRequest, HelloRequest, check_offered
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthenticationFailed
+
+
+AUTHMETHOD = "ticket"
 
 
 class TicketAuthenticator:
@@ -17,15 +22,15 @@ class TicketAuthenticator:
 
     def authenticate(self, hello: HelloRequest) -> ChallengeRequest:
         """An authid in HELLO must be that of the ticket."""
-        check_offered(hello, "ticket")
+        check_offered(hello, AUTHMETHOD)
 
         def verify(ticket: str, extra: dict[str, Any]) -> Principal:
             principal = self._principals.get(_digest(ticket))
             if principal is None or hello.authid not in (None, principal.authid):
                 raise AuthenticationFailed("the ticket is not valid")
-            return principal
+            return msgspec.structs.replace(principal, authmethod=AUTHMETHOD)
 
-        return ChallengeRequest("ticket", verify)
+        return ChallengeRequest(AUTHMETHOD, verify)
 
 
 def _digest(ticket: str) -> bytes:

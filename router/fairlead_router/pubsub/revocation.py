@@ -47,7 +47,7 @@ def signal_revocation(realm: "Realm", membership: "Membership", reason: str) -> 
         _send_last_event(membership, reason)
     elif by_event:
         _send_revoked_event(realm, membership, reason)
-    if by_spec and features.takes_revoked_subscription:  # others must not get it, whatever the option says
+    if (by_spec and features.takes_revoked_subscription) or features.is_in_process:  # others must not get it
         details = {"subscription": membership.subscription.id, "reason": reason}
         session.send(RevokedSubscription(0, details))
 

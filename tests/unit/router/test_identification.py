@@ -104,6 +104,13 @@ def test_verify_gets_signature_and_extra_of_authenticate() -> None:
     assert seen == [("proof", {"nonce": "n"})]
 
 
+def test_welcome_says_the_method_whose_proof_was_asked_for() -> None:
+    """Autobahn's Component looks its method up by WELCOME; an authenticator of a program need not say it twice."""
+    core, _ = core_with(lambda hello: ChallengeRequest("pin", lambda signature, extra: Principal("alice", "user")))
+    [_, welcome] = Peer(core).ask(HELLO, [5, "1234", {}])
+    assert welcome[2]["authmethod"] == "pin"
+
+
 def test_second_challenge_may_follow_the_first() -> None:
     second = ChallengeRequest("totp", lambda signature, extra: ALICE)
     core, _ = core_with(lambda hello: ChallengeRequest("ticket", lambda signature, extra: second))

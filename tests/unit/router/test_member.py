@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from fairlead_router.authorization import Principal
 from fairlead_router.errors import CallError, InvalidArgument, RequestError
 from fairlead_router.member import Member, MemberEvent
 from fairlead_router.messages import PublishOptions
+from fairlead_router.options import RealmOptions
+from fairlead_router.pubsub.revocation import RevocationSignal
 from fairlead_router.rpc.call import PENDING, Call
 from support.core import EVERY_FEATURE, Core, RecordingSource, Rights, types_of
 
@@ -179,6 +182,49 @@ async def test_services_speak_in_their_own_name_and_others_do_not() -> None:
     service(core).publish("fairlead.news", [1])
     service(core, Principal("bob", "user")).publish("fairlead.news", [2])
     assert alice.events() == [[1]]
+
+
+class Handler:
+    """Knows only how to be called, and whether it is still there."""
+
+    def __call__(self, event: MemberEvent) -> None: ...
+
+
+@pytest.mark.parametrize("signal", [signal for signal in RevocationSignal if signal is not RevocationSignal.CLOSE])
+@pytest.mark.parametrize("topic", ["obj.a", "src.a"])
+async def test_handler_of_a_subscription_that_the_router_ended_is_let_go(signal: RevocationSignal, topic: str) -> None:
+    rights = Rights()
+    rights.grant("bob", "a")
+    core = Core(authorizer=rights, options=RealmOptions(revocation_signal=signal))
+    core.serve()
+    member = service(core, Principal("bob", "user"))
+    handler = Handler()
+    member.subscribe(topic, handler)
+    core.host.run()
+    here = weakref.ref(handler)
+    del handler
+    assert here() is not None
+    rights.take_away("bob", "a")
+    core.realm1.gate.revoke(principals=["bob"])
+    core.host.run()
+    assert here() is None
+
+
+@pytest.mark.parametrize("way", ["leave", "kill"])
+async def test_handlers_of_a_member_that_has_ended_are_let_go(way: str) -> None:
+    core = Core()
+    member = service(core, Principal("bob", "user"))
+    handler = Handler()
+    member.subscribe("com.x", handler)
+    core.host.run()
+    here = weakref.ref(handler)
+    del handler
+    if way == "leave":
+        member.leave()
+    else:
+        core.realm1.kill(authid="bob")
+    core.host.run()
+    assert here() is None
 
 
 # ---- calls to an endpoint ----

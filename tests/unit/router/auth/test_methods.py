@@ -42,7 +42,14 @@ def test_who_insists_on_a_proof_is_not_let_in_without() -> None:
 
 @pytest.mark.parametrize("authid", [None, "alice"])
 def test_ticket_names_the_principal(authid: str | None) -> None:
-    assert challenge(hello("ticket", authid=authid)).verify("secret", {}) is ALICE
+    assert challenge(hello("ticket", authid=authid)).verify("secret", {}) == ALICE
+
+
+def test_principal_has_the_method_by_which_it_was_let_in_whatever_the_table_says() -> None:
+    named = TicketAuthenticator({"secret": Principal("alice", "user")}).authenticate(hello("ticket"))
+    assert isinstance(named, ChallengeRequest)
+    assert named.verify("secret", {}) == ALICE
+    assert AnonymousAuthenticator(ALICE).authenticate(hello()).authmethod == "anonymous"
 
 
 @pytest.mark.parametrize(("ticket", "authid"), [("wrong", "alice"), ("", None), ("secret", "bob")])
