@@ -6,7 +6,6 @@ from fairlead_router.auth.protocol import HelloRequest
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import NoMatchingAuthMethod
 
-
 AUTHMETHOD = "anonymous"
 
 

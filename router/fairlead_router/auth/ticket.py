@@ -10,7 +10,6 @@ from fairlead_router.auth.protocol import ChallengeRequest, HelloRequest, check_
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthenticationFailed
 
-
 AUTHMETHOD = "ticket"
 
 
