@@ -25,7 +25,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop check fmt bench fuzz setup web browser constraints clean distclean
+.PHONY: help demo test interop check fmt bench fuzz soak setup web browser constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this m
 
 fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
 	$(RUN) python tests/fuzz/main.py $(ARGS)
+
+soak: $(DEV) ## ten minutes of peers of every kind, after which nothing may be left; some: make soak ARGS="--minutes 1"
+	$(RUN) python tests/soak/main.py $(ARGS)
 
 setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, without running anything
 

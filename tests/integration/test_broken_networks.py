@@ -92,7 +92,7 @@ async def hold_much(client: Attended) -> None:
     assert (await client.ask(32, {"match": "prefix"}, "com"))[0] == 33
     assert (await client.ask(64, {}, "com.procedure"))[0] == 65
     assert (await client.ask(48, {}, "wamp.session.add_testament", ["com.testament", ["gone"], {}]))[0] == 50
-    client.start(48, {}, "com.procedure").add_done_callback(lambda done: done.exception())
+    client.start(48, {}, "com.procedure")
     await eventually(lambda: any(message[0] == 68 for message in client.others))
 
 

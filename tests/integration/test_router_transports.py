@@ -443,6 +443,18 @@ async def test_old_tls_and_no_tls_are_refused(router: Router, authority: Authori
     await eventually(lambda: router.counters.handshakes_failed == 2)
 
 
+async def test_stranger_that_hangs_up_within_the_tls_handshake_is_no_line_in_the_log(
+    router: Router, server_certificate: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = await router.listen("tls://127.0.0.1:0", tls=TlsOptions(certificate=server_certificate))
+    for beginning in (b"", b"\x16\x03\x01"):
+        _, writer = await dial(listener.port)
+        writer.write(beginning)
+        writer.close()
+    await eventually(lambda: router.counters.handshakes_failed == 2)
+    assert caplog.text == ""
+
+
 async def test_tls_handshake_must_come_in_time(server_certificate: str) -> None:
     router = Router(Limits(hello_timeout_s=0.1))
     listener = await router.listen("tls://127.0.0.1:0", tls=TlsOptions(certificate=server_certificate))

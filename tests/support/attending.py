@@ -1,8 +1,10 @@
 """Raw clients that live: they read all the time, answer pings, and know which answer belongs to which request.
 
-async with await join(port, "rawsocket") as client:
-    answer = await client.ask(32, {}, "com.x")      # [33, 1, 4711]
-    print(client.others)                            # [[36, 4711, ...]]
+    async with await join(port, "rawsocket") as client:
+        answer = await client.ask(32, {}, "com.x")      # [33, 1, 4711]
+        print(client.others)                            # [[36, 4711, ...]]
+
+Leaving one closes its connection without a word.
 """
 
 from __future__ import annotations
@@ -56,8 +58,9 @@ class Attended:
         self.others: list[list[Any]] = []
         """What has come that answers no request, the final message of each call excepted."""
         self.end: ClosedError | None = None
+        self.ended = asyncio.Event()
         self._answers: dict[int, asyncio.Future[list[Any]]] = {}
-        self._last_request = 0
+        self.last_request = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,24 +69,36 @@ class Attended:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._reading is not None
-        self._reading.cancel()
+        self.stop_attending()
         await asyncio.gather(self._reading, return_exceptions=True)
         await self.client.close()
 
     def start(self, kind: int, *fields: Any) -> asyncio.Future[list[Any]]:
-        """Send a request, its id added; its answer is a future, or that the router has closed: ClosedError."""
-        self._last_request += 1
-        answer: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        """Send a request, its id added; its answer is a future. Raises ClosedError, as the future does."""
         if self.end is not None:
-            answer.set_exception(self.end)
-            return answer
-        self._answers[self._last_request] = answer
-        self.client.send([kind, self._last_request, *fields])
+            raise self.end
+        request = self.next_request()
+        answer = self._answers[request] = asyncio.get_running_loop().create_future()
+        self.client.send([kind, request, *fields])
         return answer
+
+    def next_request(self) -> int:
+        """The id of another request, whose answer, if there is one, goes to `hear`."""
+        self.last_request += 1
+        return self.last_request
 
     async def ask(self, kind: int, *fields: Any) -> list[Any]:
         """A request and its answer. Raises ClosedError."""
         return await self.start(kind, *fields)
+
+    def hear(self, message: list[Any]) -> None:
+        """Something has come that answers no request."""
+        self.others.append(message)
+
+    def stop_attending(self) -> None:
+        """Read no more, and answer no PING."""
+        assert self._reading is not None
+        self._reading.cancel()
 
     @property
     def events(self) -> list[Any]:
@@ -96,15 +111,17 @@ class Attended:
                 self._take(await self.client.receive())
         except ClosedError as error:
             self.end = error
+            self.ended.set()
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(self.end)
+                answer.exception()  # whoever waits is told; that nobody does is no mistake
 
     def _take(self, message: list[Any]) -> None:
         request = message[2] if message[0] == ERROR else message[1] if message[0] in ANSWERS else 0
         answer = None if _is_progress(message) else self._answers.pop(request, None)
         if answer is None:
-            self.others.append(message)
+            self.hear(message)
         elif not answer.done():
             answer.set_result(message)
 

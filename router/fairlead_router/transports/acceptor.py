@@ -38,6 +38,7 @@ class Acceptor:
         counters: RouterCounters,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._quiet_loop = _QuietLoop(self._loop)
         self._sockets = sockets
         self._make_protocol = make_protocol
         self._may_enter = may_enter
@@ -112,7 +113,8 @@ class Acceptor:
 
     async def _open(self, accepted: socket.socket) -> None:
         try:
-            await aiofastnet.connect_accepted_socket(self._loop, self._make_protocol, accepted, **self._tls)
+            loop: Any = self._quiet_loop if self._tls else self._loop
+            await aiofastnet.connect_accepted_socket(loop, self._make_protocol, accepted, **self._tls)
         except OSError as error:  # ssl.SSLError is one: a peer's failed handshake is no line in the log
             self._counters.handshakes_failed += 1
             log.debug("a connection failed before it was open: %s", error)
@@ -120,3 +122,21 @@ class Acceptor:
         except asyncio.CancelledError:
             accepted.close()
             raise
+
+
+class _QuietLoop:
+    """The loop for aiofastnet's TLS, which takes a peer that hangs up within the handshake for a mistake of ours.
+
+    It reports the class ConnectionResetError instead of an exception, so that asyncio would log each such stranger.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """What is a mistake of ours is still told."""
+        if context.get("exception") is not ConnectionResetError:
+            self._loop.call_exception_handler(context)
