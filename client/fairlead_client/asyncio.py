@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -303,7 +304,13 @@ def _reject(opening: asyncio.Future[AutobahnSession], error: Exception) -> None:
 
 
 def _reason(error: OSError) -> str:
-    """What the system says, in few words; asyncio wraps it, and joins the reasons of several addresses."""
+    """What the system or OpenSSL says, in few words; asyncio joins the reasons of several addresses."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {(error.reason or 'no reason given').replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror):  # whose numbers are not the system's either
+        return str(error.strerror).lower()
     if error.errno is None:
         return str(error)
     return os.strerror(error.errno).lower()

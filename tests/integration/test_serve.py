@@ -18,6 +18,7 @@ from fairlead_client.asyncio import call, connect, disconnect
 from support.running import Running, refused, serving, start, without_page_note
 from support.serving import COMMAND_S, FAIRLEAD, is_gone, line_with
 from support.waiting import eventually
+from support.wamp import ROLES, Client
 
 # The time until the first request can be answered, imports included.
 READY_LIMIT_S = 1.5
@@ -175,6 +176,28 @@ async def test_an_open_server_lets_anonymous_do_everything(data: Path) -> None:
         assert (await call(session, "fairlead.log.create", "job"))["next"] == 0
         await disconnect(session)
         assert "everybody on this machine may do everything" in (await server.end()).stderr
+
+
+async def test_an_open_server_opens_the_main_realm_and_no_other(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "fairlead.toml").write_text(
+        "listen = '127.0.0.1:0'\n[[realms]]\nname = 'other'\nanonymous_role = 'guest'\n", encoding="utf-8"
+    )
+    async with serving(data, "--config", "fairlead.toml", "--open") as server, await Client.connect(server.port) as one:
+        await one.join()
+        assert (await one.ask([48, 1, {}, "wamp.session.count"]))[0] == 50
+        assert (await one.ask([64, 2, {}, "com.x"]))[0] == 65
+        assert (await one.ask([64, 3, {}, "fairlead.log.append"]))[4] == "wamp.error.not_authorized"
+        async with await Client.connect(server.port) as guest:
+            assert (await guest.ask([1, "other", {"roles": ROLES}]))[0] == 2
+            for number, request in enumerate(([32, "com.x"], [48, "wamp.session.count"], [64, "com.x"]), 1):
+                assert (await guest.ask([request[0], number, {}, request[1]]))[4] == "wamp.error.not_authorized"
+
+
+async def test_without_open_strangers_ask_the_meta_api_nothing(shared: Running) -> None:
+    async with await Client.connect(shared.port) as client:
+        await client.join()
+        assert (await client.ask([48, 1, {}, "wamp.session.count"]))[4] == "wamp.error.not_authorized"
+        assert (await client.ask([32, 2, {}, "wamp.session.on_join"]))[4] == "wamp.error.not_authorized"
 
 
 # ---------------------------------------------------------------- what cannot start
