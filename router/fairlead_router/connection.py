@@ -148,17 +148,17 @@ class Connection:
 
     def receive(self, data: bytes) -> None:
         """One whole message."""
-        if self._state is State.CLOSING:
-            return
+        session = self._session
         try:
-            if self._state in _BEFORE_WELCOME:
-                self._check_size(data)
+            if self._state is not State.OPEN or session is None:
+                self._receive_otherwise(data)
+                return
             message = self._serializer.decode(data)
-            if self._state is State.OPEN and self._session is not None and type(message) not in _FAREWELLS:
-                self._session.received_messages += 1
-                self._session.realm.requests.handle(self._session, message)
-            else:
+            if type(message) in _FAREWELLS:
                 self._advance(message)
+            else:
+                session.received_messages += 1
+                session.realm.requests.handle(session, message)
         except SessionError as error:
             self.fail(error)
 
@@ -206,9 +206,10 @@ class Connection:
 
     # --- called by the session (Transport) ----------------------------------------------------
 
-    def write(self, frames: list[Any]) -> None:
-        """Frames from the outbox."""
-        self._transport.write(frames)
+    @property
+    def write(self) -> Callable[[list[Any]], None]:
+        """Takes frames from the outbox: the transport itself, for a step between costs 0.05 us a write."""
+        return self._transport.write
 
     def abort(self) -> None:
         """The realm ended the session without a word."""
@@ -221,6 +222,14 @@ class Connection:
         self._restart_timer(self._router.limits.close_timeout_s, self._reset)
 
     # --- the state machine; the `on_` methods are its transitions, in the table below ---------------------
+
+    def _receive_otherwise(self, data: bytes) -> None:
+        """One message of a conversation that is not open."""
+        if self._state is State.CLOSING:
+            return
+        if self._state in _BEFORE_WELCOME:
+            self._check_size(data)
+        self._advance(self._serializer.decode(data))
 
     def _advance(self, message: Any) -> None:
         if self._state is State.ENDING:

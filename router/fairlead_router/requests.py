@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from fairlead_router.answers import Verdict
 from fairlead_router.errors import (
     AuthorizationFailed,
@@ -45,7 +47,7 @@ WITHDRAWN = object()
 """Stands in the queue for a call that was canceled while it waited."""
 
 
-class Request(NamedTuple):
+class Request(msgspec.Struct, frozen=True):
     """How one type of message is handled. Without a question nothing is authorized; `refuse` sends its ERROR."""
 
     type_number: int
@@ -111,18 +113,14 @@ class Requests:
 
     def _start(self, session: "Session", message: Any, request: Request) -> None:
         try:
-            if request.question is not None and not self._is_authorized(session, message, request):
-                return
-            request.perform(session, message)
+            question = None if request.question is None else request.question(session, message)
+            if question is None or self._is_authorized(session, message, request, question):
+                request.perform(session, message)
         except RequestError as error:
             self._refuse(session, message, request, error)
 
-    def _is_authorized(self, session: "Session", message: Any, request: Request) -> bool:
+    def _is_authorized(self, session: "Session", message: Any, request: Request, question: Question) -> bool:
         """True: go on. False: the answer comes later. Raises NotAuthorized, AuthorizationFailed."""
-        assert request.question is not None
-        question = request.question(session, message)
-        if question is None:
-            return True
         verdict = self._realm.may(session.principal, question)
         if verdict is True:
             return True

@@ -214,6 +214,7 @@ class Network:
         self.is_closed = False
         self.is_reset = False
         self.error: SessionError | None = None
+        self.on_write: Callable[[], None] | None = None
 
     def write(self, frames: list[Any]) -> None:
         if self.is_closed or self.is_reset:
@@ -225,6 +226,8 @@ class Network:
             self.is_paused = True
             assert self.connection is not None
             self.connection.pause()
+        if self.on_write is not None:
+            self.on_write()
 
     def close(self, error: SessionError | None) -> None:
         self.is_closed = True

@@ -23,16 +23,18 @@ def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments
     The payload must be inside the common model, so that no member's wire can refuse it half way.
     """
     items: dict[Wire, Item] = {}
+    wire: Wire | None = None
     count = 0
     for membership in members:
         if is_eligible is not None and not is_eligible(membership.session):
             continue
         outbox = membership.outbox
-        item = items.get(outbox.wire)
-        if item is None:
-            frame = outbox.wire.frame(event, payload)
-            item = Item(frame, outbox.wire.size(frame), membership.subscription, about, position)
-            items[outbox.wire] = item
+        if outbox.wire is not wire:  # mostly one wire for all: looking it up for each takes 0.02 us of 0.08
+            wire = outbox.wire
+            if wire not in items:
+                frame = wire.frame(event, payload)
+                items[wire] = Item(frame, wire.size(frame), membership.subscription, about, position)
+            item = items[wire]
         outbox.items.append(item)
         if not outbox.is_dirty:
             pulse.mark(outbox)

@@ -110,13 +110,7 @@ def b_revocation_amid_a_fan_out_takes_effect_for_the_rest(gate: type[Gate]) -> N
     first, *others = [core.join("bob" if number == 0 else "alice") for number in range(150)]
     for peer in (first, *others):
         peer.subscribe("obj.a.x")
-    write = first.network.write
-
-    def write_and_revoke(frames: list[Any]) -> None:
-        write(frames)
-        revoke(core, rights, "alice")
-
-    first.network.write = write_and_revoke  # type: ignore[method-assign]
+    first.network.on_write = lambda: revoke(core, rights, "alice")
     publish(core, "obj.a.x", "secret")
     assert first.events() == [["secret"]]
     assert [peer.take() for peer in others] == [[]] * 149
