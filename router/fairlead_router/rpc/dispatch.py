@@ -76,6 +76,7 @@ class Dispatch:
         self._realm.counters.calls_rerouted += 1
         call.refused = call.refused | {callee}
         call.on_writable = None
+        call.untie()
         self._dealer.take_back(call, callee)
         self._start_anew(call)
         self.move_on(callee.registration)
@@ -103,7 +104,6 @@ class Dispatch:
 
     def _takes_up(self, registration: Registration, call: PendingCall) -> bool:
         """Take the first call out of the queue, if that is possible now."""
-        gate = self._realm.gate
         if not registration.callees:
             registration.queue.remove(call)
             self._start_anew(call)
@@ -113,7 +113,7 @@ class Dispatch:
             if not _is_refused_by_all(call, registration):
                 return False
             self._fail(call, _no_available_callee(call))
-        elif gate.is_open(callee) and gate.is_open(call):
+        elif self._realm.gate.is_open(callee) and call.may_go_on:
             registration.queue.remove(call)
             self._resume(call, callee)
         return True
@@ -124,7 +124,7 @@ class Dispatch:
             callee = self._find(call)
             if callee is None:
                 self._wait(call)
-            elif self._realm.gate.is_open(call):
+            elif call.may_go_on:
                 self._resume(call, callee)
         except RequestError as error:
             self._fail(call, error)

@@ -1,7 +1,7 @@
 """A call between CALL and its final RESULT or ERROR.
 
 It is a hold of the gate (gate.py): it rests on the caller's right to call, and, where an in-process callee says
-so, on a right to an object. It has a callee, or waits in a queue (call_queue.py). While it waits, and where
+so, on rights to objects beside (`Tie`). It has a callee, or waits in a queue (call_queue.py). While it waits, and where
 another callee could take it over, its payloads are kept; what a caller has kept is bounded.
 """
 
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
 NOBODY: "frozenset[Callee]" = frozenset()
 
 
+class Tie(Hold):
+    """A right to an object without which a call may not go on."""
+
+    __slots__ = ("_call", "_level", "_object_id")
+
+    def __init__(self, call: "PendingCall", level: Level, object_id: str) -> None:
+        super().__init__(call.principal_cell, call.caller.realm.gate.object_cell(object_id), call.outbox)
+        self._call = call
+        self._level: Level = level
+        self._object_id = object_id
+
+    def judge(self) -> bool:
+        """Ask for the level."""
+        return self._call.caller.can(self._level, self._object_id)
+
+    def revoke(self, reason: str) -> None:
+        """The call ends."""
+        self._call.revoke(reason)
+
+
 class PendingCall(Hold):
     """A call that is not over, or was just now."""
 
@@ -38,14 +58,13 @@ class PendingCall(Hold):
         "is_interrupted",
         "is_over",
         "kept",
-        "level",
-        "object_id",
         "on_writable",
         "options",
         "procedure",
         "queue",
         "refused",
         "request_id",
+        "ties",
         "timeout_s",
         "timer",
         "wait_timer",
@@ -56,7 +75,9 @@ class PendingCall(Hold):
     """Of each INVOCATION of this call; there are none before the first."""
 
     def __init__(self, caller: "Session", message: CallMessage) -> None:
-        super().__init__(caller.principal_cell, caller.realm.gate.object_cell(None), caller.outbox)
+        realm = caller.realm
+        object_id = realm.authorizer.object_of("call", message.procedure)
+        super().__init__(caller.principal_cell, realm.gate.object_cell(object_id), caller.outbox)
         self.caller = caller
         self.request_id = message.request
         self.procedure = message.procedure
@@ -76,26 +97,32 @@ class PendingCall(Hold):
         self.timeout_s: float | None = None
         self.timer: Timer | None = None
         self.wait_timer: Timer | None = None
-        self.level: Level | None = None
-        self.object_id: str | None = None
+        self.ties: tuple[Tie, ...] = ()
         self.on_writable: Callable[[], None] | None = None
 
     # --- rights -------------------------------------------------------------------------------
 
-    def tie_to(self, level: Level, object_id: str) -> None:
-        """From now on the call rests on this right. One that is over already rests on nothing."""
-        if self.is_over:
-            return
+    @property
+    def may_go_on(self) -> bool:
+        """Whether every right that the call rests on stands."""
         gate = self.caller.realm.gate
-        gate.release(self)
-        self.level, self.object_id = level, object_id
-        self.rest_on(gate.object_cell(object_id))
-        gate.admit(self)
+        return gate.is_open(self) and (not self.ties or all(map(gate.is_open, self.ties)))
+
+    def tie_to(self, level: Level, object_id: str) -> None:
+        """From now on the call rests on this right too. One that is over already rests on nothing."""
+        if not self.is_over:
+            tie = Tie(self, level, object_id)
+            self.ties = (*self.ties, tie)
+            self.caller.realm.gate.admit(tie)
+
+    def untie(self) -> None:
+        """The call is over, or has another callee: it rests on none of these rights any more."""
+        for tie in self.ties:
+            self.caller.realm.gate.release(tie)
+        self.ties = ()
 
     def judge(self) -> bool | Awaitable[bool]:
-        """What the callee tied the call to, else the right to call."""
-        if self.level is not None and self.object_id is not None:
-            return self.caller.can(self.level, self.object_id)
+        """Ask as at CALL."""
         object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
         return self.caller.may(Question("call", self.procedure, "exact", object_id))
 

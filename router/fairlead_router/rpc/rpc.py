@@ -147,7 +147,7 @@ class Rpc:
         """Options other than `progress` are those of the first CALL. Raises InvalidArgument, LimitExceeded."""
         payload = payload_of(message, call.outbox.wire.codec)
         call.expects_more = message.options.progress
-        if self._realm.gate.is_open(call):
+        if call.may_go_on:
             self.dispatch.go_on(call, payload)
 
     # --- the time that a call may take --------------------------------------------------------
@@ -205,7 +205,7 @@ class Rpc:
 
     def _progress(self, call: PendingCall, payload: Payload, attributes: dict[str, str]) -> None:
         """A progressive result passes the gate."""
-        if self._realm.gate.is_open(call):
+        if call.may_go_on:
             self._has_progressed(call)
             call.outbox.send(Result(call.request_id, {"progress": True, **attributes}), payload, call)
 
@@ -235,7 +235,7 @@ class Rpc:
 
     def offer_progress(self, call: PendingCall, payload: Payload, position: int) -> bool:
         """A progressive result: queued only if there is room."""
-        if call.is_over or not self._realm.gate.is_open(call):
+        if call.is_over or not call.may_go_on:
             return False
         wire = call.outbox.wire
         frame = wire.frame(Result(call.request_id, {"progress": True}), payload)
@@ -318,6 +318,8 @@ class Rpc:
         callee = call.callee
         self._realm.dealer.finish(call)
         self._realm.gate.release(call)
+        if call.ties:
+            call.untie()
         if call.timer is not None:
             call.timer.cancel()
         if call.wait_timer is not None:
