@@ -25,7 +25,7 @@ from fairlead_router.pubsub.fan_out import fan_out
 from fairlead_router.pubsub.publication import Publication
 from fairlead_router.pubsub.recipients import NO_LISTS, IsEligible, Lists, eligibility, has_lists
 from fairlead_router.pubsub.retention import Delivery
-from fairlead_router.pubsub.subscription import Membership
+from fairlead_router.pubsub.subscription import Membership, those_who
 from fairlead_router.pubsub.topic_source import TopicReader
 from fairlead_router.questions import Question, Questions
 from fairlead_router.serializers import payload_of
@@ -87,12 +87,8 @@ class PubSub:
 
     def deliver(self, topic: str, payload: Payload, details: dict[str, object], seen_by: Questions = ()) -> None:
         """An event of the router itself, for every subscriber or for those who have one of these rights."""
-
-        def sees(session: "Session") -> bool:
-            return session.sees(seen_by)
-
         publication = Publication(topic=topic, payload=payload, details=details)
-        self._distribute(publication, sees if seen_by else None, seen_by)
+        self._distribute(publication, None, seen_by)
 
     def _distribute(self, publication: Publication, is_eligible: IsEligible | None, seen_by: Questions = ()) -> None:
         """Queue an accepted publication for everybody who gets it."""
@@ -105,6 +101,8 @@ class PubSub:
                 event_details = details if subscription.match == "exact" else {**details, "topic": topic}
                 event = Event(subscription.id, publication.id, event_details)
                 members = subscription.open_members(about, realm.gate)
+                if seen_by:
+                    members = those_who(lambda member: member.session.sees(seen_by), members)
                 fan_out(realm.pulse, members, event, publication.payload, about, is_eligible=is_eligible)
 
     # --- SUBSCRIBE ----------------------------------------------------------------------------

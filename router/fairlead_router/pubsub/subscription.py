@@ -6,9 +6,9 @@ rests on its topic's object. A pattern membership is judged once as a whole, and
 topic and object that an event is about (G9).
 """
 
-from collections.abc import Awaitable, Container, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fairlead_router.answers import Verdict
 from fairlead_router.errors import AuthorizationFailed
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_PERMITTED = 10_000
 """Topics per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""
+
+
+M = TypeVar("M", bound="Membership")
 
 
 class Membership(Hold):
@@ -132,6 +135,12 @@ class PatternMembership(MetaMembership):
         self.outbox.unblock()
 
 
+def those_who(may_see: Callable[[M], bool], members: Iterable[M]) -> list[M]:
+    """The members of whom this is true. Asking may end memberships: the authorizer may notice only then what is due."""
+    found = [member for member in list(members) if may_see(member)]
+    return [member for member in found if not member.is_ended]
+
+
 def _shows(about: About, objects: Container[str | None]) -> bool:
     """Whether an event shows something of these objects."""
     return any(question.object_id in objects for question in about.seen_by)
@@ -202,11 +211,10 @@ class Subscription:
         if known is not None and known[0] == as_of:
             return known[2]
         cell = gate.object_cell(about.object_id) if known is None else known[1]
-        members = [
-            member
-            for member in self.live.values()
-            if isinstance(member, PatternMembership) and member.may_see(about, cell)
-        ]
+        members = those_who(
+            lambda member: member.may_see(about, cell),
+            (member for member in self.live.values() if isinstance(member, PatternMembership)),
+        )
         if len(self._permitted) >= MAX_PERMITTED:
             self._permitted.clear()
         self._permitted[about] = (as_of, cell, members)

@@ -71,6 +71,8 @@ class PendingCall(Hold):
         "wants_progress",
     )
 
+    caller: "Session"
+
     details: dict[str, Any]
     """Of each INVOCATION of this call; there are none before the first."""
 

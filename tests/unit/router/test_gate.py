@@ -7,13 +7,13 @@ switched off it must not, or it would prove nothing.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from fairlead_router.authorization import Action, Principal
-from fairlead_router.gate import REVOKED
+from fairlead_router.gate import REVOKED, Gate
 from fairlead_router.limits import Limits
 from fairlead_router.payload import Payload
 from fairlead_router.uris import Match
@@ -733,3 +733,38 @@ def test_hold_of_a_call_that_is_over_is_not_made() -> None:
     pending.tie_to("read", "a")
     revoke(core, rights, "alice", "a")
     assert alice.take() == []
+
+
+class NoticesLate(Rights):
+    """An authorizer that finds, when it is asked the next time, that what alice had has expired."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: Gate | None = None
+        self.expired: set[str] = set()
+
+    def authorize(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            self.expired = {"alice"}
+            gate.revoke(principals=["alice"])
+        return principal.authid not in self.expired and super().authorize(principal, action, uri, match, object_id)
+
+
+@pytest.mark.parametrize(("topic", "match"), [("wamp.", "prefix"), ("wamp.subscription.on_create", "exact")])
+def test_right_that_is_found_expired_amid_a_delivery_keeps_the_event_from_nobody_else(topic: str, match: str) -> None:
+    rights = NoticesLate()
+    core = Core(authorizer=rights)
+    peers = [core.join(authid) for authid in ("bob", "alice", "carol")]
+    subscription, *_ = [peer.subscribe(topic, match=match) for peer in peers]
+    dora = core.join("dora")
+    for peer in peers:
+        peer.take()
+    dora.send([32, 1, {}, "com.x"])
+    rights.gate = core.realm1.gate
+    bob, alice, carol = [[message[1] for message in peer.take()] for peer in peers]
+    assert alice == []
+    assert bob == carol
+    assert subscription in bob

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from fairlead_router.rpc.pending_call import PendingCall
@@ -28,11 +30,13 @@ def errors(peer: Peer) -> list[str]:
     return [message[4] for message in peer.take() if message[0] == 8]
 
 
-@pytest.mark.parametrize("cells", [{"objects": ["a"]}, {"principals": ["alice"]}])
-def test_call_ends_with_the_right_to_the_object_that_its_procedure_is_about(cells: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize(("principals", "objects"), [((), ["a"]), (["alice"], ())])
+def test_call_ends_with_the_right_to_the_object_that_its_procedure_is_about(
+    principals: Sequence[str], objects: Sequence[str]
+) -> None:
     core, rights, alice, _ = calling()
     rights.take_away("alice", "a")
-    core.realm1.gate.revoke(**cells)
+    core.realm1.gate.revoke(principals, objects)
     assert errors(alice) == [NOT_AUTHORIZED]
 
 
