@@ -1,7 +1,12 @@
-"""The build hook: adds the built page to the wheel where there is one.
+"""The build hook: what a wheel holds beside the packages.
 
-A static force-include would break `pip install` wherever the page is not built. An editable install gets no copy
-either, because it would grow old: there the server finds the page in the checkout.
+| what                                                 | where it comes from                       |
+|------------------------------------------------------|-------------------------------------------|
+| the built page, in `fairlead_server/web`             | `web/dist`, where there is one            |
+| `twist fairlead`: `twisted/plugins/fairlead_plugin.py` | `router/twisted`, which is no package     |
+
+A static force-include of the page would break `pip install` wherever it is not built. An editable install gets no
+copies, because they would grow old: there the server finds the page, and Twisted the plugin, in the checkout.
 """
 
 from __future__ import annotations
@@ -13,13 +18,19 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE_SOURCE = "web/dist"
 PAGE_IN_WHEEL = "fairlead_server/web"
+PLUGIN_ROOT = "router"
+PLUGIN_IN_WHEEL = "twisted/plugins/fairlead_plugin.py"
 
 
-class PageHook(BuildHookInterface[Any]):
-    """Maps `web/dist` to `fairlead_server/web` in a wheel that is not editable."""
+class WheelHook(BuildHookInterface[Any]):
+    """Adds both to a wheel that is not editable."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before the target is built; `version` is "standard" or "editable"."""
-        page = Path(self.root) / PAGE_SOURCE
-        if version != "editable" and (page / "index.html").is_file():
+        if version == "editable":
+            return
+        root = Path(self.root)
+        build_data["force_include"][str(root / PLUGIN_ROOT / PLUGIN_IN_WHEEL)] = PLUGIN_IN_WHEEL
+        page = root / PAGE_SOURCE
+        if (page / "index.html").is_file():
             build_data["force_include"][str(page)] = PAGE_IN_WHEEL

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from autobahn.twisted.wamp import ApplicationSession
+from autobahn.twisted.wamp import Session as ListeningSession
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, ComponentConfig, PublishOptions, RegisterOptions
 from twisted.internet.defer import Deferred
 
 from fairlead_router import Principal, Realm, Router
 from fairlead_router.twisted import AttachedTransport, RouterService, attach
+from support.serving import free_port
 from support.waiting import eventually
 
 WORKER = Principal("worker", "service")
@@ -129,25 +131,114 @@ async def test_closing_the_router_ends_attached_sessions() -> None:
     await result_of(transport.is_closed)
 
 
-async def test_the_service_opens_and_closes_a_router() -> None:
-    service = RouterService(_add_realm, "tcp://127.0.0.1:0")
+async def test_a_session_with_listeners_instead_of_methods_can_be_attached(router: Router) -> None:
+    """`Session` is what Autobahn's Components make; a Component itself owns its transport."""
+    session = ListeningSession(ComponentConfig("realm1"))
+    joined: Deferred[Any] = Deferred()
+    session.on("join", lambda session, details: joined.callback(details))
+    transport = attach(router, session, WORKER)
+    assert (await result_of(joined)).authid == "worker"
+    transport.close()
+    await result_of(transport.is_closed)
+
+
+async def test_a_session_that_fails_is_detached_and_the_others_go_on(router: Router, loop_errors: list[str]) -> None:
+    session, transport, _ = await _joined(router)
+    other, _, _ = await _joined(router)
+    session.onMessage = lambda message: 1 // 0  # type: ignore[method-assign,assignment]
+    session.subscribe(print, "com.example.topic")
+    await result_of(transport.is_closed)
+    assert "ZeroDivisionError" in loop_errors.pop()
+    await result_of(other.register(lambda: "there", "com.example.p"))
+    assert [principal.authid for _, principal in _realm(router).sessions()] == ["worker"]
+
+
+# ---- the service ----
+
+
+def _service(*endpoints: str) -> RouterService:
+    return RouterService(_add_realm, *(endpoints or ("tcp://127.0.0.1:0",)))
+
+
+async def test_the_service_opens_every_endpoint_and_closes_them_with_the_sessions() -> None:
+    service = _service("tcp://127.0.0.1:0", "tcp://127.0.0.1:0")
     service.startService()
-    router = await result_of(service.whenOpen)
+    router = await result_of(service.whenOpen())
+    assert len({listener.port for listener in router.listeners}) == 2
     session, transport, _ = await _joined(router)
     await result_of(service.stopService())
     await result_of(transport.is_closed)
     assert not session.is_connected()
+    assert service.router is None
 
 
-async def test_a_port_that_is_taken_is_told() -> None:
-    first = RouterService(lambda router: None, "tcp://127.0.0.1:0")
-    first.startService()
-    await result_of(first.whenOpen)
-    assert first.router is not None
-    port = first.router.listeners[0].port
-    second = RouterService(lambda router: None, f"tcp://127.0.0.1:{port}")
-    second.startService()
-    with pytest.raises(OSError, match="in use"):
-        await result_of(second.whenOpen)
-    await result_of(first.stopService())
-    await result_of(second.stopService())
+async def test_the_service_may_be_stopped_twice_and_started_again() -> None:
+    service = _service()
+    for _ in range(2):
+        service.startService()
+        router = await result_of(service.whenOpen())
+        assert await result_of(service.whenOpen()) is router
+        first, second = service.stopService(), service.stopService()
+        await result_of(first)
+        await result_of(second)
+    await result_of(service.stopService())
+
+
+async def test_a_start_waits_for_the_stop_before_it() -> None:
+    service = _service(f"tcp://127.0.0.1:{free_port()}")
+    service.startService()
+    first = await result_of(service.whenOpen())
+    service.stopService()
+    service.startService()
+    assert await result_of(service.whenOpen()) is not first
+    await result_of(service.stopService())
+
+
+async def test_who_waits_for_a_service_that_is_stopped_before_it_is_open_is_told() -> None:
+    never = asyncio.get_running_loop().create_future()
+    service = RouterService(lambda router: never, "tcp://127.0.0.1:0")
+    service.startService()
+    waiting = service.whenOpen()
+    await eventually(lambda: service.router is not None)
+    await result_of(service.stopService())
+    with pytest.raises(asyncio.CancelledError):
+        await result_of(waiting)
+    assert service.router is None
+
+
+async def test_a_service_that_was_stopped_at_once_opens_nothing() -> None:
+    service = _service()
+    service.startService()
+    waiting = service.whenOpen()
+    await result_of(service.stopService())
+    with pytest.raises(asyncio.CancelledError):
+        await result_of(waiting)
+    await asyncio.sleep(0)
+    assert service.router is None
+
+
+@pytest.fixture
+async def taken() -> AsyncIterator[str]:
+    """An endpoint at which somebody listens."""
+    router = Router()
+    yield (await router.listen("tcp://127.0.0.1:0")).endpoint
+    await router.close()
+
+
+async def test_a_port_that_is_taken_is_told_to_who_waits(taken: str) -> None:
+    service = _service("tcp://127.0.0.1:0", taken)
+    service.startService()
+    for _ in range(2):
+        with pytest.raises(OSError, match=rf"cannot listen at {taken[6:]}: Address already in use"):
+            await result_of(service.whenOpen())
+    assert service.router is None
+    await result_of(service.stopService())
+
+
+async def test_a_failure_that_nobody_waits_for_is_logged_once(taken: str, loop_errors: list[str]) -> None:
+    service = _service(taken)
+    service.startService()
+    await eventually(lambda: loop_errors)
+    assert "Address already in use" in loop_errors.pop()
+    assert loop_errors == []
+    await result_of(service.stopService())

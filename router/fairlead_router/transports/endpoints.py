@@ -13,6 +13,7 @@ Port 0 lets the system choose.
 import asyncio
 import re
 import socket
+from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
 from fairlead_router.transports.unix_socket import bind_unix_socket
@@ -36,6 +37,16 @@ class Endpoint(NamedTuple):
     port: int = 0
     path: str = ""
     descriptor: int = -1
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it; of an inherited socket that is not known."""
+        if self.scheme in ("unix", "fd"):
+            return self.scheme == "unix"
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         if self.scheme == "unix":
@@ -100,8 +111,8 @@ async def _bound_sockets(host: str, port: int) -> list[socket.socket]:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             bound.bind((address[0], port, *address[2:]))
             port = bound.getsockname()[1]  # where the system chose it, the next address gets the same
-    except OSError:
+    except OSError as error:
         for each in sockets:
             each.close()
-        raise
+        raise OSError(error.errno, f"cannot listen at {host}:{port}: {error.strerror}") from error
     return sockets

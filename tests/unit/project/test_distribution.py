@@ -1,4 +1,4 @@
-"""What is installed: one wheel with all packages, and the page where it is built."""
+"""What is installed: one wheel with all packages, the plugin for Twisted, and the page where it is built."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from support.project import PACKAGE_DIRECTORIES, PACKAGES, ROOT
 
 FILES = ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore")
+PLUGIN = "twisted/plugins/fairlead_plugin.py"
 PAGE = "fairlead_server/web/index.html"
 
 
@@ -23,6 +24,7 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "checkout"
     for directory in PACKAGE_DIRECTORIES:
         shutil.copytree(ROOT / directory, copy / directory, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "router" / "twisted", copy / "router" / "twisted")
     for name in FILES:
         shutil.copy(ROOT / name, copy / name)
     return copy
@@ -58,8 +60,17 @@ def test_wheel_holds_every_package_with_its_types(checkout: Path) -> None:
     for package in PACKAGES:
         assert f"{package}/__init__.py" in names
         assert f"{package}/py.typed" in names
-    assert {name.split("/")[0] for name in names} == {*PACKAGES, "fairlead-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {*PACKAGES, "twisted", "fairlead-0.1.0.dist-info"}
     assert "fairlead-0.1.0.dist-info/licenses/LICENSE" in names
+
+
+def test_wheel_holds_the_plugin_that_twisted_looks_for_and_nothing_else_under_its_name(checkout: Path) -> None:
+    names = names_in(build(checkout, "wheel"))
+    assert [name for name in names if name.startswith("twisted/")] == [PLUGIN]
+
+
+def test_editable_install_has_no_copy_of_the_plugin(checkout: Path) -> None:
+    assert PLUGIN not in names_in(build(checkout, "editable"))
 
 
 def test_wheel_is_built_where_the_page_is_not(checkout: Path) -> None:

@@ -28,7 +28,9 @@ ROUTER_EDGE = {
     "fairlead_router.member",
     "fairlead_router.router",
     "fairlead_router.transports",
+    "fairlead_router.twist",
     "fairlead_router.twisted",
+    "fairlead_router.uvloop_reactor",
 }
 
 

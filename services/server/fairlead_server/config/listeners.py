@@ -12,7 +12,6 @@ import msgspec
 from fairlead_router import TlsOptions
 from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
 from fairlead_router.transports.forwarding import TrustedProxies
-from fairlead_server.address import Address
 from fairlead_server.errors import ConfigError
 
 PROXY_RULE = "must be IP addresses, networks like 10.0.0.0/8, or unix"
@@ -37,9 +36,8 @@ class ListenerTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach it; of an inherited socket that is not known."""
-        where = parse_endpoint(self.endpoint)
-        return where.scheme == "unix" or (where.scheme != "fd" and Address(where.host, where.port).is_loopback)
+        """Whether only this machine can reach it."""
+        return parse_endpoint(self.endpoint).is_local
 
 
 def check_listener(listener: ListenerTable) -> None:
