@@ -30,6 +30,22 @@ def test_program_prints_what_stands_behind_it(program: str, output: str) -> None
 
 # ---- configurations ----
 
+CONFIGURATIONS = [
+    pytest.param(text, id=f"{page.stem}-{number}")
+    for page in sorted(DOCS.glob("*.md"))
+    for number, text in enumerate(fenced(page, "toml"), 1)
+]
+USER = "[[users]]\nauthid = 'from a file'\nwampcra = { secret = 'x' }\n"
+
+
+@pytest.mark.parametrize("text", CONFIGURATIONS)
+def test_configuration_loads(text: str, tmp_path: Path) -> None:
+    for name, content in (("users.toml", USER), ("dispatcher.secret", "d"), ("keeper.secret", "k")):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    path = tmp_path / "fairlead.toml"
+    path.write_text(text.replace("/etc/fairlead", str(tmp_path)), encoding="utf-8")
+    config.load(path)
+
 
 def loaded(page: str, tmp_path: Path) -> config.Config:
     [text] = fenced(DOCS / page, "toml")

@@ -18,6 +18,7 @@ HEAVY = {
     "fairlead_authz": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic"],
     "fairlead_logstream": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic"],
     "fairlead_client": ["twisted", "autobahn.twisted", "autobahn.asyncio", "sqlalchemy", "aiohttp", "typer", "rich"],
+    "fairlead_server.serve": ["twisted", "autobahn", "txaio", "rich", "pydantic", "argon2"],
     "fairlead_server.main": ["twisted", "autobahn", "txaio", "sqlalchemy", "aiohttp", "picows"],
 }
 

@@ -68,3 +68,7 @@ def test_the_image_copies_what_is_there_and_names_no_registry() -> None:
 
 def test_the_image_does_not_run_as_root() -> None:
     assert "USER fairlead" in instructions()
+
+
+def test_the_unit_reloads_by_the_signal_that_does_it() -> None:
+    assert unit()["ExecReload"] == "/bin/kill -HUP $MAINPID"
