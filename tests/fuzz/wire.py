@@ -95,7 +95,9 @@ async def _opened() -> tuple[Router, int, Client]:
     router = Router(LIMITS)
     router.add_realm("realm1")
     listener = await router.listen("tcp://127.0.0.1:0")
-    healthy = await Client.joined(listener.port)
+    router.add_realm("healthy")  # of its own: the others may end every session of theirs
+    healthy = await Client.connect(listener.port)
+    await healthy.ask([1, "healthy", {"roles": EVERY_FEATURE}])
     await healthy.subscribe("healthy")
     return router, listener.port, healthy
 
