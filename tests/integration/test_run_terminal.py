@@ -109,8 +109,8 @@ def test_ctrl_c_ends_the_command(start: Callable[..., Terminal], run: list[str])
 
 def test_ctrl_c_may_be_handled_by_the_command(start: Callable[..., Terminal], run: list[str]) -> None:
     program = (
-        "import sys\nsys.stdin.readline(); print('waiting', flush=True)\n"
-        "try: sys.stdin.readline()\nexcept KeyboardInterrupt: print('caught'); sys.exit(9)"
+        "import sys\nsys.stdin.readline()\ntry: print('waiting', flush=True); sys.stdin.readline()\n"
+        "except KeyboardInterrupt: print('caught'); sys.exit(9)"
     )
     terminal = start(*run, sys.executable, "-c", program)
     terminal.type(b"go\n")
