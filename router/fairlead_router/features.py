@@ -11,11 +11,13 @@ ROUTER_ROLES: dict[str, Any] = {
         "features": {
             "publisher_exclusion": True,
             "publisher_identification": True,
+            "publication_trustlevels": True,
             "subscriber_blackwhite_listing": True,
             "pattern_based_subscription": True,
             "subscription_revocation": True,
             "event_retention": True,
             "event_history": True,
+            "payload_passthru_mode": True,
             "session_meta_api": True,
             "subscription_meta_api": True,
             "topic_reflection": True,

@@ -43,8 +43,8 @@ Id = Annotated[int, Meta(ge=1, le=MAX_ID)]
 ABSENT = Raw(b"")
 
 
-class Message(Struct, array_like=True, gc=False):
-    """What every message is: an array whose first element is its type number."""
+class Message(Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """What every message is: an array whose first element is its type number, and with no element too many."""
 
 
 # --- what peers send --------------------------------------------------------------------------

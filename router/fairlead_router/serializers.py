@@ -147,8 +147,10 @@ def _split_cbor(data: bytes) -> tuple[list[Any], list[msgspec.Raw]]:
             payload_position = _PAYLOAD_POSITION.get(value, payload_position)
         if index < payload_position:
             head.append(id_of_javascript(value))
-        else:
+        elif len(payload) < 2:
             payload.append(msgspec.Raw(data[start : stream.tell()]))
+        else:
+            raise msgspec.ValidationError("a message has elements behind its kwargs")
     if stream.tell() != len(data):
         raise msgspec.ValidationError(f"{len(data) - stream.tell()} bytes follow the message")
     return head, payload

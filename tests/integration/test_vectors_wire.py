@@ -1,17 +1,31 @@
-"""The conversations of tests/vectors/messages.json over real sockets, in each serializer."""
+"""The conversations of tests/vectors over real sockets: each in each serializer, and each of those another way."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
 from fairlead_router import Router
 from fairlead_router.transcode import Codec
-from support.vectors import ABORT, GOODBYE, binary_as_json, load, play
-from support.wamp import Client, ClosedError
+from support.vectors import ABORT, GOODBYE, Setting, binary_as_json, load, play
+from support.wamp import Client, ClosedError, RawSocketClient
+
+VECTORS = load()
+CODECS: tuple[Codec, ...] = ("json", "msgpack", "cbor")
+WAYS: dict[str, Callable[[int, Codec], Awaitable[Client]]] = {
+    "websocket": Client.connect,
+    "batched": partial(Client.connect, is_batched=True),
+    "rawsocket": RawSocketClient.connect,
+}
+PLAYED = [
+    (vector, way, CODECS[(index + offset) % len(CODECS)])
+    for index, vector in enumerate(VECTORS)
+    for offset, way in enumerate(WAYS)
+]
 
 WELCOME, ERROR = 2, 8
 PROBE = [34, 9_007_199_254_740_991, 1]
@@ -56,42 +70,50 @@ class WirePeer:
             self._rest += arrived[:-1]
         return self._rest
 
+    async def closed(self) -> None:
+        self._ended_with = GOODBYE
+        try:
+            message = await self._client.receive()
+        except ClosedError:
+            return
+        raise AssertionError(f"{message} arrives")
+
     async def leave(self) -> None:
         self._ended_with = GOODBYE
         await self._client.close()
 
 
-@pytest.fixture
-async def clients() -> AsyncIterator[AsyncExitStack]:
-    """Closes them in the end."""
-    async with AsyncExitStack() as opened:
-        yield opened
-
-
 class WireRouter:
-    """A listening router whose clients all speak one serializer."""
+    """A listening router whose clients all speak one serializer in one way. Closes them and itself in the end."""
 
-    def __init__(self, port: int, codec: Codec, clients: AsyncExitStack) -> None:
-        self._port = port
+    def __init__(self, way: str, codec: Codec, setting: Setting) -> None:
+        self._dial = WAYS[way]
         self._codec = codec
-        self._clients = clients
+        self._router = Router(setting.limits)
+        self._router.add_realm("realm1", setting.authenticator(), setting.judge(), setting.options)
+        self._opened = AsyncExitStack()
+        self._port = 0
+
+    async def __aenter__(self) -> WireRouter:
+        self._port = (await self._router.listen("tcp://127.0.0.1:0")).port
+        self._opened.push_async_callback(self._router.close)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
 
     async def connect(self) -> WirePeer:
-        client = await Client.connect(self._port, self._codec)
-        self._clients.push_async_callback(client.close)
+        client = await self._dial(self._port, self._codec)
+        self._opened.push_async_callback(client.close)
         return WirePeer(client)
 
-
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    router = Router()
-    router.add_realm("realm1")
-    listener = await router.listen("tcp://127.0.0.1:0")
-    yield listener.port
-    await router.close()
+    async def wait(self, seconds: float) -> None:
+        """The clock runs by itself."""
 
 
-@pytest.mark.parametrize("codec", ["json", "msgpack", "cbor"])
-@pytest.mark.parametrize("vector", load(), ids=lambda vector: vector["name"])
-async def test_vector(vector: dict[str, Any], codec: Codec, port: int, clients: AsyncExitStack) -> None:
-    await play(vector, WireRouter(port, codec, clients))
+@pytest.mark.parametrize(
+    ("vector", "way", "codec"), PLAYED, ids=lambda value: value["name"] if isinstance(value, dict) else value
+)
+async def test_vector(vector: dict[str, Any], way: str, codec: Codec) -> None:
+    async with WireRouter(way, codec, Setting.of(vector)) as router:
+        await play(vector, router)

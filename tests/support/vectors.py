@@ -1,14 +1,17 @@
-"""Conversations as data: tests/vectors/messages.json, played by any peers against any router.
+"""Conversations as data, played by any peers against any router.
 
     {"name": "...", "steps": [{"send": [32, 1, {}, "com.x"]}, {"receive": [33, 1, "$subscription"]}]}
 
-A step names its peer (`"peer": "b"`; without, it is `a`), and is one of
+tests/vectors/messages.json is about the Basic Profile, advanced.json about the Advanced Profile: there each
+conversation names its `feature` (features.py, or a heading of the spec). `realm` says what a conversation needs of
+its realm beside the defaults: see `Setting`. A step names its peer (`"peer": "b"`; without, it is `a`), and is one of
 
-- `join`: the details of a HELLO that must be welcomed; a peer that is not joined before its first step joins with all
-  roles and features, unless the step says `"raw": true`;
+- `join`: the details of a HELLO that must be welcomed, with `ticket` its proof; a peer that is not joined before its
+  first step joins with all roles and features, unless the step says `"raw": true`;
 - `send`: a message; `receive`: the next message that must arrive; `ends`: the URI of the ABORT or GOODBYE that must
-  come;
-- `leave`: the connection breaks.
+  come; `closes`: the router closes the connection, and nothing more arrives;
+- `leave`: the connection breaks;
+- `wait`: so many seconds pass (none need to where a clock runs by itself: what is due arrives when it is due).
 
 In what must arrive `"*"` is anything, `"$name"` is bound where it first stands and the same from then on, and a dict
 with the key `"*"` may have others beside those that it names. A string that begins with U+0000 is binary, as in
@@ -22,9 +25,16 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
+from fairlead_router import AnonymousAuthenticator, Limits, MethodsAuthenticator, Principal, RealmOptions
+from fairlead_router.auth import Authenticator, TicketAuthenticator
+from fairlead_router.authorization import Authorizer
+from fairlead_router.authorizers import ProcedureAuthorizer, Rule, StaticAuthorizer
 from fairlead_router.transcode import Codec
 
-FILE = Path(__file__).parents[1] / "vectors" / "messages.json"
+VECTORS = Path(__file__).parents[1] / "vectors"
+FILES = ("messages.json", "advanced.json")
 ABORT, GOODBYE = 3, 6
 
 ALL_FEATURES: dict[str, Any] = {
@@ -50,6 +60,34 @@ ALL_FEATURES: dict[str, Any] = {
 }
 
 
+class Setting(msgspec.Struct, forbid_unknown_fields=True):
+    """The realm of a conversation. Who has no ticket is anonymous; without rules and authorizer all is allowed."""
+
+    options: RealmOptions = msgspec.field(default_factory=RealmOptions)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    tickets: dict[str, Principal] = {}
+    rules: list[Rule] = []
+    authorizer: str | None = None
+    """The procedure that judges what the rules leave open."""
+
+    @classmethod
+    def of(cls, vector: dict[str, Any]) -> Setting:
+        """What the conversation says."""
+        return msgspec.convert(vector.get("realm", {}), cls)
+
+    def authenticator(self) -> Authenticator:
+        """A new one."""
+        return MethodsAuthenticator(
+            {"anonymous": AnonymousAuthenticator(), "ticket": TicketAuthenticator(self.tickets)}
+        )
+
+    def judge(self) -> Authorizer | None:
+        """A new authorizer."""
+        if self.authorizer is not None:
+            return ProcedureAuthorizer(self.authorizer, self.rules)
+        return StaticAuthorizer(self.rules) if self.rules else None
+
+
 class VectorPeer(Protocol):
     """One peer of a conversation."""
 
@@ -58,6 +96,9 @@ class VectorPeer(Protocol):
 
     async def receive(self) -> list[Any]:
         """The next message; an AssertionError when none comes."""
+
+    async def closed(self) -> None:
+        """The router closes the connection; an AssertionError when a message comes instead."""
 
     async def leave(self) -> None:
         """Break the connection."""
@@ -72,11 +113,13 @@ class VectorRouter(Protocol):
     async def connect(self) -> VectorPeer:
         """A new connection, without a session."""
 
+    async def wait(self, seconds: float) -> None:
+        """Time passes."""
+
 
 def load() -> list[dict[str, Any]]:
     """All conversations."""
-    vectors: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
-    return vectors
+    return [vector for name in FILES for vector in json.loads((VECTORS / name).read_text(encoding="utf-8"))]
 
 
 async def play(vector: dict[str, Any], router: VectorRouter) -> None:
@@ -84,13 +127,8 @@ async def play(vector: dict[str, Any], router: VectorRouter) -> None:
     bound: dict[str, Any] = {}
     peers: dict[str, VectorPeer] = {}
     for number, step in enumerate(vector["steps"]):
-        name = step.get("peer", "a")
-        if name not in peers:
-            peers[name] = await router.connect()
-            if not step.get("raw"):
-                await _join(peers[name], step.get("join", {}), bound, name)
         try:
-            await _play_step(step, peers[name], bound)
+            await _play_step(step, peers, router, bound)
         except AssertionError as error:
             error.add_note(f"in step {number} of {vector['name']!r}: {step}")
             raise
@@ -101,12 +139,32 @@ async def play(vector: dict[str, Any], router: VectorRouter) -> None:
         assert not rest, f"{name} also received {rest} in {vector['name']!r}"
 
 
-async def _join(peer: VectorPeer, details: dict[str, Any], bound: dict[str, Any], name: str) -> None:
-    await peer.send([1, "realm1", {"roles": ALL_FEATURES, **details}])
+async def _play_step(
+    step: dict[str, Any], peers: dict[str, VectorPeer], router: VectorRouter, bound: dict[str, Any]
+) -> None:
+    if "wait" in step:
+        await router.wait(step["wait"])
+        return
+    name = step.get("peer", "a")
+    if name not in peers:
+        peers[name] = await router.connect()
+        if not step.get("raw"):
+            await _join(peers[name], step, bound, name)
+    await _talk(step, peers[name], bound)
+
+
+async def _join(peer: VectorPeer, step: dict[str, Any], bound: dict[str, Any], name: str) -> None:
+    details = {"roles": ALL_FEATURES, **step.get("join", {})}
+    if "ticket" in step:
+        await peer.send([1, "realm1", {**details, "authmethods": ["ticket"]}])
+        _match([4, "ticket", {}], await peer.receive(), bound)
+        await peer.send([5, step["ticket"], {}])
+    else:
+        await peer.send([1, "realm1", details])
     _match([2, f"${name}", {"*": "*"}], await peer.receive(), bound)
 
 
-async def _play_step(step: dict[str, Any], peer: VectorPeer, bound: dict[str, Any]) -> None:
+async def _talk(step: dict[str, Any], peer: VectorPeer, bound: dict[str, Any]) -> None:
     if "send" in step:
         await peer.send(_filled(step["send"], bound))
     if "receive" in step:
@@ -115,6 +173,8 @@ async def _play_step(step: dict[str, Any], peer: VectorPeer, bound: dict[str, An
         message = await peer.receive()
         assert message[0] in {ABORT, GOODBYE}, message
         _match(step["ends"], message[2], bound)
+    if "closes" in step:
+        await peer.closed()
     if "leave" in step:
         await peer.leave()
 

@@ -1,15 +1,19 @@
-"""The conversations of tests/vectors/messages.json against the protocol core, in each serializer."""
+"""The conversations of tests/vectors against the protocol core, in each serializer."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from fairlead_router.auth import AnonymousAuthenticator
 from fairlead_router.transcode import Codec
 from support.core import Core, Peer
-from support.vectors import binary_as_json, load, play
+from support.vectors import Setting, binary_as_json, load, play
+
+VECTORS = load()
+TURNS = 4
+"""Of the loop: until an authorizer has been asked that is a procedure, and its answer is known."""
 
 
 class CorePeer:
@@ -23,13 +27,20 @@ class CorePeer:
         self._peer.send(binary_as_json(self._peer.codec, message))
 
     async def receive(self) -> list[Any]:
-        await self.rest()
+        if not self._arrived:
+            await self.rest()
         assert self._arrived, "nothing arrives"
         return self._arrived.pop(0)
 
     async def rest(self) -> list[list[Any]]:
-        self._arrived += self._peer.take()
+        for _ in range(TURNS):
+            self._arrived += self._peer.take()
+            await asyncio.sleep(0)
         return self._arrived
+
+    async def closed(self) -> None:
+        assert await self.rest() == []
+        assert self._peer.network.is_closed
 
     async def leave(self) -> None:
         self._peer.vanish()
@@ -38,19 +49,23 @@ class CorePeer:
 class CoreRouter:
     """A core whose peers all speak one serializer."""
 
-    def __init__(self, codec: Codec) -> None:
-        self._core = Core()
-        self._core.realm1.authenticator = AnonymousAuthenticator()
+    def __init__(self, codec: Codec, setting: Setting | None = None) -> None:
+        setting = setting or Setting()
+        self._core = Core(setting.limits, setting.judge(), setting.options)
+        self._core.realm1.authenticator = setting.authenticator()
         self._codec = codec
 
     async def connect(self) -> CorePeer:
         return CorePeer(self._core, self._codec)
 
+    async def wait(self, seconds: float) -> None:
+        self._core.host.advance(seconds)
+
 
 @pytest.mark.parametrize("codec", ["json", "msgpack", "cbor"])
-@pytest.mark.parametrize("vector", load(), ids=lambda vector: vector["name"])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 async def test_vector(vector: dict[str, Any], codec: Codec) -> None:
-    await play(vector, CoreRouter(codec))
+    await play(vector, CoreRouter(codec, Setting.of(vector)))
 
 
 async def test_a_conversation_that_goes_another_way_fails() -> None:
