@@ -96,10 +96,12 @@ class Hello(Message, tag=1):
 
 
 class ReceivedAbort(Message, tag=3):
-    """The client gives up while the session opens."""
+    """The client gives up; nobody looks at its args and kwargs."""
 
     details: dict[str, Any]
     reason: str
+    args: Any = None
+    kwargs: Any = None
 
 
 class Authenticate(Message, tag=5):

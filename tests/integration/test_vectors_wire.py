@@ -11,7 +11,7 @@ import pytest
 
 from fairlead_router import Router
 from fairlead_router.transcode import Codec
-from support.vectors import ABORT, GOODBYE, Setting, binary_as_json, load, play
+from support.vectors import ABORT, GOODBYE, Setting, binary_as_json, load, play, title
 from support.wamp import Client, ClosedError, RawSocketClient
 
 VECTORS = load()
@@ -112,7 +112,7 @@ class WireRouter:
 
 
 @pytest.mark.parametrize(
-    ("vector", "way", "codec"), PLAYED, ids=lambda value: value["name"] if isinstance(value, dict) else value
+    ("vector", "way", "codec"), PLAYED, ids=lambda value: title(value) if isinstance(value, dict) else value
 )
 async def test_vector(vector: dict[str, Any], way: str, codec: Codec) -> None:
     async with WireRouter(way, codec, Setting.of(vector)) as router:

@@ -122,6 +122,11 @@ def load() -> list[dict[str, Any]]:
     return [vector for name in FILES for vector in json.loads((VECTORS / name).read_text(encoding="utf-8"))]
 
 
+def title(vector: dict[str, Any]) -> str:
+    """What no other conversation is called."""
+    return ": ".join(vector[key] for key in ("feature", "name") if key in vector)
+
+
 async def play(vector: dict[str, Any], router: VectorRouter) -> None:
     """Raises AssertionError at the first step that goes another way."""
     bound: dict[str, Any] = {}
@@ -130,13 +135,13 @@ async def play(vector: dict[str, Any], router: VectorRouter) -> None:
         try:
             await _play_step(step, peers, router, bound)
         except AssertionError as error:
-            error.add_note(f"in step {number} of {vector['name']!r}: {step}")
+            error.add_note(f"in step {number} of {title(vector)!r}: {step}")
             raise
     for peer in peers.values():  # what one still sends may reach another
         await peer.rest()
     for name, peer in peers.items():
         rest = await peer.rest()
-        assert not rest, f"{name} also received {rest} in {vector['name']!r}"
+        assert not rest, f"{name} also received {rest} in {title(vector)!r}"
 
 
 async def _play_step(

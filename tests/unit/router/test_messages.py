@@ -60,11 +60,12 @@ ACCEPTED: list[tuple[list[Any], type]] = [
     ([66, 1, 2], Unregister),
     ([70, 1, {}], Yield),
     ([70, 1, {"progress": True}, [1], {"k": 1}], Yield),
-    ([34, 1, 2, "an element", "of a later version"], Unsubscribe),
-    ([16, 1, {}, "com.x", [], {}, "an element of a later version"], Publish),
+    ([3, {}, "wamp.close.normal", [1], {"k": 1}], ReceivedAbort),
 ]
 
 REFUSED: list[list[Any]] = [
+    [34, 1, 2, {}],
+    [16, 1, {}, "com.x", [], {}, []],
     [],
     [99],
     ["16", 1, {}, "com.x"],

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead_router.transcode import Codec
 from support.core import Core, Peer
-from support.vectors import Setting, binary_as_json, load, play
+from support.vectors import Setting, binary_as_json, load, play, title
 
 VECTORS = load()
 TURNS = 4
@@ -63,7 +63,7 @@ class CoreRouter:
 
 
 @pytest.mark.parametrize("codec", ["json", "msgpack", "cbor"])
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+@pytest.mark.parametrize("vector", VECTORS, ids=title)
 async def test_vector(vector: dict[str, Any], codec: Codec) -> None:
     await play(vector, CoreRouter(codec, Setting.of(vector)))
 
