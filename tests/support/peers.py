@@ -21,6 +21,7 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -168,6 +169,16 @@ class Peer:
     def unheard(self, kind: str) -> int:
         """How many of these it has said that nobody has taken."""
         return self._said[kind].qsize()
+
+    def take(self, kind: str) -> list[dict[str, Any]]:
+        """All of these that it has said and that nobody has taken."""
+        queue = self._said[kind]
+        return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """To its process."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def start(self, verb: str, **request: Any) -> tuple[int, asyncio.Future[Any]]:
         """Asks for something; returns the number of the request and its answer to come."""

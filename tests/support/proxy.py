@@ -127,13 +127,12 @@ class Proxy:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: Direction) -> None:
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):  # the other side is gone; uvloop says so with a RuntimeError
         while data := await reader.read(direction.piece_bytes):
             await direction.passage()
             writer.write(data)
             await writer.drain()
-    await direction.passage()
-    with suppress(OSError, RuntimeError):  # it is closed already
+        await direction.passage()
         writer.write_eof()
 
 

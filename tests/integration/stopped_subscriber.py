@@ -1,0 +1,43 @@
+"""A raw client, for tests that stop it; a program as in support/programs.py.
+
+The argument is the router's port. It says `subscribed`, then `event` with the first argument of each event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+# Appended, not put first: directories of tests/ are named after libraries (twisted) and must not hide them.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from support.wamp import Client, ClosedError
+
+
+async def main() -> None:
+    async with await Client.joined(int(sys.argv[1]), receive_buffer=16 << 10) as client:
+        say("subscribed", await client.subscribe("com.x"))
+        hearing = asyncio.create_task(hear(client))
+        commands = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+        await commands.read()
+        hearing.cancel()
+
+
+async def hear(client: Client) -> None:
+    with suppress(ClosedError):
+        while True:
+            message = await client.receive()
+            if message[0] == 36:
+                say("event", message[4][0])
+
+
+def say(key: str, value: object) -> None:
+    print(json.dumps({key: value}), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

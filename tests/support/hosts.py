@@ -1,0 +1,105 @@
+"""Two hosts on one cable that a test can pull: network namespaces of Linux, joined by a veth pair.
+
+    with Hosts() as hosts:
+        Program(ROUTER, hosts.server_address, prefix=hosts.on_server)
+        hosts.pull_cable()
+
+That takes root and `ip` (iproute2). Run as a program (`make hosts`) it sees to it that they are there; a test that
+needs them fails when they are missing, and says what to type; it never skips.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import Self
+
+INSTALL = "apt-get install -y --no-install-recommends iproute2"
+
+
+class NoHosts(Exception):
+    """Namespaces cannot be made here; the text is what to do about it."""
+
+
+def find_or_install() -> str:
+    """The path of `ip`, after installing it with apt where this is possible. Raises NoHosts."""
+    if os.geteuid() != 0:
+        raise NoHosts("hosts in network namespaces need root: sudo make test, or leave them out: pytest -k 'not hosts'")
+    if shutil.which("ip") is None and shutil.which("apt-get") is not None:
+        print(f"no iproute2 here, installing it: {INSTALL}", flush=True)
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in ("apt-get update -qq", INSTALL + " -qq"):
+            subprocess.run(command.split(), env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+    path = shutil.which("ip")
+    if path is None:
+        raise NoHosts(f"no `ip` here; as root: {INSTALL}")
+    return path
+
+
+class Hosts:
+    """A server and a client, with an address each. Enter it, and the cable is in. Raises NoHosts."""
+
+    server_address = "10.77.0.1"
+    client_address = "10.77.0.2"
+
+    def __init__(self) -> None:
+        self._ip = find_or_install()
+        self._server = f"fairlead-server-{os.getpid()}"
+        self._client = f"fairlead-client-{os.getpid()}"
+
+    def __enter__(self) -> Self:
+        try:
+            for host in (self._server, self._client):
+                self._run("netns", "add", host)
+                self._run("-n", host, "link", "set", "lo", "up")
+            ends = ("cable", "netns", self._server, "type", "veth", "peer", "name", "cable", "netns", self._client)
+            self._run("link", "add", *ends)
+            for host, address in ((self._server, self.server_address), (self._client, self.client_address)):
+                self._run("-n", host, "address", "add", f"{address}/24", "dev", "cable")
+                self._run("-n", host, "link", "set", "cable", "up")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for host in (self._server, self._client):
+            subprocess.run([self._ip, "netns", "delete", host], stderr=subprocess.DEVNULL, check=False)
+
+    @property
+    def on_server(self) -> tuple[str, ...]:
+        """What a command begins with to run there."""
+        return (self._ip, "netns", "exec", self._server)
+
+    @property
+    def on_client(self) -> tuple[str, ...]:
+        return (self._ip, "netns", "exec", self._client)
+
+    def pull_cable(self) -> None:
+        """Nothing gets from one to the other any more, and neither is told of any connection."""
+        self._run("-n", self._server, "link", "set", "cable", "down")
+
+    def plug_in(self) -> None:
+        self._run("-n", self._server, "link", "set", "cable", "up")
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run([self._ip, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise NoHosts(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()} (is the container allowed to?)")
+
+
+def main() -> int:
+    """Prints that they can be made, or on stderr what to type."""
+    try:
+        with Hosts():
+            print("tests of two hosts use network namespaces")
+    except NoHosts as error:
+        print(f"make: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
