@@ -21,6 +21,7 @@ from support.waiting import eventually
 
 RAW = Path(__file__).with_name("stopped_subscriber.py")
 HASTY = Path(__file__).with_name("hasty_router.py")
+KEPT = Path(__file__).with_name("kept_peer.py")
 EVENT = "x" * 10_000
 MANY = 1_000
 
@@ -196,3 +197,24 @@ async def test_what_was_sent_to_a_stopped_router_is_handled_when_it_goes_on() ->
         await eventually(lambda: subscriber.events == [*range(100)])
         async with await joining as late:
             assert late.client.session_id
+
+
+@pytest.mark.parametrize(("client_ping_timeout_s", "sessions"), [("1", 2), ("20", 1)], ids=["hasty", "patient"])
+async def test_peer_of_a_stopped_router_comes_back_or_goes_on_and_misses_nothing(
+    client_ping_timeout_s: str, sessions: int
+) -> None:
+    async with Program(HASTY, "127.0.0.1", PING_TIMEOUT_S) as router:
+        url = f"ws://127.0.0.1:{await router.said('port')}/ws"
+        async with Program(KEPT, url, client_ping_timeout_s) as peer:
+            await peer.said("subscribed")
+            router.tell({"publish": [1, 10]})
+            await eventually(lambda: peer.all_said("event") == [*range(1, 11)])
+            router.stop()
+            router.tell({"publish": [11, 20]})
+            await asyncio.sleep(STOPPED_S)
+            router.go_on()
+            await eventually(lambda: peer.all_said("event") == [*range(1, 21)], timeout_s=10)
+            await eventually(lambda: len(router.all_said("joined")) == sessions)
+            router.tell({"publish": [21, 30]})
+            await eventually(lambda: peer.all_said("event") == [*range(1, 31)])
+            assert len(router.all_said("joined")) == sessions
