@@ -171,7 +171,6 @@ class Connection:
         abort = Abort({"message": error.text}, error.uri)
         if self._session is not None:
             self._session.realm.close_session(self._session, error.uri)
-            self._session.outbox.purge_all_owned()
             self._session.send(abort)
         else:
             self._write_now(abort)
@@ -308,7 +307,6 @@ class Connection:
         """The peer leaves; the transport stays open for another HELLO for as long as one may take."""
         assert self._session is not None
         self._session.realm.close_session(self._session, _reason(message))
-        self._session.outbox.purge_all_owned()
         self._session.send(Goodbye({}, GOODBYE_AND_OUT))
         self._state = State.OPENING
         self._restart_timer(self._router.limits.hello_timeout_s, self._close_soon)

@@ -235,6 +235,8 @@ class Outbox:
 
     def purge(self, owner: object, about: About | None = None) -> int | None:
         """Remove what is queued for this owner (and topic). Returns the position of the first item removed, or None."""
+        if self._is_ended:
+            return None
         removed = [item for item in self.items if _belongs(item, owner, about)]
         if not removed:
             return None
@@ -253,10 +255,6 @@ class Outbox:
         """The owners of all that is queued."""
         return {item.owner for item in self.items}
 
-    def purge_all_owned(self) -> None:
-        """Remove everything but control messages: the session is about to be closed."""
-        self.replace([item for item in self.items if item.owner is None])
-
     def replace(self, items: list[Item]) -> None:
         """Have these in the queue instead."""
         self.items = items
@@ -267,11 +265,17 @@ class Outbox:
         if items:
             self._count_new_items()
 
-    def end(self) -> None:
-        """The session has ended. Its farewell is held up by no judgement of its rights, and no bound ends it again."""
+    def end(self) -> set[object]:
+        """The session has ended: only control messages are still written. Returns the owners of what is not.
+
+        Its farewell is held up by no judgement of its rights, and no bound ends it again.
+        """
+        owners = self.queued_owners()
+        self.replace([item for item in self.items if item.owner is None])
         self._is_ended = True
         self._blocks = 0
         self._settle()
+        return owners
 
     # --- called by the gate while an asynchronous authorizer judges ---------------------------
 

@@ -117,7 +117,7 @@ class Realm:
         if not session.is_open:
             return
         session.is_open = False
-        session.outbox.end()
+        unwritten = session.outbox.end()
         self.counters.ended.messages_received += session.received_messages
         self.counters.ended.messages_sent += session.outbox.sent_messages
         self.counters.ended.bytes_sent += session.outbox.sent_bytes
@@ -129,19 +129,17 @@ class Realm:
         for membership in list(session.memberships.values()):
             self.broker.remove(membership)
             self.drop_membership(membership)
-        self.rpc.session_left(session)
+        self.rpc.session_left(session, unwritten)
         for observer in self._observers:
             observer.left(session.id, session.principal, reason)
         self.meta.sessions.left(session, reason)
         self.testaments.session_left(session)
 
-    def end_session(self, session: Session, reason: str, text: str, is_purged: bool = False) -> None:
-        """The realm ends a session: GOODBYE after what is queued, or instead of it (`is_purged`)."""
+    def end_session(self, session: Session, reason: str, text: str) -> None:
+        """The realm ends a session: GOODBYE instead of the events, results in progress and invocations that wait."""
         if not session.is_open:
             return
         self.close_session(session, reason)
-        if is_purged:
-            session.outbox.purge_all_owned()
         session.send(Goodbye({"message": text} if text else {}, reason))
         session.on_ended(reason, text)
 
@@ -162,7 +160,7 @@ class Realm:
             if session.id == session_id or session.principal.authid == authid
         ]
         for session in doomed:
-            self.end_session(session, reason, text or "the session was ended by an administrator", is_purged=True)
+            self.end_session(session, reason, text or "the session was ended by an administrator")
         return len(doomed)
 
     def sessions(self) -> Iterable[tuple[int, Principal]]:

@@ -138,7 +138,7 @@ class Requests:
         try:
             self._resume(session, asked, verdict)
         except SessionError as error:
-            self._realm.end_session(session, error.uri, error.text, is_purged=True)
+            self._realm.end_session(session, error.uri, error.text)
 
     def _resume(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         message, request = asked.message, asked.request

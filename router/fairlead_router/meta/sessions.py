@@ -147,7 +147,7 @@ class SessionMeta:
             raise LimitExceeded(text, limit="goodbye_message_length")
         others = [session for session in doomed if session is not caller]
         for session in others:
-            self._realm.end_session(session, reason, message, is_purged=True)
+            self._realm.end_session(session, reason, message)
         return len(others)
 
     def _reason(self, reason: Any) -> str:

@@ -81,10 +81,12 @@ class Registering:
         self.remove(callee)
         self._tell(callee, reason)
 
-    def remove(self, callee: Callee) -> None:
-        """The session is no callee of this registration any more; the calls that wait for one move on."""
-        self._take_out(callee)
-        self._realm.rpc.dispatch.move_on(callee.registration)
+    def remove(self, *callees: Callee) -> None:
+        """Their sessions offer these no more. The calls that wait move on, and to none of them."""
+        for callee in callees:
+            self._take_out(callee)
+        for callee in callees:
+            self._realm.rpc.dispatch.move_on(callee.registration)
 
     def _replace(self, session: "Session", registration: Registration) -> None:
         """All callees make room for this session: the zombie of a lost connection, mostly. Raises NotAuthorized."""

@@ -47,8 +47,10 @@ class Callee(Hold):
         return self.session.may(Question("register", procedure, match, object_id))
 
     def revoke(self, reason: str) -> None:
-        """The realm takes the procedure away from this callee."""
-        self.session.realm.registering.revoke(self, reason)
+        """The realm takes the procedure away from this callee, and with it the calls not written to it yet."""
+        realm = self.session.realm
+        realm.registering.revoke(self, reason)
+        realm.rpc.callee_revoked(self)
 
 
 class Registration:

@@ -275,32 +275,38 @@ class Rpc:
         """The caller lost the right that the call rests on."""
         self._give_up(call, NotAuthorized(f"permission for the call of {call.procedure!r} was revoked"))
 
-    def session_left(self, session: "Session") -> None:
+    def session_left(self, session: "Session", unwritten: set[object]) -> None:
         """A callee that leaves fails its calls at once; a caller that leaves frees its callees.
 
-        What waits ends first, so that it is not taken up when something makes room.
+        What waits ends first, so that it is not taken up when something makes room. `unwritten` are the owners of what
+        was not written to the session and never will be.
         """
         for call in [call for call in session.calls.values() if call.queue is not None]:
             self._finish(call)
-        for callee in list(session.registrations.values()):
-            self._realm.registering.remove(callee)
+        self._realm.registering.remove(*session.registrations.values())
         for call in list(session.calls.values()):
             _interrupt(call, "killnowait", Canceled.uri)
             self.dispatch.has_room(self._finish(call))
-        self._callee_left(session)
+        for call in list(session.invocations.values()):
+            self._callee_left(call, is_unwritten=call.invocation_id in unwritten)
         shown = self._shown.pop(session, None)
         if shown is not None:
             self._realm.gate.release(shown)
-            shown.end()
 
-    def _callee_left(self, session: "Session") -> None:
+    def callee_revoked(self, callee: Callee) -> None:
+        """The right to offer the procedure has gone: a call that was not even written to the callee is not (G12)."""
+        unwritten = callee.outbox.queued_owners()
+        for call in [call for call in callee.session.invocations.values() if call.callee is callee]:
+            if call.invocation_id in unwritten and not call.options.progress:
+                callee.outbox.purge(call.invocation_id)
+                self._callee_left(call, is_unwritten=True)
+
+    def _callee_left(self, call: PendingCall, *, is_unwritten: bool) -> None:
         """What it may have begun fails; what was not even written to it goes to another callee where there is one."""
-        unwritten = session.outbox.queued_owners()
-        for call in list(session.invocations.values()):
-            if call.invocation_id in unwritten and can_be_rerouted(call):
-                self.dispatch.reroute(call)
-            else:
-                self.fail(call, Canceled(f"the callee of {call.procedure!r} has left"))
+        if is_unwritten and can_be_rerouted(call):
+            self.dispatch.reroute(call)
+        else:
+            self.fail(call, Canceled(f"the callee of {call.procedure!r} has left"))
 
     def _give_up(self, call: PendingCall, error: RequestError) -> None:
         """The call fails, and not by its callee's doing."""

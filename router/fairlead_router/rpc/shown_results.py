@@ -56,16 +56,8 @@ class ShownResults(Hold):
 
     def purge_lost(self, objects: Container[str | None]) -> None:
         """Replace what the caller may not see any more."""
-        for queued in self._queued():
-            if not queued.is_allowed():
+        for queued in self.outbox.queued_owners():
+            if isinstance(queued, _Queued) and not queued.is_allowed():
                 self.outbox.purge(queued)
                 error = NotAuthorized("the right to see the result was revoked")
                 self._session.send_error(_CALL_TYPE, queued.request_id, error)
-
-    def end(self) -> None:
-        """The session has ended: nothing that rests on a right is written any more."""
-        for queued in self._queued():
-            self.outbox.purge(queued)
-
-    def _queued(self) -> list[_Queued]:
-        return [owner for owner in self.outbox.queued_owners() if isinstance(owner, _Queued)]

@@ -64,4 +64,4 @@ def end_sessions(realm: Realm, authids: set[str]) -> None:
     for session_id, principal in realm.sessions():
         session = realm.session(session_id)
         if session is not None and principal.authid in authids and is_of_table(principal):
-            realm.end_session(session, USER_ENDED, ENDED_TEXT, is_purged=True)
+            realm.end_session(session, USER_ENDED, ENDED_TEXT)

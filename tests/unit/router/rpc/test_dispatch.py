@@ -417,3 +417,30 @@ def test_invocations_that_a_sick_callee_does_not_read_become_errors_and_delay_no
     assert types_of(well.take()) == [68]
     assert sorted(answer[2] for answer in answers) == list(range(1, 40))
     assert {answer[4] for answer in answers} == {"wamp.error.canceled", NO_SUCH_PROCEDURE}
+
+
+@pytest.mark.parametrize("invoke", ["first", "single"])
+def test_callee_whose_session_the_router_ends_does_not_begin_what_was_not_written_to_it(invoke: str) -> None:
+    """GOODBYE is all that it still reads: else two callees would do the work of one call."""
+    core = Core()
+    sick, caller = core.join(), core.join()
+    sick.register("com.p", invoke=invoke)
+    sick.clog()
+    caller.ask([48, 1, {}, "com.p"])
+    core.realm1.shut_down()
+    sick.read_on()
+    assert types_of(sick.take()) == [6]
+
+
+def test_calls_that_waited_for_a_callee_do_not_go_to_its_other_registrations_when_it_leaves() -> None:
+    core = Core()
+    leaving, other, caller = core.join(), core.join(), core.join()
+    leaving.register("com.p", concurrency=1)
+    leaving.register("com.", match="prefix")
+    other.register("com.", match="wildcard")
+    caller.ask([48, 1, {}, "com.p"], [48, 2, {}, "com.p"])
+    leaving.vanish()
+    assert [(message[0], message[2]) for message in caller.take()] == [(8, 1)]
+    [invocation] = other.take()
+    assert other.ask([70, invocation[1], {}]) == []
+    assert caller.take() == [[50, 2, {}]]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fairlead_router.authorization import Principal
+from fairlead_router.gate import REVOKED
 from fairlead_router.options import RealmOptions
 from fairlead_router.rpc.registration import Registration
 from fairlead_router.session import Session
@@ -241,3 +242,42 @@ def test_registrations_are_found_by_id_and_by_pattern() -> None:
     assert dealer.best_match("com.pq") is prefix
     assert exact is not None
     assert exact.created_us == HAND_HOST_START_US + 1_500_000
+
+
+def test_call_goes_on_to_another_callee_when_the_one_that_it_waits_to_be_written_to_loses_the_right() -> None:
+    """Also a call that comes while the authorizer still thinks about the callee."""
+    rights = Rights()
+    core = Core(authorizer=rights)
+    for authid in ("alice", "bob", "carol"):
+        rights.grant(authid, "a")
+    alice, bob, carol = (core.join(authid, EVERY_FEATURE) for authid in ("alice", "bob", "carol"))
+    registration = alice.register("obj.a.p", invoke="first")
+    bob.register("obj.a.p", invoke="first")
+    rights.take_away("alice", "a")
+    rights.is_asynchronous = True
+    core.realm1.gate.revoke(principals=["alice"])
+    rights.is_asynchronous = False
+    carol.ask([48, 1, {}, "obj.a.p", ["secret"]])
+    assert bob.take() == []
+    while rights.answer():
+        core.host.run()
+    assert alice.take() == [[67, 0, {"registration": registration, "reason": REVOKED}]]
+    assert [message[4] for message in bob.take()] == [["secret"]]
+
+
+def test_call_that_was_not_written_to_the_only_callee_ends_with_the_right_to_register() -> None:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    rights.grant("alice", "a")
+    rights.grant("carol", "a")
+    alice, carol = core.join("alice", EVERY_FEATURE), core.join("carol")
+    registration = alice.register("obj.a.p")
+    carol.ask([48, 1, {}, "obj.a.p"])
+    assert types_of(alice.take()) == [68]
+    alice.clog()
+    carol.ask([48, 2, {}, "obj.a.p", ["secret"]])
+    rights.take_away("alice", "a")
+    core.realm1.gate.revoke(principals=["alice"])
+    alice.read_on()
+    assert alice.ask([70, 1, {}]) == [[67, 0, {"registration": registration, "reason": REVOKED}]]
+    assert [(message[0], message[1]) for message in carol.take()] == [(8, 48), (50, 1)]
