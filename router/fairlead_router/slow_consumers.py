@@ -4,7 +4,7 @@ By the realm's option `slow_consumer` a session that is too slow (overdraft.py) 
 
 - `close`d: what is queued is purged, GOODBYE `fairlead.close.too_slow` says why; a reset, when it cannot be written;
 - `reset` at once, without a word;
-- or its queued events are `drop`ped. Where they would have been it gets one event for each subscription that lost some,
+- or its queued events are `drop`ped. Behind all else that waits it gets one event for each subscription that lost some,
   `{subscription, topic, lost}`, on the topic `fairlead.session.lagged`, if it has subscribed to that (exactly). Only
   plain events are dropped: never an answer, a result or an invocation; when those alone exceed the bounds, the session
   is closed. Once relieved, it has no more grace until it has read everything.
@@ -30,7 +30,7 @@ LAGGED_TOPIC = "fairlead.session.lagged"
 
 
 class Loss(Item, eq=False, kw_only=True):
-    """The notice of lost events in the queue, in their place."""
+    """The notice of lost events in the queue."""
 
     subscription: Subscription
     lost: int
@@ -63,23 +63,25 @@ def relieve(session: "Session") -> None:
 
 
 def _drop_events(session: "Session") -> None:
-    """All plain events go. A notice that was not even written yet is taken back, and its number told by the new one."""
+    """All plain events go. A notice that was not even written yet is taken back, and its number told by the new one.
+
+    Notices come last: the SUBSCRIBED that lets the client understand them may be waiting too (R1).
+    """
     dropped: Counter[Subscription] = Counter()
     told: Counter[Subscription] = Counter()
-    before: list[Item] = []
-    after: list[Item] = []
+    kept: list[Item] = []
     for item in session.outbox.items:
         if isinstance(item, Loss):
             told[item.subscription] += item.lost
         elif isinstance(item.owner, Subscription) and not item.is_stream:
             dropped[item.owner] += 1
         else:
-            (after if dropped or told else before).append(item)
+            kept.append(item)
     for subscription, lost in dropped.items():
         session.realm.events_lost(session.id, subscription.id, lost)
     notices = _notices(session)
     losses = [] if notices is None else [Loss.of(session, notices, *each) for each in (told + dropped).items()]
-    session.outbox.replace([*before, *losses, *after])
+    session.outbox.replace(kept + losses)
 
 
 def _notices(session: "Session") -> Subscription | None:

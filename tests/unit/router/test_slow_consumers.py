@@ -228,3 +228,19 @@ def test_burst_within_one_turn_closes_nobody_who_reads(slow_consumer: SlowConsum
     assert received == list(range(640))
     assert alice.has_session
     assert core.realm1.counters.events_lost == 0
+
+
+def test_notice_comes_after_the_subscribed_that_it_needs() -> None:
+    core = core_that("drop")
+    alice, publisher = core.join(), core.join()
+    topic = alice.subscribe("com.x")
+    alice.clog()
+    flood(publisher, "com.x", 5)
+    alice.send([32, 2, {}, LAGGED])
+    flood(publisher, "com.x", 7, first=5)
+    core.host.advance(2)
+    alice.read_on()
+    subscribed, notice = alice.take()
+    assert subscribed[:2] == [33, 2]
+    assert notice[1] == subscribed[2]
+    assert notice[4] == [{"subscription": topic, "topic": "com.x", "lost": 12}]
