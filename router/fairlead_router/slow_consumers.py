@@ -81,7 +81,7 @@ def _drop_events(session: "Session") -> None:
         session.realm.events_lost(session.id, subscription.id, lost)
     notices = _notices(session)
     losses = [] if notices is None else [Loss.of(session, notices, *each) for each in (told + dropped).items()]
-    session.outbox.replace(kept + losses)
+    session.outbox.replace([*kept, *losses])
 
 
 def _notices(session: "Session") -> Subscription | None:
