@@ -4,12 +4,16 @@ Nothing here is called per message. What is counted rather than told is in count
 observer is called in the turn in which the thing happens, amid the router's work: it takes note and returns.
 """
 
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from fairlead_router.authorization import Principal
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
+
+log = logging.getLogger(__name__)
 
 
 class RealmObserver:
@@ -42,3 +46,25 @@ class RouterObserver:
 
     def connection_refused(self, address: str | None, limit: str) -> None:
         """A connection was closed at once, because the limit of this name is reached."""
+
+
+T = TypeVar("T")
+
+
+class Observers(Generic[T]):
+    """Those of one realm or router. One that fails is a mistake of the program's, and leaves nothing half done."""
+
+    def __init__(self) -> None:
+        self._observers: list[T] = []
+
+    def add(self, observer: T) -> None:
+        """Tell this observer from now on."""
+        self._observers.append(observer)
+
+    def tell(self, what: Callable[[T], object]) -> None:
+        """Tell all of them, in the order in which they came."""
+        for observer in self._observers:
+            try:
+                what(observer)
+            except Exception:
+                log.exception("an observer failed; the others and the router go on")

@@ -19,7 +19,7 @@ from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
 from fairlead_router.meta import Meta
-from fairlead_router.observer import RealmObserver
+from fairlead_router.observer import Observers, RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.outbox import About, Pulse
 from fairlead_router.payload import Payload
@@ -83,7 +83,7 @@ class Realm:
         self.requests = Requests(self)
         self._sessions: dict[int, Session] = {}
         self._places = Places(name, limits)
-        self._observers: list[RealmObserver] = []
+        self._observers: Observers[RealmObserver] = Observers()
         attach(self.authorizer, self)
 
     # --- sessions -----------------------------------------------------------------------------
@@ -107,8 +107,7 @@ class Realm:
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions[session.id] = session
         self.counters.sessions_opened += 1
-        for observer in self._observers:
-            observer.joined(session.id, principal)
+        self._observers.tell(lambda each: each.joined(session.id, principal))
         self.meta.sessions.joined(session)
         return session
 
@@ -130,8 +129,7 @@ class Realm:
             self.broker.remove(membership)
             self.drop_membership(membership)
         self.rpc.session_left(session, unwritten)
-        for observer in self._observers:
-            observer.left(session.id, session.principal, reason)
+        self._observers.tell(lambda each: each.left(session.id, session.principal, reason))
         self.meta.sessions.left(session, reason)
         self.testaments.session_left(session)
 
@@ -186,21 +184,19 @@ class Realm:
 
     def observe(self, observer: RealmObserver) -> None:
         """Tell this observer from now on."""
-        self._observers.append(observer)
+        self._observers.add(observer)
 
     def events_lost(self, session_id: int, subscription: int, lost: int) -> None:
         """A session will not get these events (slow_consumers.py)."""
         self.counters.events_lost += lost
-        for observer in self._observers:
-            observer.events_lost(session_id, subscription, lost)
+        self._observers.tell(lambda each: each.events_lost(session_id, subscription, lost))
 
     def limit_exceeded(self, error: RouterError, session_id: int | None = None) -> None:
         """A request has failed with this; if it is about a limit, it is counted."""
         limit = error.details.get("limit")
         if limit is not None:
             count(self.counters.limits_exceeded, limit)
-            for observer in self._observers:
-                observer.limit_exceeded(session_id, limit)
+            self._observers.tell(lambda each: each.limit_exceeded(session_id, limit))
 
     def shut_down(self) -> None:
         """GOODBYE to everybody."""
@@ -229,6 +225,13 @@ class Realm:
             return verdict
         raise failure(verdict)
 
+    def object_of(self, action: Action, uri: str) -> str | None:
+        """The object that a concrete URI is about by the authorizer's rules. Raises AuthorizationFailed if it fails."""
+        try:
+            return self.authorizer.object_of(action, uri)
+        except Exception as error:
+            raise failure(error) from error
+
     # --- memberships --------------------------------------------------------------------------
 
     def drop_membership(self, membership: Membership) -> None:
@@ -243,9 +246,9 @@ class Realm:
         self.broker.remove(membership)
         self.drop_membership(membership)
         self.counters.subscriptions_revoked += 1
-        for observer in self._observers:
-            observer.subscription_revoked(membership.session.id, membership.subscription.topic, reason)
-        membership.session.subscription_ended(membership.subscription.id)
+        session, subscription = membership.session, membership.subscription
+        self._observers.tell(lambda each: each.subscription_revoked(session.id, subscription.topic, reason))
+        session.subscription_ended(subscription.id)
         signal_revocation(self, membership, reason)
 
     def rebind_topic(self, topic: str) -> None:
@@ -264,7 +267,7 @@ class Realm:
             object_id = source.object_of(topic)
             if object_id is not None:
                 return object_id
-        return self.authorizer.object_of(action, topic)
+        return self.object_of(action, topic)
 
     def object_for(self, subscriptions: list[Subscription], topic: str) -> str | None:
         """The object that patterns are judged by; not looked up for an exact subscription, whose members rest on it."""

@@ -12,7 +12,7 @@ from fairlead_router.authorization import Authorizer, Principal
 from fairlead_router.errors import LimitReached
 from fairlead_router.host import Host, Timer
 from fairlead_router.limits import Limits
-from fairlead_router.observer import RealmObserver, RouterObserver
+from fairlead_router.observer import Observers, RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
 
@@ -37,7 +37,7 @@ class Realms:
         self._limits = limits
         self._realms: dict[str, Realm] = {}
         self._on_demand: dict[str, _OnDemand] = {}
-        self._observers: list[RouterObserver] = []
+        self._observers: Observers[RouterObserver] = Observers()
         self.on_missing: OnMissingRealm = lambda name: None
 
     def __iter__(self) -> Iterator[Realm]:
@@ -53,8 +53,7 @@ class Realms:
             raise ValueError(f"realm {name!r} exists already")
         realm = Realm(name, self._host, self._limits, setup.authenticator, setup.authorizer, setup.options)
         self._realms[name] = realm
-        for observer in self._observers:
-            observer.realm_added(realm)
+        self._observers.tell(lambda each: each.realm_added(realm))
         return realm
 
     def remove(self, name: str) -> Realm:
@@ -64,13 +63,12 @@ class Realms:
         realm.remove()
         if watch is not None:
             watch.stop()  # after the last session has left
-        for observer in self._observers:
-            observer.realm_removed(realm)
+        self._observers.tell(lambda each: each.realm_removed(realm))
         return realm
 
     def observe(self, observer: RouterObserver) -> None:
         """Tell this observer of the realms that there are, and of those that come and go."""
-        self._observers.append(observer)
+        self._observers.add(observer)
         for realm in self:
             observer.realm_added(realm)
 

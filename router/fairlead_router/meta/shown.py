@@ -45,4 +45,4 @@ def listed(ids: list[int], limits: Limits) -> list[int]:
 def _object_of(realm: "Realm", action: Action, uri: str) -> str | None:
     if action == "subscribe":
         return realm.object_of_topic(action, uri)
-    return realm.authorizer.object_of(action, uri)
+    return realm.object_of(action, uri)

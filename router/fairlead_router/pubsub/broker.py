@@ -14,7 +14,7 @@ from fairlead_router.messages import SubscribeOptions
 from fairlead_router.prefixes import PrefixIndex
 from fairlead_router.pubsub.subscription import Membership, MetaMembership, PatternMembership, Subscription
 from fairlead_router.pubsub.topic_source import TopicReader, TopicSource
-from fairlead_router.uris import META_PREFIX, Match
+from fairlead_router.uris import META_PREFIX, Match, new_id
 from fairlead_router.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Broker:
 
     def _add(self, topic: str, match: Match) -> Subscription:
         source = self.source_of(topic) if match == "exact" else None
-        subscription = Subscription(topic, match, source, self._host.time_us())
+        subscription = Subscription(new_id(self._by_id), topic, match, source, self._host.time_us())
         self._by_id[subscription.id] = subscription
         if match == "exact":
             self._exact[topic] = subscription

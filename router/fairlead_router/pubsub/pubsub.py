@@ -52,7 +52,7 @@ class PubSub:
             raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
         if self._realm.broker.source_of(topic) is not None:
             raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
-        return Question("publish", topic, "exact", self._realm.authorizer.object_of("publish", topic))
+        return Question("publish", topic, "exact", self._realm.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
         """Raises what `publication` raises, and LimitExceeded where it cannot be retained: then nobody gets it."""

@@ -176,7 +176,7 @@ class Retention:
         if match != "exact":
             object_id = self._realm.object_of_topic("subscribe", topic)
             yield _Right(session.principal, Question("subscribe", topic, "exact", object_id))
-        object_id = self._realm.authorizer.object_of("publish", topic)
+        object_id = self._realm.object_of("publish", topic)
         yield _Right(event.publisher, Question("publish", topic, "exact", object_id))
 
 

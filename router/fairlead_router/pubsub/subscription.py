@@ -15,7 +15,7 @@ from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.gate import Cell, Gate, Hold
 from fairlead_router.outbox import About
 from fairlead_router.questions import Question
-from fairlead_router.uris import Match, new_id
+from fairlead_router.uris import Match
 
 if TYPE_CHECKING:
     from fairlead_router.pubsub.topic_source import TopicSource
@@ -155,8 +155,8 @@ class Subscription:
 
     __slots__ = ("_checked_at", "_permitted", "created_us", "id", "live", "match", "readers", "source", "topic")
 
-    def __init__(self, topic: str, match: Match, source: "TopicSource | None", created_us: int) -> None:
-        self.id = new_id()
+    def __init__(self, id_: int, topic: str, match: Match, source: "TopicSource | None", created_us: int) -> None:
+        self.id = id_
         self.topic = topic
         self.match: Match = match
         self.created_us = created_us

@@ -9,6 +9,7 @@ and a slow reader costs no memory.
 Only exact subscriptions have a source; a pattern's members are live at once.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,9 @@ from fairlead_router.pubsub.subscription import Membership, Subscription
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
     from fairlead_router.session import Session
+
+
+log = logging.getLogger(__name__)
 
 
 class TopicSource(Protocol):
@@ -89,7 +93,7 @@ class TopicReader(Membership):
 
     def go_live(self) -> None:
         """Nothing is missing: from now on the member gets what is published."""
-        if self.is_ended:
+        if not self.session.realm.gate.is_open(self):
             return
         self.subscription.readers.pop(self.session, None)
         self.subscription.add_live(self)
@@ -115,9 +119,12 @@ class TopicReader(Membership):
         self._source.subscribed(self)
 
     def leave(self) -> None:
-        """The membership has ended."""
+        """The membership has ended, whatever the source says to that."""
         self.outbox.forget(self)
-        self._source.left(self)
+        try:
+            self._source.left(self)
+        except Exception:
+            log.exception("the source of topic %s failed at the end of a membership", self.topic)
 
 
 class SourceTopics:

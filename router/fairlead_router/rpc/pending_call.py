@@ -78,7 +78,7 @@ class PendingCall(Hold):
 
     def __init__(self, caller: "Session", message: CallMessage) -> None:
         realm = caller.realm
-        object_id = realm.authorizer.object_of("call", message.procedure)
+        object_id = realm.object_of("call", message.procedure)
         super().__init__(caller.principal_cell, realm.gate.object_cell(object_id), caller.outbox)
         self.caller = caller
         self.request_id = message.request
@@ -125,7 +125,7 @@ class PendingCall(Hold):
 
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at CALL."""
-        object_id = self.caller.realm.authorizer.object_of("call", self.procedure)
+        object_id = self.caller.realm.object_of("call", self.procedure)
         return self.caller.may(Question("call", self.procedure, "exact", object_id))
 
     def revoke(self, reason: str) -> None:

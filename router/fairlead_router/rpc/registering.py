@@ -49,7 +49,7 @@ class Registering:
 
     def object_of(self, procedure: str, match: Match) -> str | None:
         """The object that gates a concrete procedure; a pattern is judged as a whole."""
-        return self._realm.authorizer.object_of("register", procedure) if match == "exact" else None
+        return self._realm.object_of("register", procedure) if match == "exact" else None
 
     def register(self, session: "Session", message: Register) -> None:
         """Raises ProcedureAlreadyExists, NotAuthorized, LimitExceeded.

@@ -83,7 +83,7 @@ class Rpc:
                 f"the session has {len(session.calls)} calls in progress (calls_per_session)",
                 limit="calls_per_session",
             )
-        object_id = self._realm.authorizer.object_of("call", message.procedure)
+        object_id = self._realm.object_of("call", message.procedure)
         return Question("call", message.procedure, "exact", object_id)
 
     def call(self, session: "Session", message: CallMessage) -> None:

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from fairlead_router.counters import RouterCounters, count
 from fairlead_router.limits import Limits
-from fairlead_router.observer import RouterObserver
+from fairlead_router.observer import Observers, RouterObserver
 from fairlead_router.transports.forwarding import UNIX
 from fairlead_router.transports.http_request import HttpRefusal
 
@@ -25,7 +25,7 @@ class Admission:
         self.counters = counters
         self.total = 0
         self.by_address: dict[str, int] = {}
-        self._observers: list[RouterObserver] = []
+        self._observers: Observers[RouterObserver] = Observers()
 
     def may_enter(self, opening: int) -> bool:
         """Whether to take another connection at all, with so many that shake hands (TLS) already."""
@@ -36,7 +36,7 @@ class Admission:
 
     def observe(self, observer: RouterObserver) -> None:
         """Tell this observer of who is refused."""
-        self._observers.append(observer)
+        self._observers.add(observer)
 
     def enter(self) -> "Entry":
         """A connection is there."""
@@ -69,8 +69,7 @@ class Admission:
 
     def _count(self, limit: str, address: str | None) -> None:
         count(self.counters.limits_exceeded, limit)
-        for observer in self._observers:
-            observer.connection_refused(address, limit)
+        self._observers.tell(lambda each: each.connection_refused(address, limit))
 
 
 class Entry:

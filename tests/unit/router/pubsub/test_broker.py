@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -438,3 +439,10 @@ def test_reason_of_a_removal_is_a_uri() -> None:
     with pytest.raises(InvalidUri):
         core.realm1.pubsub.remove_subscriber(session.memberships[subscription], "no longer authorized")
     assert subscription in session.memberships
+
+
+def test_ids_in_use_are_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = Core().join("alice")
+    drawn = iter([41, 41, 42])
+    monkeypatch.setattr(random, "getrandbits", lambda bits: next(drawn))
+    assert (alice.subscribe("com.x"), alice.subscribe("com.y")) == (42, 43)
