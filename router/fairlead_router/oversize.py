@@ -1,14 +1,25 @@
 """A message that is longer than its receiver takes (spec: Advanced Profile, RawSocket Transport, Serialization).
 
 It is never dropped in silence. What can be said without its payload is sent without, and says so by
-`payload_limit_exceeded` in its details; a final RESULT becomes ERROR. An INVOCATION means nothing without its
-arguments: it is not sent, and the caller gets the error.
+`payload_limit_exceeded` in its details; a final RESULT becomes ERROR. A URI that others chose, and that is too long by
+itself, gives way to ours. An INVOCATION means nothing without its arguments: it is not sent, and the caller gets the
+error.
 """
 
 from collections.abc import Callable, Iterator
 
 from fairlead_router.errors import PayloadSizeExceeded, ProtocolViolation
-from fairlead_router.messages import Abort, Error, Event, Goodbye, Invocation, Message, Result
+from fairlead_router.messages import (
+    Abort,
+    Error,
+    Event,
+    Goodbye,
+    Invocation,
+    Message,
+    Result,
+    RevokedRegistration,
+    RevokedSubscription,
+)
 from fairlead_router.payload import NO_PAYLOAD, Payload
 
 FLAG = {"payload_limit_exceeded": True}
@@ -45,7 +56,9 @@ def _shorter(message: Message) -> Iterator[Message]:
         yield Error(_CALL_TYPE, message.request, FLAG, PayloadSizeExceeded.uri)
     elif isinstance(message, Error):
         yield Error(message.request_type, message.request, FLAG, message.error)
-    elif isinstance(message, Abort):
-        yield Abort({}, message.reason)
-    elif isinstance(message, Goodbye):
-        yield Goodbye({}, message.reason)
+        yield Error(message.request_type, message.request, FLAG, PayloadSizeExceeded.uri)
+    elif isinstance(message, Abort | Goodbye):
+        yield type(message)({}, message.reason)
+        yield type(message)({}, PayloadSizeExceeded.uri)
+    elif isinstance(message, RevokedSubscription | RevokedRegistration):
+        yield type(message)(message.request, message.details | {"reason": PayloadSizeExceeded.uri})

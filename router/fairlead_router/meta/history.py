@@ -66,7 +66,7 @@ class HistoryMeta:
         if subscription is None:
             raise NoSuchSubscription(f"the realm has no subscription {wanted.subscription}")
         if not self._may_read(caller, subscription):
-            raise NotAuthorized(f"{caller.principal.authid!r} may not subscribe to {subscription.topic!r}")
+            raise NotAuthorized(f"{caller.principal.authid!r} may not see subscription {wanted.subscription}")
         visible = list(self._visible(caller, subscription))
         events = [event for event in _between(visible, wanted) if _fits(event, wanted)]
         shown = self._as_many_as_fit(events[::-1] if wanted.reverse else events, wanted.limit)

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from fairlead_router.errors import PayloadSizeExceeded, ProtocolViolation
 from fairlead_router.limits import Limits
-from fairlead_router.messages import Abort, Error, Event, Goodbye, Invocation, Result, Welcome
+from fairlead_router.messages import (
+    Abort,
+    Error,
+    Event,
+    Goodbye,
+    Invocation,
+    Result,
+    RevokedRegistration,
+    RevokedSubscription,
+    Welcome,
+)
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.serializers import BY_CODEC
 from fairlead_router.transports.rawsocket_frames import (
@@ -135,6 +145,9 @@ def test_sixteen_mebibytes_have_a_bit_of_their_own() -> None:
 
 
 LONG = Payload.from_values(["x" * 5000])
+LONG_URI = "com." + "\u4e2d" * 1020
+"""As long as URIs may be, in characters."""
+
 DETAILS: dict[str, Any] = {"topic": "com.x", "publisher": 7}
 
 
@@ -149,6 +162,17 @@ DETAILS: dict[str, Any] = {"topic": "com.x", "publisher": 7}
         (Error(48, 1, {}, "com.failed"), Error(48, 1, {"payload_limit_exceeded": True}, "com.failed")),
         (Abort({"message": "x" * 5000}, "com.failed"), Abort({}, "com.failed")),
         (Goodbye({"message": "x" * 5000}, "com.failed"), Goodbye({}, "com.failed")),
+        (Error(48, 7, {}, LONG_URI), Error(48, 7, {"payload_limit_exceeded": True}, PayloadSizeExceeded.uri)),
+        (Abort({}, LONG_URI), Abort({}, PayloadSizeExceeded.uri)),
+        (Goodbye({}, LONG_URI), Goodbye({}, PayloadSizeExceeded.uri)),
+        (
+            RevokedSubscription(0, {"subscription": 7, "reason": LONG_URI}),
+            RevokedSubscription(0, {"subscription": 7, "reason": PayloadSizeExceeded.uri}),
+        ),
+        (
+            RevokedRegistration(0, {"registration": 7, "reason": LONG_URI}),
+            RevokedRegistration(0, {"registration": 7, "reason": PayloadSizeExceeded.uri}),
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )
