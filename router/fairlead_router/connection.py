@@ -158,7 +158,7 @@ class Connection:
                 self._advance(message)
             else:
                 session.received_messages += 1
-                session.realm.requests.handle(session, message)
+                session.realm.requests.handle(session, message, len(data))
         except SessionError as error:
             self.fail(error)
 

@@ -187,6 +187,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     waiting_requests: int = 1_000
     """Requests of one session that wait behind an asynchronous authorizer."""
 
+    waiting_request_bytes: int = 4 << 20
+    """The same in bytes: as much as an outbox, four of the largest messages."""
+
     authorizer_timeout_s: float = 10.0
     """How long an authorizer may think before the answer is no: as long as a peer may take to say HELLO."""
 

@@ -56,6 +56,13 @@ class Request(msgspec.Struct, frozen=True):
     refuse: Callable[["Session", Any, RequestError], None] | None = None
 
 
+class Waiting(NamedTuple):
+    """A request in the queue, and how many bytes it came in."""
+
+    message: Any
+    size: int
+
+
 class Asked(NamedTuple):
     """A request whose answer has not come, and what the answer will rest on."""
 
@@ -85,8 +92,8 @@ class Requests:
             ReceivedError: rpc.error,
         }
 
-    def handle(self, session: "Session", message: Any) -> None:
-        """One message of an open session. Raises ProtocolViolation for a message that may not come now."""
+    def handle(self, session: "Session", message: Any, size: int = 0) -> None:
+        """One message of an open session, of so many bytes. Raises ProtocolViolation for what may not come now."""
         request = self._ordered.get(type(message))
         if request is None:
             handler = self._passing.get(type(message))
@@ -94,22 +101,32 @@ class Requests:
                 raise ProtocolViolation(f"{type(message).__name__} is not allowed in an open session")
             handler(session, message)
         elif session.waiting:
-            self._wait_behind(session, message)
+            self._wait_behind(session, Waiting(message, size))
         else:
             self._start(session, message, request)
 
-    def _wait_behind(self, session: "Session", message: Any) -> None:
-        limit = self._realm.limits.waiting_requests
-        if len(session.waiting) >= limit:
-            request = self._ordered[type(message)]
-            error = LimitExceeded(
-                f"{limit} requests wait for the authorizer already (waiting_requests)", limit="waiting_requests"
-            )
+    def _wait_behind(self, session: "Session", waiting: Waiting) -> None:
+        message = waiting.message
+        try:
+            self._check_room(session, waiting.size)
+        except LimitExceeded as error:
             if isinstance(message, CallMessage):
                 self._withdraw(session, message.request)
-            self._refuse(session, message, request, error)
-            return
-        session.waiting.append(message)
+            self._refuse(session, message, self._ordered[type(message)], error)
+        else:
+            session.waiting_bytes += waiting.size
+            session.waiting.append(waiting)
+
+    def _check_room(self, session: "Session", size: int) -> None:
+        """Raises LimitExceeded unless another request of this size may wait."""
+        limits = self._realm.limits
+        if len(session.waiting) >= limits.waiting_requests:
+            text = f"{limits.waiting_requests} requests wait for the authorizer already (waiting_requests)"
+            raise LimitExceeded(text, limit="waiting_requests")
+        if session.waiting_bytes + size > limits.waiting_request_bytes:
+            limit = limits.waiting_request_bytes
+            text = f"the requests that wait for the authorizer may have {limit} bytes in all (waiting_request_bytes)"
+            raise LimitExceeded(text, limit="waiting_request_bytes")
 
     def _start(self, session: "Session", message: Any, request: Request) -> None:
         try:
@@ -126,7 +143,7 @@ class Requests:
             return True
         if verdict is False:
             raise _not_authorized(session, question)
-        session.waiting.appendleft(message)
+        session.waiting.appendleft(Waiting(message, 0))
         asked = Asked(message, request, question, self._basis(session, question))
         self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
         return False
@@ -142,12 +159,12 @@ class Requests:
 
     def _resume(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         message, request = asked.message, asked.request
-        if session.waiting.popleft() is not WITHDRAWN:
+        if session.waiting.popleft().message is not WITHDRAWN:
             try:
                 self._decide(session, asked, verdict)
             except RequestError as error:
                 self._refuse(session, message, request, error)
-        if not (session.waiting and session.waiting[0] is message):  # else it waits again, and all behind it
+        if not (session.waiting and session.waiting[0].message is message):  # else it waits again, and all behind it
             self._go_on(session)
 
     def _decide(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
@@ -176,7 +193,8 @@ class Requests:
         """Take up what waited, until the head waits for its own answer."""
         waiting, session.waiting = session.waiting, type(session.waiting)()
         while waiting and not session.waiting and session.is_open:
-            message = waiting.popleft()
+            message, size = waiting.popleft()
+            session.waiting_bytes -= size
             if message is not WITHDRAWN:
                 self._start(session, message, self._ordered[type(message)])
         session.waiting.extend(waiting)
@@ -208,10 +226,11 @@ class Requests:
     def _withdraw(self, session: "Session", request_id: int) -> CallMessage | None:
         """Forget what waits of a call, the first CALL and those that continue it. Returns the last."""
         last = None
-        for index, waiting in enumerate(session.waiting):
-            if isinstance(waiting, CallMessage) and waiting.request == request_id:
-                session.waiting[index] = WITHDRAWN
-                last = waiting
+        for index, (message, size) in enumerate(session.waiting):
+            if isinstance(message, CallMessage) and message.request == request_id:
+                session.waiting[index] = Waiting(WITHDRAWN, 0)
+                session.waiting_bytes -= size
+                last = message
         return last
 
 

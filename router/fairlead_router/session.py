@@ -26,6 +26,7 @@ from fairlead_router.slow_consumers import relieve
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
+    from fairlead_router.requests import Waiting
 
 
 SERVICE_ROLE = "service"
@@ -111,6 +112,7 @@ class Session:
         "received_messages",
         "registrations",
         "waiting",
+        "waiting_bytes",
         "waiting_calls",
     )
 
@@ -138,7 +140,8 @@ class Session:
         self.waiting_calls = 0
         self.kept_call_bytes = 0
         self.invocations: dict[int, PendingCall] = {}
-        self.waiting: deque[Any] = deque()
+        self.waiting: deque[Waiting] = deque()
+        self.waiting_bytes = 0
         self._last_request_id = 0
 
     def may(self, question: Question) -> bool | Awaitable[bool]:

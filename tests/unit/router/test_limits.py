@@ -10,7 +10,7 @@ from fairlead_router.authorization import Principal
 from fairlead_router.limits import Limits
 from fairlead_router.observer import RealmObserver
 from fairlead_router.transcode import Codec
-from support.core import ROLES, Core, Peer, Rights
+from support.core import ROLES, Core, Peer, Rights, types_of
 from support.wamp import dumps
 
 LIMIT_EXCEEDED = "fairlead.error.limit_exceeded"
@@ -92,6 +92,22 @@ def test_requests_that_wait_for_the_authorizer_are_bounded() -> None:
     rights.is_asynchronous = True
     [answer] = alice.ask(*([32, number, {}, "com.x"] for number in range(1, 5)))
     assert_refused(core, answer, "waiting_requests", 3)
+
+
+def test_requests_that_wait_for_the_authorizer_are_bounded_in_bytes_until_they_are_answered() -> None:
+    rights = Rights()
+    core = Core(Limits(waiting_request_bytes=2500), rights)
+    alice = core.join()
+    calls = [[48, number, {}, "com.x", ["x" * 1000]] for number in range(1, 6)]
+    rights.is_asynchronous = True
+    [answer] = alice.ask(*calls[:4])
+    assert answer[2] == 4
+    assert_refused(core, answer, "waiting_request_bytes", 2500)
+    assert types_of(alice.ask([49, 3, {}], calls[4])) == [8], "what is withdrawn takes no room"
+    while rights.answer():
+        core.host.run()
+    assert len(alice.take()) == 3
+    assert types_of(alice.ask(*calls[:3])) == []
 
 
 @pytest.mark.parametrize(
