@@ -103,7 +103,8 @@ class Gate:
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._broad: dict[Hold, None] = {}
-        self._no_object = Cell(0)
+        self.no_object = Cell(0)
+        """What holds about no object rest on, all together."""
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -112,8 +113,8 @@ class Gate:
         return self._cell(self._principals, authid)
 
     def object_cell(self, object_id: str | None) -> Cell:
-        """The cell of an object; holds about no object share one."""
-        return self._no_object if object_id is None else self._cell(self._objects, object_id)
+        """The cell of an object."""
+        return self.no_object if object_id is None else self._cell(self._objects, object_id)
 
     def basis(self, authid: str, object_id: str | None) -> Basis:
         """Once this differs, an answer that was asked for with it is stale."""
@@ -148,7 +149,8 @@ class Gate:
         hold.is_ended = True
         hold.principal_cell.holds.pop(hold, None)
         hold.object_cell.holds.pop(hold, None)
-        self._broad.pop(hold, None)
+        if hold.is_broad:
+            self._broad.pop(hold, None)
 
     def is_open(self, hold: Hold) -> bool:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""

@@ -118,7 +118,7 @@ class ReceivedGoodbye(Message, tag=6):
     reason: str
 
 
-class PassthruAttributes(Struct):
+class PassthruAttributes(Struct, gc=False):
     """What peers tell each other of a payload that is nobody else's business (passthru.py)."""
 
     ppt_scheme: str | None = None

@@ -186,7 +186,9 @@ class Outbox:
         except PayloadSizeExceeded as error:
             self._owner.cannot_take(message, error)
             return
-        self.append(Item(frame, self.wire.size(frame), owner))
+        self.items.append(Item(frame, self.wire.size(frame), owner))
+        if not self.is_dirty:
+            self._pulse.mark(self)
 
     def append(self, item: Item) -> None:
         """Queue one item."""

@@ -8,6 +8,8 @@ in-process members get values decoded anew.
 
 from typing import Any, TypeVar
 
+import msgspec
+
 from fairlead_router import transcode
 from fairlead_router.errors import InvalidArgument
 from fairlead_router.transcode import Codec, OutsideCommonModel
@@ -15,7 +17,7 @@ from fairlead_router.transcode import Codec, OutsideCommonModel
 T = TypeVar("T")
 
 
-class Payload:
+class Payload(msgspec.Struct, eq=False):
     """The args and kwargs of one message.
 
     >>> payload = Payload.of("hello", answer=42)
@@ -23,13 +25,10 @@ class Payload:
     (['hello'], {'answer': 42})
     """
 
-    __slots__ = ("_others", "args_bytes", "codec", "kwargs_bytes")
-
-    def __init__(self, codec: Codec, args_bytes: bytes = b"", kwargs_bytes: bytes = b"") -> None:
-        self.codec = codec
-        self.args_bytes = args_bytes
-        self.kwargs_bytes = kwargs_bytes
-        self._others: dict[Codec, Payload] | None = None
+    codec: Codec
+    args_bytes: bytes = b""
+    kwargs_bytes: bytes = b""
+    _others: "dict[Codec, Payload] | None" = None
 
     @classmethod
     def of(cls, *args: Any, **kwargs: Any) -> "Payload":

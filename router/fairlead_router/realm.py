@@ -71,7 +71,7 @@ class Realm:
         self.gate = Gate(self.answers)
         self.broker = Broker(host)
         self.dealer = Dealer(host, limits)
-        self.procedures = OwnProcedures()
+        self.procedures: OwnProcedures = {}
         self.meta = Meta(self)
         self.counters = RealmCounters()
         self.retention = Retention(self)

@@ -13,7 +13,7 @@ import cbor2
 import msgspec
 
 from fairlead_router.errors import ProtocolViolation
-from fairlead_router.messages import Message, Received
+from fairlead_router.messages import ABSENT, Message, Received
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.transcode import Codec
 
@@ -189,7 +189,7 @@ def payload_of(message: Any, codec: Codec) -> Payload:
     args = bytes(message.args)
     if not args:
         return NO_PAYLOAD
-    return Payload(codec, args, bytes(message.kwargs))
+    return Payload(codec, args, b"" if message.kwargs is ABSENT else bytes(message.kwargs))
 
 
 SERIALIZERS: tuple[Serializer, ...] = (JsonSerializer(), MessagePackSerializer(), CborSerializer())

@@ -66,7 +66,10 @@ def decode(codec: Codec, data: bytes) -> Any:
     >>> decode("json", b'["\\u0000aGk=", 1.0]')
     [b'hi', 1.0]
     """
-    return _read(codec, data, "value")
+    try:
+        return _READ[codec](data, "value")
+    except RecursionError as error:
+        raise _too_deep("value") from error
 
 
 def encode(codec: Codec, value: Any) -> bytes:
@@ -91,10 +94,16 @@ def transcode(data: bytes, source: Codec, target: Codec) -> bytes:
 
 def check(codec: Codec, args: bytes, kwargs: bytes) -> None:
     """Raises OutsideCommonModel unless args is an array and kwargs a map, inside the model; b"" is an absent one."""
-    if args and type(_read(codec, args, "args")) is not list:
-        raise OutsideCommonModel("args must be an array")
-    if kwargs and type(_read(codec, kwargs, "kwargs")) is not dict:
-        raise OutsideCommonModel("kwargs must be a map")
+    read = _READ[codec]
+    root = "args"
+    try:
+        if args and type(read(args, root)) is not list:
+            raise OutsideCommonModel("args must be an array")
+        root = "kwargs"
+        if kwargs and type(read(kwargs, root)) is not dict:
+            raise OutsideCommonModel("kwargs must be a map")
+    except RecursionError as error:
+        raise _too_deep(root) from error
 
 
 def decode_typed(codec: Codec, data: bytes, shape: type[T]) -> T:
@@ -145,13 +154,6 @@ _json_encode = msgspec.json.Encoder().encode
 _msgpack_shallow = msgspec.msgpack.Decoder(_SHALLOW).decode
 _msgpack_any = msgspec.msgpack.Decoder().decode
 _msgpack_encode = msgspec.msgpack.Encoder().encode
-
-
-def _read(codec: Codec, data: bytes, root: str) -> Any:
-    try:
-        return _READ[codec](data, root)
-    except RecursionError as error:
-        raise _too_deep(root) from error
 
 
 def _read_json(data: bytes, root: str) -> Any:

@@ -100,7 +100,7 @@ class ProcedureAuthorizer(UriAuthorizer):
         limits = realm.limits
         self._realm = realm
         self._cache = AnswerCache(realm.host, limits.authorizer_answers, limits.authorizer_answer_s)
-        realm.procedures.add({PURGE: self._purge_called})
+        realm.procedures.update({PURGE: self._purge_called})
 
     def purge(self, authid: str | None = None) -> None:
         """What the procedure says of this authid, or of all, is different now."""

@@ -31,4 +31,4 @@ class Meta:
         realm.broker.observe(self.subscriptions)
         realm.dealer.observe(self.registrations)
         for part in (self.sessions, self.subscriptions, self.registrations, self.reflection, HistoryMeta(realm)):
-            realm.procedures.add(part.procedures)
+            realm.procedures.update(part.procedures)

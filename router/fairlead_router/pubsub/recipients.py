@@ -69,6 +69,8 @@ def has_lists(options: PublishOptions) -> bool:
 
 def eligibility(lists: Lists, excluded: int | None) -> IsEligible | None:
     """Who may have a publication with these lists, None when everybody; `excluded` is a session that may not."""
+    if lists is NO_LISTS and excluded is None:
+        return None
     tests = [] if lists is NO_LISTS else _tests_of(lists)
     if excluded is not None:
         tests.append(lambda session: session.id != excluded)

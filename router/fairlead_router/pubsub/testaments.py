@@ -67,7 +67,7 @@ class Testaments:
     def __init__(self, realm: "Realm") -> None:
         self._realm = realm
         self._of: dict[Session, list[Testament]] = {}
-        realm.procedures.add({ADD: self._add, FLUSH: self._flush})
+        realm.procedures.update({ADD: self._add, FLUSH: self._flush})
 
     # --- the procedures -----------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ The meta API of the spec is made of them. Each has been authorized like any call
 answer may show to this caller is its own business (G5, G13).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fairlead_router.payload import Payload
@@ -16,17 +16,5 @@ if TYPE_CHECKING:
 OwnProcedure = Callable[["Session", Payload], Payload | Shown]
 """From the caller and its arguments (arguments.py) to the result. Raises a RequestError to answer ERROR."""
 
-
-class OwnProcedures:
-    """URI -> procedure, of one realm."""
-
-    def __init__(self) -> None:
-        self._procedures: dict[str, OwnProcedure] = {}
-
-    def add(self, procedures: Mapping[str, OwnProcedure]) -> None:
-        """Answer these from now on; nobody can register them, for they are under `wamp.` or `fairlead.`."""
-        self._procedures.update(procedures)
-
-    def get(self, uri: str) -> OwnProcedure | None:
-        """The procedure of this URI."""
-        return self._procedures.get(uri)
+OwnProcedures = dict[str, OwnProcedure]
+"""By URI, of one realm. Nobody can register these, for they are under `wamp.` or `fairlead.`."""

@@ -91,7 +91,8 @@ class Rpc:
         if message.request in session.calls:
             self._go_on(session.calls[message.request], message)
             return
-        if _is_late(session, message):
+        if message.request in session.ended_calls:
+            _drop_late(session, message)
             return
         realm = self._realm
         payload = payload_of(message, session.outbox.wire.codec)
@@ -117,7 +118,8 @@ class Rpc:
             call.expects_more = message.options.progress
             self._give_up(call, error)
             return
-        if _is_late(session, message):
+        if message.request in session.ended_calls:
+            _drop_late(session, message)
             return
         if message.options.progress:
             session.progressive_call_ended(message.request)
@@ -337,13 +339,10 @@ class Rpc:
         return callee
 
 
-def _is_late(session: "Session", message: CallMessage) -> bool:
-    """Whether it continues a call that has ended meanwhile: then it is dropped, and the last one ends the matter."""
-    if message.request not in session.ended_calls:
-        return False
+def _drop_late(session: "Session", message: CallMessage) -> None:
+    """It continues a call that has ended meanwhile; the last one ends the matter."""
     if not message.options.progress:
         del session.ended_calls[message.request]
-    return True
 
 
 def _check_announced(session: "Session", options: CallOptions) -> None:
