@@ -103,8 +103,7 @@ class Gate:
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._broad: dict[Hold, None] = {}
-        self.no_object = Cell(0)
-        """What holds about no object rest on, all together."""
+        self._no_object = Cell(0)
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -113,8 +112,8 @@ class Gate:
         return self._cell(self._principals, authid)
 
     def object_cell(self, object_id: str | None) -> Cell:
-        """The cell of an object."""
-        return self.no_object if object_id is None else self._cell(self._objects, object_id)
+        """The cell of an object; holds about no object share one."""
+        return self._no_object if object_id is None else self._cell(self._objects, object_id)
 
     def basis(self, authid: str, object_id: str | None) -> Basis:
         """Once this differs, an answer that was asked for with it is stale."""
