@@ -71,6 +71,15 @@ async def test_socket_file_goes_with_the_server(config: Config, tmp_path: Path) 
             ListenerTable(endpoint="tls://127.0.0.1:0", tls=TlsTable(certificate="/nowhere")),
             "there is no file '/nowhere'",
         ),
+        (
+            ListenerTable(endpoint="tls://127.0.0.1:0", tls=TlsTable(certificate="/etc/passwd")),
+            "there must be a certificate and its key in '/etc/passwd', '/etc/passwd', as PEM: pem lib",
+        ),
+        (
+            ListenerTable(endpoint="tls://127.0.0.1:0", tls=TlsTable(certificate="", client_ca="/etc/passwd")),
+            "there is no file ''",
+        ),
+        (ListenerTable(endpoint="unix:///tmp"), "unix:///tmp: Address already in use"),
         (ListenerTable(endpoint="fd://999"), "fd://999: Bad file descriptor"),
     ],
 )

@@ -1,6 +1,8 @@
 """TLS: options to a context, and what a TLS connection tells of its peer."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,19 +36,31 @@ class TlsOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def server_context(options: TlsOptions) -> ssl.SSLContext:
-    """Raises ValueError for options that make no sense together, OSError (ssl.SSLError is one) for bad files."""
+    """Raises ValueError for options that make no sense together, OSError for bad files."""
     if options.client_certificate != "none" and options.client_ca is None:
         raise ValueError(f"client_certificate={options.client_certificate!r} needs client_ca: whom it may be signed by")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[options.minimum]
-    for file in filter(None, (options.certificate, options.key, options.client_ca)):
-        if not Path(file).is_file():
+    for file in (options.certificate, options.key, options.client_ca):
+        if file is not None and not Path(file).is_file():
             raise FileNotFoundError(f"there is no file {file!r}")
-    context.load_cert_chain(options.certificate, options.key, password=_no_password)
+    with _naming(f"a certificate and its key in {options.certificate!r}, {options.key or options.certificate!r}"):
+        context.load_cert_chain(options.certificate, options.key, password=_no_password)
     if options.client_ca is not None:
-        context.load_verify_locations(options.client_ca)
+        with _naming(f"certificates in {options.client_ca!r}"):
+            context.load_verify_locations(options.client_ca)
     context.verify_mode = _CERTIFICATE_RULES[options.client_certificate]
     return context
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """OpenSSL says where in its own source it failed, and not what it read."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = (error.reason or "no reason given").replace("_", " ").lower()
+        raise OSError(f"there must be {what}, as PEM: {reason}") from error
 
 
 def _no_password() -> str:

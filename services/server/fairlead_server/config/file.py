@@ -18,7 +18,7 @@ from fairlead_server.config.listeners import ListenerTable, check_listener, chec
 from fairlead_server.config.options import OptionsTable, check_options
 from fairlead_server.config.realms import RealmTable, check_realms
 from fairlead_server.config.rules import RuleTable, check_rule
-from fairlead_server.config.values import check_host, check_realm_name, check_url, origin_of
+from fairlead_server.config.values import check_host, check_path, check_realm_name, check_url, origin_of
 from fairlead_server.config.wording import describe
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
@@ -117,6 +117,7 @@ def read(path: Path) -> Config:
 def _check(config: Config) -> None:
     """What the types cannot say."""
     parse_listen(config.listen, "listen")
+    check_path("data", config.data)
     check_realm_name("realm", config.realm)
     if config.public_url is not None:
         check_url("public_url", config.public_url)

@@ -11,6 +11,14 @@ class LimitsTable(Limits, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Any of the router's limits by name."""
 
 
+_AT_LEAST = {
+    "uri_length": 256,  # the URIs of WAMP and of the services here
+    "hello_bytes": 4096,  # Autobahn|JS announces its features in 1 500 bytes; authextra comes on top
+    "http_head_bytes": 4096,  # a browser's handshake with its cookies
+    "authid_length": 128,  # the ids of users
+    "ping_interval_s": 0.1,  # silent peers of a server are many
+}
+
 _AT_MOST = (
     ("hello_bytes", "message_bytes"),  # a HELLO is a message
     ("message_bytes", "outbox_bytes"),  # one that could be sent to nobody
@@ -24,6 +32,9 @@ _AT_MOST = (
 def check_limits(limits: LimitsTable) -> None:
     """Raises ConfigError for a number that is none, and for limits that contradict each other."""
     check_numbers("limits", limits)
+    for name, least in _AT_LEAST.items():
+        if getattr(limits, name) < least:
+            raise ConfigError(f"limits.{name}: {getattr(limits, name)} must be at least {least}")
     for name, bound in _AT_MOST:
         check_at_most("limits", limits, name, bound)
     if limits.authenticator_timeout_s >= limits.hello_timeout_s:

@@ -123,6 +123,6 @@ def _secret(text: str | None, path: str | None, key: str) -> str | None:
 def _read(path: str, key: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    except (OSError, ValueError) as error:  # not UTF-8, or a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{key}: cannot read {path!r}: {reason}") from None

@@ -57,6 +57,12 @@ def check_procedure(key: str, procedure: str) -> None:
         raise ConfigError(f"{key}: {procedure!r} must not be under 'wamp.' or 'fairlead.': nobody could register it")
 
 
+def check_path(key: str, path: str) -> None:
+    """Raises ConfigError for what names no file or directory, whatever there is."""
+    if not path or "\0" in path:
+        raise ConfigError(f"{key}: {path!r} must be a path")
+
+
 def check_host(key: str, host: str) -> None:
     """Raises ConfigError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
@@ -65,13 +71,7 @@ def check_host(key: str, host: str) -> None:
 
 def check_url(key: str, value: str) -> None:
     """Raises ConfigError unless it is an origin."""
-    parts = urlsplit(value)
-    try:
-        is_good = parts.port is None or parts.port > 0
-    except ValueError:
-        is_good = False
-    is_good = is_good and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path in ("", "/")
-    if not is_good or parts.query or parts.fragment or parts.username:
+    if not _is_origin(value):
         raise ConfigError(f"{key}: {value!r} must be http:// or https://, a host and nothing behind it")
 
 
@@ -79,3 +79,13 @@ def origin_of(url: str) -> str:
     """What a browser sends as Origin from pages of this URL."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _is_origin(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        has_port = parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+    is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    return has_port and is_bare and parts.scheme in ("http", "https") and bool(parts.hostname) and value.isprintable()

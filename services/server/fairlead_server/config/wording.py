@@ -61,8 +61,8 @@ def _names_at(place: str, root: type[msgspec.Struct]) -> list[str]:
 
 
 def _value_at(place: str, values: dict[str, Any]) -> Any:
-    """What stands there, to be shown: nothing that is or lies in a list or a table, since users have secrets."""
+    """What stands there, to be shown: nothing that lies in a list, since users have secrets."""
     found: Any = values
     for key in place.split("."):
         found = found.get(key) if isinstance(found, dict) else None
-    return None if isinstance(found, (dict, list)) else found
+    return found if isinstance(found, (str, int, float)) else None

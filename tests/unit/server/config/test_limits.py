@@ -42,7 +42,9 @@ def test_defaults_agree_with_each_other() -> None:
     ("limits", "message"),
     [
         ("outbox_bytes = 65536", "limits.message_bytes: 1048576 must be at most outbox_bytes, which is 65536"),
-        ("message_bytes = 1024", "limits.hello_bytes: 65536 must be at most message_bytes, which is 1024"),
+        ("message_bytes = 8192", "limits.hello_bytes: 65536 must be at most message_bytes, which is 8192"),
+        ("uri_length = 255", "limits.uri_length: 255 must be at least 256"),
+        ("ping_interval_s = 0.01", "limits.ping_interval_s: 0.01 must be at least 0.1"),
         ("write_bytes = 8388608", "limits.write_bytes: 8388608 must be at most outbox_bytes, which is 4194304"),
         ("catch_up_bytes = 8388608", "limits.catch_up_bytes: 8388608 must be at most outbox_bytes, which is 4194304"),
         ("retained_bytes = 1", "limits.retained_event_bytes: 65536 must be at most retained_bytes, which is 1"),
