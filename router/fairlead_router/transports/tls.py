@@ -44,7 +44,8 @@ def server_context(options: TlsOptions) -> ssl.SSLContext:
     for file in (options.certificate, options.key, options.client_ca):
         if file is not None and not Path(file).is_file():
             raise FileNotFoundError(f"there is no file {file!r}")
-    with _naming(f"a certificate and its key in {options.certificate!r}, {options.key or options.certificate!r}"):
+    key = "" if options.key is None else f" and {options.key!r}"
+    with _naming(f"a certificate and its key in {options.certificate!r}{key}"):
         context.load_cert_chain(options.certificate, options.key, password=_no_password)
     if options.client_ca is not None:
         with _naming(f"certificates in {options.client_ca!r}"):
@@ -59,8 +60,7 @@ def _naming(what: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        reason = (error.reason or "no reason given").replace("_", " ").lower()
-        raise OSError(f"there must be {what}, as PEM: {reason}") from error
+        raise OSError(f"there must be {what}, as PEM ({error.reason or error.strerror})") from error
 
 
 def _no_password() -> str:
