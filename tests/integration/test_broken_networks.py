@@ -188,3 +188,26 @@ async def test_publisher_never_waits_for_subscribers_behind_a_broken_network(
             assert longest_s < BUSY_S
             if way not in ALIVE:
                 await eventually(lambda: realm.stats().sessions == {"websocket": 2})
+
+
+# ---- clocks ----
+
+
+@pytest.mark.parametrize("step_s", [86_400, -86_400])
+async def test_clock_that_steps_ends_nothing_and_holds_nothing_up(
+    realm: Realm, listener: Listener, monkeypatch: pytest.MonkeyPatch, step_s: int
+) -> None:
+    """A day forth or back: every bound is measured on a clock that never steps."""
+    async with await join(listener.port) as client, await join(listener.port, "rawsocket") as callee:
+        await callee.ask(64, {}, "com.x")
+        unanswered = client.start(48, {"timeout": 300}, "com.x")
+        true_time_ns = time.time_ns
+        monkeypatch.setattr(time, "time_ns", lambda: true_time_ns() + step_s * 1_000_000_000)
+        before_s = time.monotonic()
+        assert (await unanswered)[4] == "wamp.error.timeout"
+        assert 0.2 < time.monotonic() - before_s < 0.3 + BUSY_S
+        async with await join(listener.port) as late:
+            await asyncio.sleep(2 * FOUND_OUT_S)
+            for each in (client, callee, late):
+                assert (await each.ask(16, {"acknowledge": True}, "com.y"))[0] == 17
+        assert realm.counters.calls_timed_out == 1

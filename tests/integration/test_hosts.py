@@ -14,6 +14,7 @@ from support.waiting import eventually
 
 ROUTER = Path(__file__).with_name("hasty_router.py")
 PEER = Path(__file__).with_name("kept_peer.py")
+RAW = Path(__file__).with_name("stopped_subscriber.py")
 PING_TIMEOUT_S = "2.5"
 SHORT_S = 0.6
 """TCP sends again after at most 1.4 s then, while both sides wait for a sign of life."""
@@ -72,3 +73,16 @@ async def test_long_cut_is_noticed_on_both_sides_and_the_peer_comes_back_to_ever
     await eventually(lambda: peer.all_said("event") == [*range(1, 71)], timeout_s=LONG_S)
     assert peer.all_said("change")[-1] is None
     assert len(router.all_said("joined")) == 2
+
+
+@pytest.mark.parametrize("events", [0, 10])
+async def test_host_whose_peer_must_not_be_pinged_is_found_out_by_the_kernel(
+    hosts: Hosts, router: Program, events: int
+) -> None:
+    """Keep-alive probes are sent only where nothing else is on its way: events that are not acknowledged count, too."""
+    arguments = (hosts.server_address, str(await router.said("port")), "com.kept", "rawsocket")
+    async with Program(RAW, *arguments, prefix=hosts.on_client) as client:
+        await client.said("subscribed")
+        hosts.pull_cable()
+        router.tell({"publish": [1, events]})
+        await eventually(lambda: router.all_said("left") == ["wamp.close.transport_lost"], timeout_s=LONG_S)

@@ -93,7 +93,7 @@ class AutobahnSubscriber:
 
 @asynccontextmanager
 async def raw_subscriber(port: int) -> AsyncIterator[Subscriber]:
-    async with Program(RAW, str(port)) as program:
+    async with Program(RAW, "127.0.0.1", str(port), "com.x", "websocket") as program:
         await program.said("subscribed")
         yield RawSubscriber(program)
 

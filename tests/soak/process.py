@@ -34,7 +34,11 @@ class RouterProcess:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE_BYTES,
             start_new_session=True,  # Ctrl-C is for the parent, which ends it in order
         )  # fmt: skip
-        self.where = await self._answer()
+        try:
+            self.where = await self._answer()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from soak.judgement import Growth, Sample
 from soak.run import Options, soak
+from support.waiting import eventually
 
 SEED = 20261126
+MAIN = Path(__file__).with_name("main.py")
 LEAKY = str(Path(__file__).with_name("leaky_router.py"))
 
 
@@ -33,6 +39,21 @@ async def test_leaks_are_found(tmp_path: Path) -> None:
     found = "\n".join(report.faults)
     for name in ("sessions: ", "realm1: sessions: ", "objects: ", "timers: ", "a mistake of ours"):
         assert name in found
+
+
+@pytest.mark.limit_s(60)
+async def test_ctrl_c_ends_it_with_everything_that_it_started() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(MAIN), "--minutes", "1", "--seed", "7", "--workers", "4",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    [router] = (await eventually(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text)).split()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = await process.communicate()
+    assert (process.returncode, stderr) == (1, b"")
+    assert stdout.decode().split("\n", 1)[1] == "\nsoak: stopped\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(router), 0)
 
 
 def test_memory_that_grows_is_told_from_memory_that_has_settled() -> None:

@@ -78,11 +78,11 @@ class Hosts:
         return (self._ip, "netns", "exec", self._client)
 
     def pull_cable(self) -> None:
-        """Nothing gets from one to the other any more, and neither is told of any connection."""
-        self._run("-n", self._server, "link", "set", "cable", "down")
+        """At the client's end: its packets do not even leave, the server's vanish. No connection is told."""
+        self._run("-n", self._client, "link", "set", "cable", "down")
 
     def plug_in(self) -> None:
-        self._run("-n", self._server, "link", "set", "cable", "up")
+        self._run("-n", self._client, "link", "set", "cable", "up")
 
     def _run(self, *arguments: str) -> None:
         done = subprocess.run([self._ip, *arguments], capture_output=True, text=True, check=False)

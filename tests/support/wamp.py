@@ -4,7 +4,8 @@
         await client.join()
         assert await client.ask([32, 1, {}, "com.x"]) == [33, 1, 4711]
 
-Where a port is asked for, the path of a Unix socket does as well. RawSocketClient is the same over RawSocket.
+Where a port is asked for, the path of a Unix socket or (host, port) does as well. RawSocketClient is the same over
+RawSocket.
 
 It checks nothing and answers nothing by itself (no GOODBYE, no PONG, no close frame), and can stop reading.
 """
@@ -29,6 +30,7 @@ from fairlead_router.transcode import Codec
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 RAW_MESSAGE, RAW_PING, RAW_PONG = 0, 1, 2
+Where = int | str | tuple[str, int]
 RAW_SERIALIZERS: dict[Codec, int] = {"json": 1, "msgpack": 2, "cbor": 3}
 ROLES: dict[str, Any] = {"publisher": {}, "subscriber": {}, "caller": {}, "callee": {}}
 
@@ -81,7 +83,7 @@ class Client:
     @classmethod
     async def connect(
         cls,
-        where: int | str,
+        where: Where,
         codec: Codec = "json",
         *,
         path: str = "/ws",
@@ -117,7 +119,7 @@ class Client:
 
     @classmethod
     async def joined(
-        cls, where: int | str, codec: Codec = "json", receive_buffer: int | None = None, **details: Any
+        cls, where: Where, codec: Codec = "json", receive_buffer: int | None = None, **details: Any
     ) -> Client:
         """Connected, with an open session."""
         client = await cls.connect(where, codec, receive_buffer=receive_buffer)
@@ -244,7 +246,7 @@ class RawSocketClient(Client):
     @classmethod
     async def connect(
         cls,
-        where: int | str,
+        where: Where,
         codec: Codec = "json",
         *,
         longest: int = 15,
@@ -311,10 +313,10 @@ def batch_parts(codec: Codec, batch: bytes) -> list[bytes]:
 
 
 async def dial(
-    where: int | str, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None
+    where: Where, receive_buffer: int | None = None, tls: ssl.SSLContext | None = None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A bare connection to a port of this machine, or to a Unix socket."""
-    bare = socket.socket() if isinstance(where, int) else socket.socket(socket.AF_UNIX)
+    """A bare connection to a port of this machine, to a Unix socket, or to another host."""
+    bare = socket.socket(socket.AF_UNIX) if isinstance(where, str) else socket.socket()
     bare.setblocking(False)
     if receive_buffer is not None:
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

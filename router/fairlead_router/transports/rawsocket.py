@@ -12,7 +12,7 @@ from fairlead_router.errors import ProtocolViolation, SessionError
 from fairlead_router.transports.farewell import Farewell
 from fairlead_router.transports.peers import Arrival, Silence, Verdict
 from fairlead_router.transports.rawsocket_frames import FrameReader, FrameType, Handshake, frame, longest_message
-from fairlead_router.transports.sockets import reset, set_socket_options
+from fairlead_router.transports.sockets import leave_silence_to_kernel, reset, set_socket_options
 
 _PING = frame(FrameType.PING, b"")
 
@@ -102,6 +102,7 @@ class RawSocketPeer(asyncio.Protocol):
         is still there, the kernel finds out (sockets.py).
         """
         if self._connection.is_autobahn_python:
+            leave_silence_to_kernel(self._network, self._limits)
             return
         was_heard, self._was_heard = self._was_heard, False
         verdict = self._silence.judge(was_heard)

@@ -13,6 +13,7 @@ _TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 
 _LONGEST_KEEP_ALIVE_S = 32_767
 _MOST_PROBES = 127
+_LONGEST_TIMEOUT_MS = 2**31 - 1
 """What Linux takes (tcp(7))."""
 
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
@@ -46,6 +47,14 @@ def _keep_alive(network_socket: Any, limits: Limits) -> None:
     network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
     network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
     network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
+
+
+def leave_silence_to_kernel(transport: Any, limits: Limits) -> None:
+    """For a peer that may not be pinged. Keep-alive alone will not do: it rests while sent bytes are unacknowledged."""
+    if is_internet(transport):
+        timeout_ms = int(1000 * (limits.ping_interval_s + limits.ping_timeout_s))
+        network_socket = transport.get_extra_info("socket")
+        network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, min(timeout_ms, _LONGEST_TIMEOUT_MS))
 
 
 def is_internet(transport: Any) -> bool:
