@@ -9,7 +9,7 @@ fails closed).
 from typing import TYPE_CHECKING
 
 from fairlead_router.authorization import Action
-from fairlead_router.errors import LimitExceeded, NoSuchSession
+from fairlead_router.errors import AuthorizationFailed, LimitExceeded, NoSuchSession
 from fairlead_router.limits import Limits
 from fairlead_router.questions import Question, Questions
 from fairlead_router.uris import Match
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 
 def any_of(realm: "Realm", actions: tuple[Action, ...], uri: str, match: Match = "exact") -> Questions:
-    """The right to do any of these with a topic, procedure or pattern. A pattern is about no object."""
-    return tuple(
-        Question(action, uri, match, _object_of(realm, action, uri) if match == "exact" else None) for action in actions
-    )
+    """The right to do any of these with a topic, procedure or pattern. A pattern is about no object.
+
+    None of them where the authorizer fails: nobody sees it.
+    """
+    try:
+        objects = [_object_of(realm, action, uri) if match == "exact" else None for action in actions]
+    except AuthorizationFailed:
+        return ()
+    return tuple(Question(action, uri, match, object_id) for action, object_id in zip(actions, objects, strict=True))
 
 
 def find_peer(realm: "Realm", session_id: int) -> "Session":

@@ -369,3 +369,31 @@ def test_authorizer_with_a_mistake_allows_nothing_and_the_session_goes_on(
     ]
     assert "secret" not in str(errors)
     assert caplog.records
+
+
+class Objectless(Rights):
+    """Its rules cannot say what com.x is about."""
+
+    def object_of(self, action: Any, uri: str) -> str | None:
+        if uri == "com.x":
+            raise KeyError(uri)
+        return super().object_of(action, uri)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        [16, 1, {"acknowledge": True}, "com.x"],
+        [32, 1, {}, "com.x"],
+        [32, 1, {"get_retained": True}, "com.x"],
+        [48, 1, {}, "com.x"],
+        [64, 1, {}, "com.x"],
+    ],
+)
+def test_authorizer_that_cannot_name_the_object_allows_nothing_and_the_session_goes_on(request_: list[Any]) -> None:
+    core = Core(authorizer=Objectless())
+    alice, watcher = core.join(), core.join()
+    watcher.ask([32, 1, {"match": "prefix"}, "com."], [32, 2, {}, "wamp.subscription.on_create"])
+    [error] = alice.ask(request_)
+    assert (error[:3], error[4]) == ([8, request_[0], 1], "wamp.error.authorization_failed")
+    assert alice.ask([32, 2, {}, "com.y"])[0][0] == 33
