@@ -295,11 +295,11 @@ def _key(name: str, args: list[Any]) -> tuple[str, int, int | None]:
 
 
 def _by_entry(events: Iterable[tuple[str, int, int | None]]) -> list[tuple[str, int, int | None]]:
-    """What one revocation ends has no order; what is told of one entry has, but for which of its sessions is first.
-
-    A session joins first and leaves last.
+    """What one revocation ends has no order; what is told of one entry has, but for which of its sessions is first and
+    which, named with on_delete, is last. A session joins first and leaves last.
     """
     places = {"on_join": 0, "on_leave": 2}
+    events = [(name, 0 if name == "on_delete" else session_id, entry) for name, session_id, entry in events]
     ordered = sorted(events, key=lambda event: (places.get(event[0], 1), event[2] or 0))
     alike = groupby(ordered, key=lambda event: (event[0], event[2]))
     return [event for _, run in alike for event in sorted(run, key=lambda event: event[1])]
