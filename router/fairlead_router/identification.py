@@ -4,7 +4,6 @@ It fails closed: whatever the authenticator raises but a SessionError is in the 
 was refused. What an authenticator takes its time for is canceled when the peer has gone or the time is over.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
@@ -32,8 +31,6 @@ from fairlead_router.realm import Realm
 from fairlead_router.session import SERVICE_ROLE
 from fairlead_router.transcode import OutsideCommonModel, encode
 from fairlead_router.uris import check_uri
-
-log = logging.getLogger(__name__)
 
 Later = Callable[[Decision | SessionError], None]
 
@@ -173,5 +170,5 @@ class Identification:
             self._attempts.failed(self._hello.peer)
         if isinstance(error, SessionError):
             return error
-        log.error("the authenticator of realm %s failed", self._realm.name, exc_info=error)
+        self._realm.failures.add(f"the authenticator of realm {self._realm.name!r} failed", error)
         return AuthenticationFailed("the peer could not be authenticated")

@@ -199,6 +199,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     authorizer_answer_s: float = 60.0
     """How long one is remembered at most: what an authorizer forgets to purge is mended within a minute."""
 
+    logged_failures: int = 20
+    """Failures of authorizers, authenticators, endpoints and handlers that a realm logs whole in a minute: enough to
+    find the mistake, too few for a peer to fill a disk with."""
+
     goodbye_message_length: int = 1024
     """Characters of the message that `wamp.session.kill*` sends: one copy waits in the outbox of each session ended."""
 

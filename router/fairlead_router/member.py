@@ -6,7 +6,6 @@ message was sent, never inside the call that caused it. Belongs to asyncio, unli
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -56,7 +55,6 @@ from fairlead_router.uris import Match
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
 
-log = logging.getLogger(__name__)
 
 EventHandler = Callable[["MemberEvent"], None]
 
@@ -330,8 +328,8 @@ class Member:
         elif message.request in self._progress:
             try:
                 self._progress[message.request](payload.args, payload.kwargs)
-            except Exception:
-                log.exception("the handler of a progressive result failed")
+            except Exception as error:  # noqa: BLE001 - a mistake of the program's own
+                self._realm.failures.add("the handler of a progressive result failed", error)
 
     # --- events and invocations ---------------------------------------------------------------
 
@@ -340,8 +338,8 @@ class Member:
             concrete = message.details.get("topic", topic)
             try:
                 handler(MemberEvent(concrete, payload.args, payload.kwargs, message.publication, dict(message.details)))
-            except Exception:
-                log.exception("the handler of topic %s failed", concrete)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._realm.failures.add(f"the handler of topic {concrete} failed", error)
 
     def on_invocation(self, message: Invocation, payload: Payload) -> None:
         self._calls.invoke(message, payload)

@@ -4,7 +4,6 @@ An endpoint returns its result, an awaitable of it, or PENDING. What it raises i
 is, anything else as our own mistake, logged whole.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
@@ -19,7 +18,6 @@ from fairlead_router.rpc.call import PENDING, Call, Value, _Pending, as_payload
 if TYPE_CHECKING:
     from fairlead_router.session import Session
 
-log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Call], Value | _Pending | Awaitable[Value]]
 
@@ -64,8 +62,8 @@ class MemberCalls:
             return
         try:
             call.on_end(str(message.options.get("reason", Canceled.uri)))
-        except Exception:
-            log.exception("on_end of a call of %s failed", call.procedure)
+        except Exception as error:  # noqa: BLE001 - a mistake of the program's own
+            self._session.realm.failures.add(f"on_end of a call of {call.procedure} failed", error)
 
     def stop(self) -> None:
         """The member has left: nobody waits for what is still awaited."""
@@ -93,5 +91,5 @@ class MemberCalls:
         if isinstance(error, RequestError):
             call.abort(error)
             return
-        log.error("the endpoint of %s failed", call.procedure, exc_info=error)
+        self._session.realm.failures.add(f"the endpoint of {call.procedure} failed", error)
         call.abort(RequestError(f"the endpoint of {call.procedure} failed; the router's log says why"))

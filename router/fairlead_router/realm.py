@@ -8,11 +8,12 @@ requests.py, pubsub.py and rpc.py.
 from collections.abc import Awaitable, Iterable
 from inspect import isawaitable
 
-from fairlead_router.answers import Answers, failure
+from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal, attach
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.errors import RouterError
+from fairlead_router.failure_log import FailureLog
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
 from fairlead_router.limits import Limits
@@ -67,7 +68,8 @@ class Realm:
         self.authorizer: Authorizer = authorizer or AllowAll()
         self.options = options or RealmOptions()
         self.pulse = Pulse(host)
-        self.answers = Answers(host, limits.authorizer_timeout_s)
+        self.failures = FailureLog(host, limits.logged_failures)
+        self.answers = Answers(host, limits.authorizer_timeout_s, self.failures)
         self.gate = Gate(self.answers)
         self.broker = Broker(host)
         self.dealer = Dealer(host, limits)
@@ -220,17 +222,17 @@ class Realm:
                 principal, question.action, question.uri, question.match, question.object_id
             )
         except Exception as error:
-            raise failure(error) from error
+            raise self.answers.failure(error) from error
         if verdict is True or verdict is False or isawaitable(verdict):
             return verdict
-        raise failure(verdict)
+        raise self.answers.failure(verdict)
 
     def object_of(self, action: Action, uri: str) -> str | None:
         """The object that a concrete URI is about by the authorizer's rules. Raises AuthorizationFailed if it fails."""
         try:
             return self.authorizer.object_of(action, uri)
         except Exception as error:
-            raise failure(error) from error
+            raise self.answers.failure(error) from error
 
     # --- memberships --------------------------------------------------------------------------
 

@@ -225,7 +225,7 @@ class ProcedureAuthenticator(CallableAuthenticator):
         except CallError as error:
             if error.uri == NoSuchProcedure.uri:
                 raise  # nobody has judged the peer
-            log.warning("%s refused a peer of realm %s: %s", self._procedure, realm, error)
+            log.info("%s refused a peer of realm %r: %s", self._procedure, realm, error)
             raise AuthenticationFailed("the peer could not be authenticated") from error
         if not result.args:
             raise ValueError(f"{self._procedure} has answered without a result")

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead_router.answers import Answers, Verdict
 from fairlead_router.errors import AuthorizationFailed
+from fairlead_router.failure_log import FailureLog
 from support.core import Answer, HandHost
 
 TIMEOUT_S = 10.0
@@ -16,7 +17,7 @@ TIMEOUT_S = 10.0
 def asked() -> tuple[HandHost, Answer, list[Verdict]]:
     host, answer = HandHost(), Answer()
     verdicts: list[Verdict] = []
-    Answers(host, TIMEOUT_S).wait_for(answer, verdicts.append)
+    Answers(host, TIMEOUT_S, FailureLog(host, 20)).wait_for(answer, verdicts.append)
     return host, answer, verdicts
 
 
