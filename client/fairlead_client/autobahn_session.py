@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import txaio
 from autobahn.exception import PayloadExceededError
-from autobahn.wamp.exception import ApplicationError, TransportLost
+from autobahn.wamp.exception import ApplicationError, SerializationError, TransportLost
 from autobahn.wamp.serializer import JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import CallOptions
 
@@ -44,6 +44,9 @@ PROTOCOL_OPTIONS = {
     "autoPingTimeout": 10.0,
     "autoPingSize": 12,
 }
+
+# What Autobahn raises at once when it cannot send a request.
+NOT_SENT = (TransportLost, PayloadExceededError, SerializationError)
 
 # A session's end, as Autobahn reports it to the calls that were under way.
 _ENDS = ("wamp.close.", "fairlead.close.")
@@ -93,7 +96,7 @@ class AutobahnSession:
         options = _CallOptions(on_progress=progressed) if request.wants_progress else None
         try:
             future = self.session.call(request.procedure, *request.args, **request.kwargs, options=options)
-        except (TransportLost, PayloadExceededError) as error:
+        except NOT_SENT as error:
             on_answer(Answer(request, {}, error_of(error)))
             return lambda: None
         _txaio.add_callbacks(future, succeeded, failed)
@@ -214,6 +217,8 @@ def error_of(error: BaseException) -> ClientError:
         if error.error.startswith(_ENDS):
             return Unreachable(text or error.error)
         return CallFailed(error.error, text, error.kwargs)
+    if isinstance(error, SerializationError):
+        return CallFailed("wamp.error.invalid_argument", str(error))
     if isinstance(error, PayloadExceededError):
         return CallFailed("wamp.error.payload_size_exceeded", str(error))
     return Unreachable(str(error) or type(error).__name__)  # lost, or cancelled by us

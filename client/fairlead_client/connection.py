@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import REVOKING, Refused, Unreachable
 from fairlead_client.runtime import Runtime, Session, Wakeup
+from fairlead_client.shield import shielded
 
 # An ABORT with another reason (the router is starting, stopping, full) is worth another attempt.
 FINAL_REFUSALS = REVOKING | {"wamp.error.no_such_realm", "wamp.error.no_matching_auth_method"}
@@ -95,7 +96,7 @@ class Connection:
 
     def _say(self, reason: str | None) -> None:
         if self._on_change is not None:
-            self._on_change(reason)
+            shielded(self._on_change, reason)
 
 
 class GivenSessions:

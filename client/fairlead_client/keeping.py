@@ -6,7 +6,6 @@ registration that another callee holds, perhaps a session of ours whose end the 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
@@ -16,11 +15,10 @@ from fairlead_client.backoff import Backoff
 from fairlead_client.errors import PASSING, CallFailed, Unreachable
 from fairlead_client.merging import Event, Merger
 from fairlead_client.runtime import Runtime
+from fairlead_client.shield import shielded
 
 PROCEDURE_ALREADY_EXISTS = "wamp.error.procedure_already_exists"
 WORTH_ANOTHER_ATTEMPT = PASSING | {PROCEDURE_ALREADY_EXISTS}
-
-log = logging.getLogger(__name__)
 
 
 class Kept(Protocol):
@@ -149,12 +147,12 @@ class Subscription:
     def _say_resumed(self, *, is_whole: bool) -> None:
         self.resumed = is_whole
         if self.wanted.on_resumed is not None:
-            _shielded(self.wanted.on_resumed, self)
+            shielded(self.wanted.on_resumed, self)
 
     def _hand_on(self, events: Iterable[Event]) -> None:
         for event in events:
             if self.is_wanted:
-                _shielded(self.wanted.on_event, event)
+                shielded(self.wanted.on_event, event)
 
 
 class Registration:
@@ -177,9 +175,8 @@ class Registration:
 
     async def make(self, session: AutobahnSession) -> None:
         """REGISTER."""
-        self._made = await autobahn_requests.ask(
-            self._runtime,
-            lambda: session.session.register(self._endpoint, self.procedure, options=self._options),
+        self._made = await autobahn_requests.register(
+            self._runtime, session, self.procedure, self._endpoint, self._options
         )
 
     def lost(self) -> None:
@@ -209,21 +206,15 @@ async def restore(
             return  # there will be another session
         except CallFailed as error:
             if kept.refusal is None and on_refused is not None:
-                _shielded(on_refused, kept, error)
+                shielded(on_refused, kept, error)
             kept.refusal = error
             if error.uri not in WORTH_ANOTHER_ATTEMPT:
                 return
             await runtime.wakeup().wait(backoff.next_s())
+            if not kept.is_wanted:
+                return
         else:
             kept.refusal = None
             if not kept.is_wanted:  # any more: it was ended while this went on
                 await kept.end()
             return
-
-
-def _shielded(function: Callable[..., object], *args: Any) -> None:
-    """A program's mistake in one handler must not cost it its other events."""
-    try:
-        function(*args)
-    except Exception:
-        log.exception("a handler failed")

@@ -61,6 +61,7 @@ class Peer:
         self._queue_limit = queue_limit
         self._own = RecentIds()
         self._session: AutobahnSession | None = None
+        self._is_stopped = False
         self._waiting: list[Wakeup] = []
         self._staying: Task | None = None
         self._of_session: list[Task] = []
@@ -172,13 +173,16 @@ class Peer:
 
     def start(self) -> None:
         """Begins to open sessions."""
+        self._is_stopped = False
         self._staying = self._runtime.spawn(self._stay())
 
     def stop(self) -> None:
-        """Ends what goes on; the session is its connection's to end."""
+        """Ends what goes on, and who waits for a session hears so; the session is its connection's to end."""
+        self._is_stopped = True
         self._session_is_over()
         if self._staying is not None:
             self._staying.cancel()
+        self._ring()
 
     # ---- sessions ----
 
@@ -218,6 +222,8 @@ class Peer:
                 return self._session
             if self.refusal is not None:
                 raise self.refusal
+            if self._is_stopped:
+                raise Unreachable("the peer is closed")
             left_s = None if deadline_s is None else deadline_s - self._runtime.time_s()
             if left_s is not None and left_s <= 0:
                 raise Unreachable("there is no session with the router now")
@@ -237,6 +243,9 @@ class Peer:
                 await kept.make(session)
             except Unreachable:
                 continue
+            except BaseException:  # refused, or nobody waits for it any more
+                self._runtime.spawn(kept.end())
+                raise
             break
         self._kept.append(kept)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from fairlead_client import CallFailed, Event, Unreachable
 from fairlead_client.twisted import Peer, Subscription
@@ -65,5 +65,32 @@ async def test_a_peer_outlives_its_sessions_and_misses_nothing() -> None:
         return False
 
     await eventually(is_back)
+    await driven(peer.close())
+    await router.close()
+
+
+async def test_what_is_given_up_while_it_is_made_leaves_nothing() -> None:
+    router = Router()
+    realm = router.add_realm("realm1")
+    member = realm.join(Principal("member", "service"))
+    port = (await router.listen("tcp://127.0.0.1:0")).port
+    peer = Peer(reactor, f"ws://127.0.0.1:{port}/ws")
+    seen: list[Event] = []
+    peer.start()
+    await driven(peer.publish("com.example.y", wait_s=5))
+    subscribing = Deferred.fromCoroutine(peer.subscribe("com.example.x", seen.append))
+    registering = Deferred.fromCoroutine(peer.register("com.example.mine", lambda: "mine"))
+    subscribing.cancel()
+    registering.cancel()
+    for given_up in (subscribing.asFuture, registering.asFuture):
+        with pytest.raises(CancelledError):
+            await given_up(asyncio.get_running_loop())
+    await driven(peer.publish("com.example.y"))
+    await eventually(lambda: not realm.broker.has_members("com.example.x"))
+    member.publish("com.example.x", [1])
+    with pytest.raises(CallFailed, match="no_such_procedure"):
+        await driven(peer.call("com.example.mine"))
+    assert peer.is_joined
+    assert seen == []
     await driven(peer.close())
     await router.close()

@@ -350,3 +350,101 @@ async def test_a_peer_whom_the_router_refuses_says_so(site: Site) -> None:
             await peer.subscribe("com.example.x", print)
         assert peer.refusal is not None
         assert peer.refusal.uri == "wamp.error.no_such_realm"
+
+
+@pytest.mark.parametrize("turns", range(1, 13))
+async def test_a_subscription_that_is_given_up_while_it_is_made_leaves_nothing(site: Site, turns: int) -> None:
+    seen: list[Event] = []
+    async with Peer(site.url) as peer:
+        await peer.publish("com.example.y", wait_s=5)
+        sessions = [*site.realm.sessions()]
+        subscribing = asyncio.create_task(peer.subscribe("com.example.kept", seen.append))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if not subscribing.cancel():
+            return
+        with pytest.raises(asyncio.CancelledError):
+            await subscribing
+        site.member.publish("com.example.kept", [1])
+        await peer.publish("com.example.y")
+        await eventually(lambda: not site.realm.broker.has_members("com.example.kept"))
+        site.member.publish("com.example.kept", [2])
+        await peer.publish("com.example.y")
+        assert [*site.realm.sessions()] == sessions, "the session goes on"
+        assert seen == []
+
+
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_a_registration_that_is_given_up_while_it_is_made_leaves_nothing(site: Site, turns: int) -> None:
+    async with Peer(site.url) as peer:
+        await peer.publish("com.example.y", wait_s=5)
+        registering = asyncio.create_task(peer.register("com.example.mine", lambda: "mine"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if registering.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await registering
+
+            async def is_gone() -> bool:
+                with suppress(CallFailed):
+                    await peer.call("com.example.mine")
+                    return False
+                return True
+
+            await eventually(is_gone)
+
+
+async def test_a_queued_publication_that_no_serializer_takes_holds_up_no_other(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[Any] = []
+    await site.member.subscribe("com.example.x", lambda event: seen.append(event.args[0]))
+    async with Peer(site.url) as peer:
+        peer.enqueue("com.example.x", [object()])
+        peer.enqueue("com.example.x", [1])
+        await eventually(lambda: seen == [1])
+    assert "com.example.x" in caplog.text
+
+
+async def test_what_no_serializer_takes_is_a_failed_call(site: Site) -> None:
+    async with Peer(site.url) as peer:
+        with pytest.raises(CallFailed, match="invalid_argument"):
+            await peer.call("com.example.x", [object()], wait_s=5)
+
+
+async def test_an_on_change_that_fails_ends_no_attempt(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    def on_change(reason: str | None) -> None:
+        raise ValueError("a mistake in the program")
+
+    async with Peer(site.url, on_change=on_change) as peer:
+        await peer.publish("com.example.x", wait_s=5)
+        site.cut()
+        await eventually(lambda: not peer.is_joined)
+        assert await peer.publish("com.example.x", wait_s=5)
+    assert "a mistake in the program" in caplog.text
+
+
+async def test_who_waits_for_a_session_of_a_closed_peer_waits_no_more(site: Site) -> None:
+    await site.stop()
+    async with Peer(site.url) as peer:
+        waiting = asyncio.create_task(peer.subscribe("com.example.x", print))
+        await asyncio.sleep(0.01)
+    with pytest.raises(Unreachable, match="closed"):
+        await waiting
+    with pytest.raises(Unreachable, match="closed"):
+        await peer.register("com.example.x", print)
+
+
+async def test_what_is_ended_while_it_is_refused_is_not_tried_again(site: Site) -> None:
+    told: list[Any] = []
+    async with Peer(site.url, on_refused=lambda kept, error: told.append(kept)) as peer:
+        registration = await peer.register("com.example.mine", lambda: "mine")
+        await site.stop()
+        await eventually(lambda: not peer.is_joined)
+        await site.start()
+        await site.member.register("com.example.mine", lambda call: {})
+        await eventually(lambda: told)
+        await peer.end(registration)
+        attempts = peer._of_session[0]
+        assert isinstance(attempts, asyncio.Task)
+        await eventually(attempts.done)
