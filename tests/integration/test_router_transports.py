@@ -296,6 +296,20 @@ async def test_listener_with_cookies_gives_a_browser_an_id_once(router: Router, 
     assert curious.peers[-1].cookies == {"fairlead_id": value}
 
 
+async def test_with_tls_a_planted_cookie_counts_nothing(router: Router, curious: Curious) -> None:
+    listener = await router.listen("tcp://127.0.0.1:0", cookies=True, trusted_proxies=["127.0.0.1"])
+    headers = {"Cookie": "fairlead_id=planted", "X-Forwarded-Proto": "https"}
+    async with await Client.connect(listener.port, headers=headers) as client:
+        await client.join()
+    value = curious.peers[-1].cookies["fairlead_id"]
+    assert f"Set-Cookie: __Host-fairlead_id={value}; Path=/; HttpOnly; SameSite=Lax; Secure" in client.answer
+    headers = {"Cookie": f"fairlead_id=planted; __Host-fairlead_id={value}", "X-Forwarded-Proto": "https"}
+    async with await Client.connect(listener.port, headers=headers) as client:
+        await client.join()
+        assert "Set-Cookie" not in client.answer
+    assert curious.peers[-1].cookies == {"fairlead_id": value}
+
+
 # ---- Unix sockets and inherited descriptors ----
 
 

@@ -10,6 +10,10 @@ from fairlead_router.transports.http_request import HttpRequest
 
 COOKIE_NAME = "fairlead_id"
 
+SECURE_NAME = f"__Host-{COOKIE_NAME}"
+"""With TLS. Browsers take a cookie of this prefix over TLS only and for one host only: a sibling domain, or somebody in
+the way of a request without TLS, cannot plant one that they know (RFC 6265bis, 4.1.3.2)."""
+
 _ID_BYTES = 24
 """192 random bits cannot be guessed."""
 
@@ -32,7 +36,14 @@ def new_cookie_id() -> str:
     return secrets.token_urlsafe(_ID_BYTES)
 
 
+def take_cookie_id(cookies: dict[str, str], is_secure: bool) -> str | None:
+    """The id among the cookies, out of them; None if there is none, or none under the name that it must have."""
+    plain, secure = cookies.pop(COOKIE_NAME, None), cookies.pop(SECURE_NAME, None)
+    return secure if is_secure else plain
+
+
 def set_cookie(cookie_id: str, path: str, is_secure: bool) -> str:
     """The value of Set-Cookie: out of reach for scripts, and for requests that another site makes."""
-    attributes = f"{COOKIE_NAME}={cookie_id}; Path={path}; HttpOnly; SameSite=Lax"
-    return f"{attributes}; Secure" if is_secure else attributes
+    if is_secure:
+        return f"{SECURE_NAME}={cookie_id}; Path=/; HttpOnly; SameSite=Lax; Secure"
+    return f"{COOKIE_NAME}={cookie_id}; Path={path}; HttpOnly; SameSite=Lax"

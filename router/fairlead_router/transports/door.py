@@ -18,7 +18,7 @@ from fairlead_router.host import Timer
 from fairlead_router.peer import PeerDetails
 from fairlead_router.transports import rawsocket_frames
 from fairlead_router.transports.admission import Entry
-from fairlead_router.transports.cookies import COOKIE_NAME, new_cookie_id, read_cookies, set_cookie
+from fairlead_router.transports.cookies import COOKIE_NAME, new_cookie_id, read_cookies, set_cookie, take_cookie_id
 from fairlead_router.transports.farewell import Farewell, PicowsNetwork
 from fairlead_router.transports.forwarding import Origin
 from fairlead_router.transports.handshake import asks_for_websocket, read_handshake
@@ -132,9 +132,12 @@ class Door(asyncio.Protocol):
         self._entry.admit(origin.address)
         cookies = read_cookies(request)
         headers: dict[str, str] = {}
-        if self._policy.sets_cookies and COOKIE_NAME not in cookies:
-            cookies[COOKIE_NAME] = new_cookie_id()
-            headers["Set-Cookie"] = set_cookie(cookies[COOKIE_NAME], self._policy.path, origin.is_secure)
+        cookie_id = take_cookie_id(cookies, origin.is_secure)
+        if self._policy.sets_cookies and cookie_id is None:
+            cookie_id = new_cookie_id()
+            headers["Set-Cookie"] = set_cookie(cookie_id, self._policy.path, origin.is_secure)
+        if cookie_id is not None:
+            cookies[COOKIE_NAME] = cookie_id
         subprotocol = SUBPROTOCOLS[handshake.subprotocol]
         arrival = self._arrival("websocket", subprotocol.serializer_name, origin, cookies)
         protocol = websocket_protocol(arrival, subprotocol, headers)

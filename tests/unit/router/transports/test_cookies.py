@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead_router.transports.cookies import new_cookie_id, read_cookies, set_cookie
+from fairlead_router.transports.cookies import new_cookie_id, read_cookies, set_cookie, take_cookie_id
 from fairlead_router.transports.http_request import parse_request
 
 
@@ -32,4 +32,12 @@ def test_ids_differ_and_are_cookies() -> None:
 
 def test_cookie_is_out_of_reach_for_scripts_and_other_sites() -> None:
     assert set_cookie("id", "/ws", is_secure=False) == "fairlead_id=id; Path=/ws; HttpOnly; SameSite=Lax"
-    assert set_cookie("id", "/ws", is_secure=True) == "fairlead_id=id; Path=/ws; HttpOnly; SameSite=Lax; Secure"
+    assert set_cookie("id", "/ws", is_secure=True) == "__Host-fairlead_id=id; Path=/; HttpOnly; SameSite=Lax; Secure"
+
+
+@pytest.mark.parametrize(("is_secure", "cookie_id"), [(False, "plain"), (True, "secure")])
+def test_with_tls_the_id_has_the_name_that_nobody_else_can_give_it(is_secure: bool, cookie_id: str) -> None:
+    cookies = {"fairlead_id": "plain", "__Host-fairlead_id": "secure", "other": "x"}
+    assert take_cookie_id(cookies, is_secure) == cookie_id
+    assert cookies == {"other": "x"}
+    assert take_cookie_id({"fairlead_id": "planted"}, is_secure=True) is None
