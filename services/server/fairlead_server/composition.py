@@ -28,7 +28,7 @@ from fairlead_server.config.listeners import ListenerTable
 from fairlead_server.config.reloading import keys_to_restart_for
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
-from fairlead_server.http import WEBSOCKET_PATH, HttpService, http_log
+from fairlead_server.http import HTTP_IDLE_S, WEBSOCKET_PATH, HttpService, bounded, http_log
 from fairlead_server.metrics import Metrics
 from fairlead_server.page import find_page
 from fairlead_server.realms import ServedRealms
@@ -157,6 +157,7 @@ async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:
         logger=http_log(),
         handle_signals=False,
         shutdown_timeout=HTTP_SHUTDOWN_S,
+        keepalive_timeout=HTTP_IDLE_S,
     )
     opened.push_async_callback(runner.cleanup)
     await runner.setup()
@@ -171,7 +172,7 @@ async def _listen(router: Router, config: Config, http: web.Server) -> None:
             await router.listen(
                 table.endpoint,
                 path=WEBSOCKET_PATH,
-                http=http,
+                http=bounded(http),
                 hosts=config.allowed_hosts,
                 origins=config.allowed_origins,
                 tls=table.tls,

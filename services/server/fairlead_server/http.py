@@ -8,7 +8,10 @@ the fragment of its URL, which browsers do not send.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +21,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from fairlead_router import HttpGuard
+from fairlead_router.transports.http_request import HttpRefusal
 from fairlead_server import VERSION
 from fairlead_server.metrics import CONTENT_TYPE, Metrics
 from fairlead_server.page import NOT_BUILT
 
 WEBSOCKET_PATH = "/ws"
+
+# Open at once: pages and probes need one for a moment, and the router's own limits of connections are for WAMP.
+HTTP_CONNECTIONS = 1_000
+
+# How long one is kept for a next request. aiohttp's default, an hour, lets strangers keep all of them.
+HTTP_IDLE_S = 15.0
 
 State = Literal["starting", "ok", "stopping"]
 
@@ -96,6 +106,18 @@ def _metrics_of(metrics: Metrics) -> Handler:
         return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     return answer
+
+
+def bounded(server: web.Server, most: int = HTTP_CONNECTIONS) -> Callable[[], asyncio.Protocol]:
+    """What `Router.listen` asks for each connection's protocol. It raises HttpRefusal where there are too many."""
+
+    def protocol() -> asyncio.Protocol:
+        if len(server.connections) >= most:
+            text = f"{most} HTTP connections are open already"
+            raise HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, text, {"Retry-After": "1"})
+        return server()
+
+    return protocol
 
 
 class QuietAboutPeers(logging.Filter):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
-from fairlead_router import HttpGuard
-from fairlead_server.http import HttpService, file_below
+from fairlead_router import HttpGuard, Router
+from fairlead_server.http import HttpService, bounded, file_below
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -137,3 +140,28 @@ async def test_health_and_ready_follow_the_state(page: Path) -> None:
         service.state = "stopping"
         assert (await client.get("/health")).status == 200
         assert (await client.get("/ready")).status == 503
+
+
+async def test_strangers_hold_only_so_many_connections(page: Path) -> None:
+    runner = web.AppRunner(HttpService(page, HttpGuard()).application)
+    await runner.setup()
+    server = runner.server
+    assert server is not None
+    router = Router()
+    port = (await router.listen("tcp://127.0.0.1:0", http=bounded(server, most=2))).port
+    connections = []
+
+    async def status() -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        connections.append(writer)
+        writer.write(b"GET /assets/index-1a2b.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return (await reader.readline()).decode().split()[1]
+
+    assert [await status() for _ in range(3)] == ["200", "200", "503"]
+    connections[0].close()
+    await eventually(lambda: len(server.connections) == 1)
+    assert await status() == "200"
+    for writer in connections:
+        writer.close()
+    await router.close()
+    await runner.cleanup()
