@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -144,6 +145,10 @@ func (p *Peer) keep(ctx context.Context, uri string, thing kept) error {
 		return err
 	}
 	p.mutex.Lock()
+	if session != p.session { // lost meanwhile: a session makes what was kept when it began, the others are made here
+		p.mutex.Unlock()
+		return p.keep(ctx, uri, thing)
+	}
 	if _, exists := p.kept[uri]; exists {
 		p.mutex.Unlock()
 		return fmt.Errorf("%s is subscribed or registered already", uri)
@@ -185,9 +190,9 @@ func (p *Peer) stay(session *client.Client) {
 		if session = p.reconnect(); session == nil {
 			return
 		}
-		p.has(session)
+		things := p.has(session)
 		p.say(nil)
-		p.restore(session)
+		p.restore(session, things)
 	}
 }
 
@@ -206,13 +211,7 @@ func (p *Peer) reconnect() *client.Client {
 	}
 }
 
-func (p *Peer) restore(session *client.Client) {
-	p.mutex.Lock()
-	things := make(map[string]kept, len(p.kept))
-	for uri, thing := range p.kept {
-		things[uri] = thing
-	}
-	p.mutex.Unlock()
+func (p *Peer) restore(session *client.Client, things map[string]kept) {
 	for uri, thing := range things {
 		if err := thing.make(session); err != nil && session.Connected() && p.config.OnRefused != nil {
 			p.config.OnRefused(uri, err)
@@ -220,11 +219,13 @@ func (p *Peer) restore(session *client.Client) {
 	}
 }
 
-func (p *Peer) has(session *client.Client) {
+// has returns what is to be made in the new session: all that was kept before anybody could use it.
+func (p *Peer) has(session *client.Client) map[string]kept {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.session = session
 	close(p.joined)
+	return maps.Clone(p.kept)
 }
 
 func (p *Peer) lost() {

@@ -316,3 +316,34 @@ func TestACallWhileAwayFailsWhenItsTimeIsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestWhatIsRegisteredAsTheSessionComesBackIsMadeOnce(t *testing.T) {
+	s := newSite(t)
+	var p *Peer
+	registered := make(chan error, 1)
+	refused := make(chan error, 1)
+	config := s.config(s.proxy.Addr().String())
+	config.OnRefused = func(_ string, err error) { refused <- err }
+	config.OnChange = func(why error) {
+		if why == nil {
+			registered <- p.Register(waiting(t), "com.example.one", func(context.Context, *wamp.Invocation) client.InvokeResult {
+				return client.InvokeResult{}
+			}, nil)
+		}
+	}
+	var err error
+	if p, err = Connect(waiting(t), config); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	s.cut()
+	if err := <-registered; err != nil {
+		t.Fatal(err)
+	}
+	publish(t, p, "com.example.x", 1)
+	select {
+	case err := <-refused:
+		t.Fatal("it was made twice", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+}

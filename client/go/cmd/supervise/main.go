@@ -93,7 +93,7 @@ func listen(path string) (*os.File, error) {
 	if connection, err := net.Dial("unix", path); err == nil {
 		connection.Close()
 		return nil, fmt.Errorf("somebody serves %s already", path)
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
+	} else if errors.Is(err, syscall.ECONNREFUSED) && isSocket(path) { // files of other kinds refuse as well
 		os.Remove(path)
 	}
 	defer syscall.Umask(syscall.Umask(0o177))
@@ -104,6 +104,11 @@ func listen(path string) (*os.File, error) {
 	listener.SetUnlinkOnClose(false)
 	defer listener.Close()
 	return listener.File() // a descriptor of its own, which stays open
+}
+
+func isSocket(path string) bool {
+	file, err := os.Lstat(path)
+	return err == nil && file.Mode().Type() == os.ModeSocket
 }
 
 // serve runs the server to its end; an end of the context stops it in order.

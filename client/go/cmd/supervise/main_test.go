@@ -150,3 +150,16 @@ func TestTheServerEndsWithItsSupervisor(t *testing.T) {
 		})
 	}
 }
+
+func TestAFileThatIsNoSocketIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes")
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen(path); err == nil {
+		t.Fatal("it is no socket")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
+		t.Fatal(string(text), err)
+	}
+}
