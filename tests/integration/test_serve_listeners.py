@@ -81,6 +81,7 @@ async def test_socket_file_goes_with_the_server(config: Config, tmp_path: Path) 
         ),
         (ListenerTable(endpoint="unix:///tmp"), "unix:///tmp: Address already in use"),
         (ListenerTable(endpoint="fd://999"), "fd://999: Bad file descriptor"),
+        (ListenerTable(endpoint=f"unix://{__file__}"), "another program listens there, or it is a file and no socket"),
     ],
 )
 async def test_endpoint_that_cannot_be_had_is_one_line(tmp_path: Path, listener: ListenerTable, text: str) -> None:

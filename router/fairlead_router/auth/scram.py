@@ -162,10 +162,17 @@ class ScramAuthenticator:
     """Users from a fixed table. Who is not in it is asked for a proof too, and fails like with a wrong one."""
 
     def __init__(self, users: Iterable[ScramUser], authmethod: str = SPECIFIED, decoys: Decoys | None = None) -> None:
-        """Users whose keys the clients of this method cannot derive are unknown to it."""
+        """Users whose keys the clients of this method cannot derive are unknown to it.
+
+        Raises ValueError for authids that SASLprep does not allow or cannot tell apart.
+        """
         kdfs = KDFS[authmethod]
         self._authmethod = authmethod
-        self._users = {saslprep(user.principal.authid): user for user in users if user.kdf in kdfs}
+        self._users: dict[str, ScramUser] = {}
+        for user in users:
+            authid = saslprep(user.principal.authid)
+            if user.kdf in kdfs and self._users.setdefault(authid, user) is not user:
+                raise ValueError(f"authid {user.principal.authid!r} is another user's for SASLprep (RFC 4013)")
         self._models = tuple(self._users.values()) or (_model(kdfs[0]),)
         self._decoys = decoys or Decoys()
 

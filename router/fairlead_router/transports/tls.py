@@ -56,11 +56,12 @@ def server_context(options: TlsOptions) -> ssl.SSLContext:
 
 @contextmanager
 def _naming(what: str) -> Iterator[None]:
-    """OpenSSL says where in its own source it failed, and not what it read."""
+    """OpenSSL says where in its own source it failed, and not what it read, or might not read."""
     try:
         yield
-    except ssl.SSLError as error:
-        raise OSError(f"there must be {what}, as PEM ({error.reason or error.strerror})") from error
+    except OSError as error:  # ssl.SSLError is one
+        reason = getattr(error, "reason", None) or error.strerror
+        raise OSError(f"there must be {what}, as PEM ({reason})") from error
 
 
 def _no_password() -> str:

@@ -189,6 +189,8 @@ def _why_not(where: Endpoint, error: OSError | ValueError) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE and where.host:
         return f"port {where.port} of {where.host} is in use by another program: choose another with --listen or a file"
+    if code == errno.EADDRINUSE:
+        return f"cannot listen on {where}: another program listens there, or it is a file and no socket"
     if code == errno.EADDRNOTAVAIL:
         return f"cannot listen on {where}: this machine has no address {where.host}"
     if code == errno.EACCES and where.host:

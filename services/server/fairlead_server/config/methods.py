@@ -42,7 +42,7 @@ def _proofs(users: list[UserTable], decoys: Decoys) -> dict[str, Authenticator]:
     scram = [_scram(user, user.scram) for user in users if user.scram is not None]
     for authmethod in (SPECIFIED, AUTOBAHN):
         if any(user.kdf in KDFS[authmethod] for user in scram):
-            methods[authmethod] = ScramAuthenticator(scram, authmethod, decoys)
+            methods[authmethod] = _scram_authenticator(scram, authmethod, decoys)
     return methods
 
 
@@ -91,6 +91,13 @@ def _scram(user: UserTable, table: ScramTable) -> ScramUser:
         stored_key=stored_key,
         server_key=server_key,
     )
+
+
+def _scram_authenticator(users: list[ScramUser], authmethod: str, decoys: Decoys) -> ScramAuthenticator:
+    try:
+        return ScramAuthenticator(users, authmethod, decoys)
+    except ValueError as error:
+        raise ConfigError(f"users.scram: {error}") from None
 
 
 def _keys(users: list[UserTable]) -> dict[str, Authenticator]:

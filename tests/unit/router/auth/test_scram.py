@@ -262,3 +262,10 @@ def test_user_whose_keys_autobahn_cannot_derive_is_unknown_to_its_method() -> No
 def test_method_must_be_offered() -> None:
     with pytest.raises(NoMatchingAuthMethod):
         AUTHENTICATOR.authenticate(hello("scram", authid="alice", authextra={"nonce": NONCE}))
+
+
+@pytest.mark.parametrize("other", ["alice", "\uff41lice", "al\u00adice"])
+def test_users_that_a_peer_could_not_name_apart_are_refused(other: str) -> None:
+    users = [derive(Principal(authid, "user"), "secret", kdf="pbkdf2", iterations=1) for authid in ("alice", other)]
+    with pytest.raises(ValueError, match="is another user's"):
+        ScramAuthenticator(users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,11 @@ def test_key_of_another_certificate_is_an_os_error(authority: Authority) -> None
     one, other = str(authority.issue("one")), str(authority.issue("other"))
     with pytest.raises(OSError, match="KEY_VALUES_MISMATCH"):
         server_context(TlsOptions(certificate=one, key=other))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_file_that_may_not_be_read_is_named(authority: Authority) -> None:
+    certificate = authority.issue("one")
+    certificate.chmod(0)
+    with pytest.raises(OSError, match=f"a certificate and its key in '{certificate}', as PEM .Permission denied"):
+        server_context(TlsOptions(certificate=str(certificate)))
