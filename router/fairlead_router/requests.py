@@ -143,7 +143,7 @@ class Requests:
             return True
         if verdict is False:
             raise _not_authorized(session, question)
-        session.waiting.appendleft(Waiting(message, 0))
+        session.waiting.insert(0, Waiting(message, 0))
         asked = Asked(message, request, question, self._basis(session, question))
         self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
         return False
@@ -159,7 +159,7 @@ class Requests:
 
     def _resume(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         message, request = asked.message, asked.request
-        if session.waiting.popleft().message is not WITHDRAWN:
+        if session.waiting.pop(0).message is not WITHDRAWN:
             try:
                 self._decide(session, asked, verdict)
             except RequestError as error:
@@ -191,9 +191,9 @@ class Requests:
 
     def _go_on(self, session: "Session") -> None:
         """Take up what waited, until the head waits for its own answer."""
-        waiting, session.waiting = session.waiting, type(session.waiting)()
+        waiting, session.waiting = session.waiting, []
         while waiting and not session.waiting and session.is_open:
-            message, size = waiting.popleft()
+            message, size = waiting.pop(0)
             session.waiting_bytes -= size
             if message is not WITHDRAWN:
                 self._start(session, message, self._ordered[type(message)])

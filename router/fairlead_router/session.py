@@ -4,7 +4,6 @@ It holds tables and decides nothing: the realm acts on them. `Connection` (a wir
 (an in-process one) each own a session and are told through `on_ended` when the realm ends it.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -140,7 +139,8 @@ class Session:
         self.waiting_calls = 0
         self.kept_call_bytes = 0
         self.invocations: dict[int, PendingCall] = {}
-        self.waiting: deque[Waiting] = deque()
+        self.waiting: list[Waiting] = []
+        """Empty, nearly always and in each session: a deque takes 0.6 KiB even so."""
         self.waiting_bytes = 0
         self._last_request_id = 0
 
