@@ -24,6 +24,7 @@ HASTY = Path(__file__).with_name("hasty_router.py")
 KEPT = Path(__file__).with_name("kept_peer.py")
 EVENT = "x" * 10_000
 MANY = 1_000
+PING_TIMEOUT_S = "1"
 
 
 class Endings(RealmObserver):
@@ -153,10 +154,25 @@ async def test_client_that_is_stopped_too_long_is_closed_and_others_do_not_notic
         assert heard == [*range(len(heard))], "what it had been sent, without a hole"
 
 
+async def test_peer_of_ours_that_is_stopped_too_long_comes_back_and_misses_nothing() -> None:
+    async with Program(HASTY, "127.0.0.1", PING_TIMEOUT_S) as router:
+        url = f"ws://127.0.0.1:{await router.said('port')}/ws"
+        async with Program(KEPT, url, "20") as peer:
+            await peer.said("subscribed")
+            router.tell({"publish": [1, 10]})
+            await eventually(lambda: peer.all_said("event") == [*range(1, 11)])
+            peer.stop()
+            router.tell({"publish": [11, 20]})
+            await eventually(lambda: router.all_said("left") == ["wamp.close.transport_lost"])
+            router.tell({"publish": [21, 30]})
+            peer.go_on()
+            await eventually(lambda: peer.all_said("event") == [*range(1, 31)], timeout_s=10)
+            assert peer.all_said("resumed") == [True]
+
+
 # ---- the router ----
 
 CROWD = 20
-PING_TIMEOUT_S = "1"
 PINGED_S = 0.7
 """By then it has pinged whoever is silent, and still waits for the answer."""
 STOPPED_S = 2.5

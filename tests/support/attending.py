@@ -13,7 +13,7 @@ import asyncio
 from typing import Any, Self
 
 from fairlead_router.transcode import Codec
-from support.wamp import PING, PONG, RAW_PING, RAW_PONG, Client, ClosedError, RawSocketClient, raw_frame
+from support.wamp import PING, PONG, RAW_PING, RAW_PONG, Client, ClosedError, RawSocketClient, Where, raw_frame
 
 ERROR, EVENT = 8, 36
 ANSWERS = frozenset((17, 33, 35, 50, 65, 67))
@@ -43,13 +43,6 @@ class LivingRawSocketClient(RawSocketClient):
 CLIENTS: dict[str, type[Client]] = {"websocket": LivingClient, "rawsocket": LivingRawSocketClient}
 
 
-async def join(where: int | str, transport: str = "websocket", codec: Codec = "json", **how: Any) -> Attended:
-    """A client with an open session, by the name of its transport."""
-    client = await CLIENTS[transport].connect(where, codec, **how)
-    await client.join()
-    return Attended(client)
-
-
 class Attended:
     """Reads its client from entering to leaving; then the connection is closed without a word."""
 
@@ -62,6 +55,13 @@ class Attended:
         self._answers: dict[int, asyncio.Future[list[Any]]] = {}
         self.last_request = 0
         self._reading: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def join(cls, where: Where, transport: str = "websocket", codec: Codec = "json", **how: Any) -> Self:
+        """One with an open session, by the name of its transport."""
+        client = await CLIENTS[transport].connect(where, codec, **how)
+        await client.join()
+        return cls(client)
 
     async def __aenter__(self) -> Self:
         self._reading = asyncio.create_task(self._read())
@@ -124,6 +124,9 @@ class Attended:
             self.hear(message)
         elif not answer.done():
             answer.set_result(message)
+
+
+join = Attended.join
 
 
 def _is_progress(message: list[Any]) -> bool:

@@ -14,24 +14,24 @@ from autobahn.wamp.types import PublishOptions
 from fairlead_client import CallFailed, Event, QueueFull, Refused, Unreachable
 from fairlead_client.asyncio import Peer, Registration, Subscription
 from fairlead_router import HistoryRule, Limits, Member, Principal, Realm, RealmOptions, Router
+from support.proxy import Proxy
 from support.waiting import eventually
 
 KEPT = (HistoryRule("com.example.kept", "prefix", limit_events=50), HistoryRule("com.example.busy", "prefix"))
 
 
 class Site:
-    """A router, and a proxy before it whose connections can be cut."""
+    """A router, and a network before it whose connections can be cut."""
 
     def __init__(self) -> None:
         self.port = 0
-        self.proxy: asyncio.Server | None = None
+        self.network: Proxy | None = None
         self._router: Router | None = None
-        self._connections: set[asyncio.WriteTransport] = set()
 
     @property
     def url(self) -> str:
-        assert self.proxy is not None
-        return f"ws://127.0.0.1:{self.proxy.sockets[0].getsockname()[1]}/ws"
+        assert self.network is not None
+        return f"ws://127.0.0.1:{self.network.port}/ws"
 
     async def start(self) -> None:
         self._router = Router(Limits(close_timeout_s=0.2))
@@ -44,42 +44,19 @@ class Site:
             await self._router.close()
             self._router = None
 
-    async def open(self) -> None:
-        self.proxy = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-
     def cut(self) -> None:
         """Every connection, at once, wherever it is."""
-        for transport in self._connections:
-            transport.abort()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._connections |= {writer.transport, far_writer.transport}
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        self._connections -= {writer.transport, far_writer.transport}
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    writer.transport.abort()
+        assert self.network is not None
+        self.network.reset()
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     site = Site()
     await site.start()
-    await site.open()
-    yield site
-    assert site.proxy is not None
-    site.proxy.close()
-    site.cut()
+    async with Proxy(site.port) as network:
+        site.network = network
+        yield site
     await site.stop()
 
 
