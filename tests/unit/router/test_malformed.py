@@ -1,7 +1,7 @@
 """What is no message: tests/vectors/malformed.json, and every wrong type in every place of every message.
 
-Where the bytes are a message and only its payload cannot be carried (`error` in the file), the request fails and the
-session goes on; anything else ends it.
+`text` is JSON, `hex` are bytes, `repeat` is how many times. Where the bytes are a message and only its
+payload cannot be carried (`error` in the file), the request fails and the session goes on; anything else ends it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from fairlead_router import errors
+from fairlead_router.features import ROUTER_ROLES
 from fairlead_router.transcode import Codec
 from support.core import Core, Peer
 from support.vectors import Setting, binary_as_json, load, play, title
@@ -14,6 +16,9 @@ from support.vectors import Setting, binary_as_json, load, play, title
 VECTORS = load()
 TURNS = 4
 """Of the loop: until an authorizer has been asked that is a procedure, and its answer is known."""
+
+ELSEWHERE = {errors.PayloadSizeExceeded.uri, errors.Unavailable.uri}
+"""The one takes a receiver with a limit (tests/integration/test_router_rawsocket.py), the other is for callees."""
 
 
 class CorePeer:
@@ -78,3 +83,24 @@ async def test_a_message_that_is_not_mentioned_fails() -> None:
     silent = {"name": "silent", "steps": [{"send": [32, 1, {}, "com.x"]}]}
     with pytest.raises(AssertionError, match="a also received"):
         await play(silent, CoreRouter("json"))
+
+
+def test_every_feature_that_is_announced_has_conversations() -> None:
+    announced = {name for role in ROUTER_ROLES.values() for name, has in role["features"].items() if has}
+    assert announced == {vector["feature"] for vector in VECTORS if "feature" in vector}
+
+
+def test_every_error_is_sent_in_some_conversation() -> None:
+    kinds = [each for kind in (errors.RequestError, errors.SessionError) for each in kind.__subclasses__()]
+    uris = {each.uri for each in kinds if each.__module__ == errors.__name__}
+    said = {value for vector in VECTORS for step in vector["steps"] for value in _strings(step)}
+    assert uris - said == ELSEWHERE
+
+
+def test_no_two_conversations_have_the_same_title() -> None:
+    assert len({title(vector) for vector in VECTORS}) == len(VECTORS)
+
+
+def _strings(step: dict[str, Any]) -> list[str]:
+    """What stands in a message or as the end of a session."""
+    return [value for value in [*step.get("receive", []), step.get("ends")] if isinstance(value, str)]
