@@ -1,7 +1,8 @@
 """Observers: a program that wants to hear what happens in its router subclasses these and overrides what it wants.
 
 Nothing here is called per message. What is counted rather than told is in counters.py, read with `stats()`. An
-observer is called in the turn in which the thing happens, amid the router's work: it takes note and returns.
+observer is called in the turn in which the thing happens, amid the router's work: it takes note and returns. One that
+fails is logged, and the router goes on.
 """
 
 import logging

@@ -15,12 +15,12 @@ class Places:
         self._limits = limits
         self._taken = 0
         self._taken_by: Counter[str] = Counter()
-        self._is_closed = False
+        self._closed_because = ""
 
     def take(self, principal: Principal, is_service: bool) -> None:
-        """A session is about to open. Raises LimitReached, and NoSuchRealm once the realm has been removed."""
-        if self._is_closed:
-            raise NoSuchRealm(f"realm {self._realm!r} was removed")
+        """A session is about to open. Raises LimitReached, and NoSuchRealm once nobody joins any more."""
+        if self._closed_because:
+            raise NoSuchRealm(f"nobody joins realm {self._realm!r} any more: {self._closed_because}")
         if is_service:
             return
         limits = self._limits
@@ -43,6 +43,6 @@ class Places:
         if not self._taken_by[principal.authid]:
             del self._taken_by[principal.authid]
 
-    def close(self) -> None:
-        """The realm has been removed."""
-        self._is_closed = True
+    def close(self, reason: str) -> None:
+        """Nobody joins any more, for this reason."""
+        self._closed_because = reason

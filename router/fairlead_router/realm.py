@@ -103,7 +103,7 @@ class Realm:
     ) -> Session:
         """A peer that has been authenticated joins, under an id that was drawn before or a new one.
 
-        Raises LimitReached, and NoSuchRealm once the realm has been removed.
+        Raises LimitReached, and NoSuchRealm once the realm has been removed or the router closed.
         """
         self._places.take(principal, principal.authrole == SERVICE_ROLE)
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
@@ -201,13 +201,14 @@ class Realm:
             self._observers.tell(lambda each: each.limit_exceeded(session_id, limit))
 
     def shut_down(self) -> None:
-        """GOODBYE to everybody."""
+        """The router closes: GOODBYE to everybody, and nobody joins any more."""
+        self._places.close("the router is closed")
         for session in list(self._sessions.values()):
             self.end_session(session, SYSTEM_SHUTDOWN, "the router is shutting down")
 
     def remove(self) -> None:
         """The router has taken the realm away: GOODBYE to everybody, and nobody joins any more."""
-        self._places.close()
+        self._places.close("the realm was removed")
         for session in list(self._sessions.values()):
             self.end_session(session, CLOSE_REALM, "the realm was removed")
 

@@ -3,6 +3,7 @@
 A realm that was made on demand is taken away when nobody has been in it for a while, with all that it remembers.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -15,6 +16,8 @@ from fairlead_router.limits import Limits
 from fairlead_router.observer import Observers, RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.realm import Realm
+
+log = logging.getLogger(__name__)
 
 
 class RealmSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class Realms:
         return realm
 
     def _make(self, name: str) -> Realm | None:
-        setup = self.on_missing(name)
+        setup = self._setup_for(name)
         if setup is None:
             return None
         limit = self._limits.realms_on_demand
@@ -94,6 +97,14 @@ class Realms:
         watch = self._on_demand[name] = _OnDemand(realm, lambda: self.remove(name))
         realm.observe(watch)
         return realm
+
+    def _setup_for(self, name: str) -> RealmSetup | None:
+        """What the program says; where it fails there is no such realm."""
+        try:
+            return self.on_missing(name)
+        except Exception:
+            log.exception("on_missing_realm failed for %r", name)
+            return None
 
 
 class _OnDemand(RealmObserver):

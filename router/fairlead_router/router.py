@@ -1,17 +1,18 @@
 """The Router: realms, listeners, and the loop that they live on.
 
-    router = Router()
-    router.add_realm("realm1")
-    listener = await router.listen("tcp://127.0.0.1:8080")
-    ...
-    await router.close()
+    async with Router() as router:
+        router.add_realm("realm1")
+        listener = await router.listen("tcp://127.0.0.1:8080")
+        ...
 
-Create it while its loop runs: asyncio, uvloop (faster), or Twisted's asyncio reactor.
+Create it while its loop runs: asyncio, uvloop (faster), or Twisted's asyncio reactor. It belongs to that loop and its
+thread, with its realms, members and listeners: nothing of it may be called from another thread.
 """
 
 import asyncio
 import ssl
 from collections.abc import Iterable
+from typing import Self
 
 import msgspec
 
@@ -39,10 +40,13 @@ _POLL_S = 0.01
 
 
 class Router:
-    """A WAMP router inside this process. Several can live side by side."""
+    """A WAMP router inside this process. Several can live side by side, also in several threads with a loop each.
+
+    As an asynchronous context manager it closes itself. Raises RuntimeError where no loop runs.
+    """
 
     def __init__(self, limits: Limits | None = None, agent: str = "fairlead") -> None:
-        self.host = LoopHost(asyncio.get_running_loop())
+        self.host = LoopHost(_running_loop())
         self.limits = limits or Limits()
         self.agent = agent
         self.counters = RouterCounters()
@@ -50,6 +54,13 @@ class Router:
         self._realms = Realms(self.host, self.limits)
         self._listeners: list[Listener] = []
         self._admission = Admission(self.limits, self.counters)
+        self._is_closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     def add_realm(
         self,
@@ -58,7 +69,11 @@ class Router:
         authorizer: Authorizer | None = None,
         options: RealmOptions | None = None,
     ) -> Realm:
-        """A new realm; by default everybody is anonymous and may do everything. Raises ValueError if it exists."""
+        """A new realm; by default everybody is anonymous and may do everything.
+
+        Raises ValueError if it exists, and RuntimeError once the router is closed.
+        """
+        self._check_open()
         return self._realms.add(name, RealmSetup(authenticator=authenticator, authorizer=authorizer, options=options))
 
     def stats(self) -> RouterStats:
@@ -128,9 +143,10 @@ class Router:
         (http_guard.py). `trusted_proxies` may say who is behind them (forwarding.py). With `cookies` a browser gets an
         id by which it is known again (cookies.py). `unix_mode` is the mode of the socket's file.
 
-        Raises ValueError for options that make no sense, and OSError if the endpoint cannot be bound or a file of
-        `tls` cannot be read.
+        Raises ValueError for options that make no sense, OSError if the endpoint cannot be bound or a file of `tls`
+        cannot be read, and RuntimeError once the router is closed.
         """
+        self._check_open()
         where = parse_endpoint(endpoint)
         context = _tls_context(where, tls)
         policy = DoorPolicy(
@@ -145,10 +161,17 @@ class Router:
         listener = Listener(policy)
         await listener.start(where, context, unix_mode)
         self._listeners.append(listener)
+        if self._is_closed:  # meanwhile
+            await listener.close()
+        self._check_open()
         return listener
 
     async def close(self) -> None:
-        """GOODBYE to every session, a while for them to answer, then everything is reset. Leaves no task behind."""
+        """GOODBYE to every session, a while for them to answer, then everything is reset. Leaves no task behind.
+
+        It is final: afterwards nobody joins, and there are no new realms and listeners. May be called again.
+        """
+        self._is_closed = True
         for listener in self._listeners:
             listener.stop_accepting()
         for realm in self._realms:
@@ -158,6 +181,10 @@ class Router:
             await listener.close()
         await self.host.close()
 
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("the router is closed; make a new one")
+
     async def _wait_for_peers(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.limits.close_timeout_s
@@ -165,6 +192,13 @@ class Router:
             if loop.time() >= deadline:
                 return
             await asyncio.sleep(_POLL_S)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("no event loop runs here: make the Router inside a coroutine of its loop") from None
 
 
 def _tls_context(endpoint: Endpoint, tls: TlsOptions | ssl.SSLContext | None) -> ssl.SSLContext | None:

@@ -5,6 +5,7 @@ so, on rights to objects beside (`Tie`). It has a callee, or waits in a queue (c
 another callee could take it over, its payloads are kept; what a caller has kept is bounded.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fairlead_router.rpc.registration import Callee
     from fairlead_router.session import Session
 
+
+log = logging.getLogger(__name__)
 
 NOBODY: "frozenset[Callee]" = frozenset()
 
@@ -156,5 +159,9 @@ class PendingCall(Hold):
 
     def wake(self) -> None:
         """The caller's outbox has room again."""
-        if self.on_writable is not None and not self.is_over:
+        if self.on_writable is None or self.is_over:
+            return
+        try:
             self.on_writable()
+        except Exception:
+            log.exception("on_writable of a call of %s failed", self.procedure)

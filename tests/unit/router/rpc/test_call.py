@@ -269,3 +269,21 @@ async def test_call_that_is_over_is_not_woken() -> None:
     alice.read_on()
     core.host.run()
     assert woken == []
+
+
+async def test_on_writable_that_fails_is_logged_and_the_results_still_come(caplog: pytest.LogCaptureFixture) -> None:
+    core = Core(Limits(catch_up_bytes=500))
+    alice, call, _ = pending(core, Rights())
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    call.on_writable = fail
+    alice.clog()
+    sent = 0
+    while call.send({"n": sent, "x": "x" * 80}):
+        sent += 1
+    alice.read_on()
+    core.host.run()
+    assert len(alice.take()) == sent
+    assert "on_writable of a call of com.p failed" in caplog.text
