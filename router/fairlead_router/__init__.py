@@ -1,11 +1,26 @@
-"""A WAMP router to embed: WebSocket pub/sub and RPC, permissions that hold for live subscriptions.
+"""A WAMP router to embed: WebSocket and RawSocket pub/sub and RPC, permissions that hold for live subscriptions.
 
-    router = Router()
-    router.add_realm("realm1")
-    await router.listen("tcp://127.0.0.1:8080")
+    async with Router() as router:
+        realm = router.add_realm("realm1")
+        await router.listen("tcp://127.0.0.1:8080")
+        member = realm.join(Principal("calculator", "service"))
+        await member.register("com.example.add", lambda call: {"sum": sum(call.payload.args)})
+        await asyncio.Event().wait()
+
+| for                       | here                                                                             |
+|---------------------------|----------------------------------------------------------------------------------|
+| the router and its realms | Router, Listener, TlsOptions, Realm, RealmOptions, RealmSetup, Limits, HistoryRule |
+| peers in this process     | Member, MemberEvent, CallResult, PublishOptions, CallOptions                     |
+| what their endpoints get  | Call, Caller, Payload, PENDING                                                   |
+| who may join              | Principal, Authenticator, HelloRequest; more in `fairlead_router.auth`           |
+| who may do what           | Authorizer, Gate; ready ones in `fairlead_router.authorizers`                    |
+| what happens              | RealmObserver, RouterObserver, RealmStats, RouterStats                           |
+| topics fed by a service   | TopicSource, TopicReader, SourceTopics                                           |
+| errors                    | RequestError is answered with ERROR, SessionError with ABORT; CallError          |
+| Twisted and Autobahn      | `fairlead_router.twisted`; on the command line `twist fairlead`                  |
 
 The protocol core (messages, session tables, broker, dealer, gate, outbox) does no I/O and imports no
-asyncio; `transports` and `loop_host` are the edge.
+asyncio; `transports` and `loop_host` are the edge. Everything here belongs to the loop that the router was made in.
 """
 
 from fairlead_router.auth import (
@@ -51,7 +66,7 @@ from fairlead_router.errors import (
 from fairlead_router.gate import Gate
 from fairlead_router.limits import Limits
 from fairlead_router.member import CallResult, Member, MemberEvent
-from fairlead_router.messages import PublishOptions, SubscribeOptions
+from fairlead_router.messages import CallOptions, PublishOptions, SubscribeOptions
 from fairlead_router.observer import RealmObserver, RouterObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
@@ -81,6 +96,7 @@ __all__ = [
     "Authorizer",
     "Call",
     "CallError",
+    "CallOptions",
     "CallResult",
     "Caller",
     "Canceled",

@@ -13,7 +13,7 @@ import msgspec
 
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import CallError, Canceled
-from fairlead_router.member_calls import Endpoint, MemberCalls
+from fairlead_router.member_calls import Endpoint, MemberCalls, Offer
 from fairlead_router.messages import (
     CallMessage,
     CallOptions,
@@ -61,12 +61,18 @@ EventHandler = Callable[["MemberEvent"], None]
 _FRAME_OVERHEAD = 64
 """Bytes that an in-process message counts for beside its payload."""
 
+_ROLE = Role(RoleFeatures(payload_passthru_mode=True))
+"""Publisher, subscriber and caller hand on what they were told of a payload; endpoints have no way to."""
+
+_CALLEE = Role(RoleFeatures(call_canceling=True, registration_revocation=True, progressive_call_invocations=True))
+
 
 class CallResult(msgspec.Struct):
-    """The final result of a call."""
+    """The final result of a call; `details` are RESULT.Details."""
 
     args: list[Any]
     kwargs: dict[str, Any]
+    details: dict[str, Any] = {}
 
 
 class MemberEvent(msgspec.Struct):
@@ -103,7 +109,7 @@ class Member:
     peer = IN_PROCESS
 
     def __init__(self, realm: "Realm", principal: Principal) -> None:
-        roles = Roles(callee=Role(RoleFeatures(call_canceling=True, registration_revocation=True)))
+        roles = Roles(publisher=_ROLE, subscriber=_ROLE, caller=_ROLE, callee=_CALLEE)
         self._realm = realm
         self._session = realm.open_session(principal, self, Features(roles, is_in_process=True))
         self._last_request_id = 0
@@ -181,7 +187,7 @@ class Member:
         self._handlers.pop(subscription, None)
         return self._request(Unsubscribe(self._next_id(), subscription))
 
-    def register(
+    def register(  # noqa: PLR0913 - one keyword an option
         self,
         procedure: str,
         endpoint: Endpoint,
@@ -189,22 +195,24 @@ class Member:
         invoke: str = "single",
         concurrency: int | None = None,
         force_reregister: bool = False,
+        takes_progress: bool = False,
     ) -> "asyncio.Future[int]":
         """Offer a procedure, from this turn on. The future has the registration's id and may be left alone.
 
-        `invoke` lets others share it (invocation_policy.py); beyond `concurrency` calls in progress others wait.
+        `invoke` lets others share it (invocation_policy.py); beyond `concurrency` calls in progress others wait. With
+        `takes_progress` the endpoint takes progressive call invocations (`Call.on_input`); else they are refused.
         """
         options = RegisterOptions(match, invoke, concurrency, force_reregister=force_reregister)
         request_id = self._next_id()
-        self._starting[request_id] = endpoint
+        self._starting[request_id] = Offer(endpoint, takes_progress)
         return self._request(Register(request_id, options, procedure))
 
     def unregister(self, registration: int) -> "asyncio.Future[int]":
         """Take a procedure back."""
-        self._calls.endpoints.pop(registration, None)
+        self._calls.offers.pop(registration, None)
         return self._request(Unregister(self._next_id(), registration))
 
-    async def call(
+    async def call(  # noqa: PLR0913 - one keyword an option
         self,
         procedure: str,
         args: list[Any] | None = None,
@@ -212,21 +220,25 @@ class Member:
         on_progress: Callable[[list[Any], dict[str, Any]], None] | None = None,
         timeout_s: float | None = None,
         wait_s: float = 0,
+        options: CallOptions | None = None,
     ) -> CallResult:
         """Call a procedure and wait for its result. Raises CallError. Who gives up waiting cancels the call.
 
         It ends with `wamp.error.timeout` after `timeout_s`. It waits `wait_s` for a procedure that is not registered.
+        Of `options`, which are left as they are, count those that have no argument here: `disclose_me` and `ppt_*`.
         """
         payload = Payload.from_values(args or [], kwargs)
         request_id = self._next_id()
         if on_progress is not None:
             self._progress[request_id] = on_progress
-        options = CallOptions(
+        chosen = msgspec.structs.replace(
+            options or CallOptions(),
+            progress=False,
             receive_progress=on_progress is not None,
             timeout=0 if timeout_s is None else max(1, round(timeout_s * 1000)),
             fairlead_wait_ms=round(wait_s * 1000),
         )
-        future = self._request(CallMessage(request_id, options, procedure, *_raw(payload)))
+        future = self._request(CallMessage(request_id, chosen, procedure, *_raw(payload)))
         try:
             result: CallResult = await future
         except asyncio.CancelledError:
@@ -302,7 +314,7 @@ class Member:
         self._answer(message.request, message.subscription)
 
     def on_registered(self, message: Registered, payload: Payload) -> None:
-        self._calls.endpoints[message.registration] = self._starting[message.request]
+        self._calls.offers[message.registration] = self._starting[message.request]
         self._answer(message.request, message.registration)
 
     def on_published(self, message: Published, payload: Payload) -> None:
@@ -314,7 +326,7 @@ class Member:
 
     def on_revoked_registration(self, message: RevokedRegistration, payload: Payload) -> None:
         """What was sent before has been handled: no invocation of this registration follows."""
-        self._calls.endpoints.pop(message.details["registration"], None)
+        self._calls.offers.pop(message.details["registration"], None)
 
     def on_done(self, message: Unsubscribed | Unregistered, payload: Payload) -> None:
         self._answer(message.request, None)
@@ -324,7 +336,7 @@ class Member:
 
     def on_result(self, message: Result, payload: Payload) -> None:
         if "progress" not in message.details:
-            self._answer(message.request, CallResult(payload.args, payload.kwargs))
+            self._answer(message.request, CallResult(payload.args, payload.kwargs, message.details))
         elif message.request in self._progress:
             try:
                 self._progress[message.request](payload.args, payload.kwargs)

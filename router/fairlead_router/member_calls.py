@@ -7,9 +7,9 @@ is, anything else as our own mistake, logged whole.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fairlead_router.errors import Canceled, InvalidArgument, NoSuchProcedure, RequestError
+from fairlead_router.errors import Canceled, FeatureNotSupported, InvalidArgument, NoSuchProcedure, RequestError
 from fairlead_router.host import Timer
 from fairlead_router.messages import Interrupt, Invocation
 from fairlead_router.payload import Payload
@@ -22,27 +22,42 @@ if TYPE_CHECKING:
 Endpoint = Callable[[Call], Value | _Pending | Awaitable[Value]]
 
 
+class Offer(NamedTuple):
+    """An endpoint, and whether it takes progressive call invocations."""
+
+    endpoint: Endpoint
+    takes_progress: bool
+
+
 class MemberCalls:
     """The endpoints of one member by their registrations, and the calls in progress."""
 
     def __init__(self, session: "Session") -> None:
-        self.endpoints: dict[int, Endpoint] = {}
+        self.offers: dict[int, Offer] = {}
         self._session = session
         self._calls: dict[int, Call] = {}
         self._running: dict[int, Timer] = {}
 
     def invoke(self, message: Invocation, payload: Payload) -> None:
-        """A call for one of the endpoints."""
+        """A call for one of the endpoints, or another input of one that it has got."""
+        call = self._calls.get(message.request)
+        if call is not None:
+            self._input(call, payload, is_last="progress" not in message.details)
+            return
         pending = self._session.invocations.get(message.request)
         if pending is None:
             return
         call = self._calls[message.request] = Call(pending, payload, partial(self._calls.pop, message.request, None))
-        endpoint = self.endpoints.get(message.registration)
-        if endpoint is None:
+        call.expects_more = "progress" in message.details
+        offer = self.offers.get(message.registration)
+        if offer is None:
             call.abort(NoSuchProcedure(f"procedure {call.procedure!r} was just unregistered"))
             return
+        if call.expects_more and not offer.takes_progress:
+            call.abort(FeatureNotSupported(f"procedure {call.procedure!r} takes its arguments at once"))
+            return
         try:
-            value = endpoint(call)
+            value = offer.endpoint(call)
         except Exception as error:  # noqa: BLE001 - an endpoint's mistake must not stop the member; it is logged whole
             self._fail(call, error)
             return
@@ -51,6 +66,12 @@ class MemberCalls:
             self._running[message.request] = self._session.realm.host.wait_for(value, finished)
         else:
             self._finish(call, value)
+
+    def _input(self, call: Call, payload: Payload, is_last: bool) -> None:
+        try:
+            call.take(payload, is_last)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(call, error)
 
     def interrupt(self, message: Interrupt) -> None:
         """The caller canceled, left, or lost the right. With mode=kill it still waits for our ERROR."""

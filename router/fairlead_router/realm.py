@@ -50,7 +50,11 @@ SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
 
 
 class Realm:
-    """One realm of a router."""
+    """One realm of a router: made by `Router.add_realm`.
+
+    `join` gives a member in this process, `kill` ends sessions, `sessions` and `observe` tell of them, `gate` ends what
+    rests on a right that was lost. Belongs to its router: no other one can have it.
+    """
 
     def __init__(
         self,

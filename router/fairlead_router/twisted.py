@@ -9,7 +9,7 @@ An attached `ApplicationSession` needs no serializer of its own and no socket. I
 same `Connection` as those of a wire peer, as MessagePack: so values are copied, and no object is shared
 with another session. Everything is delivered in a later turn of the loop, never inside `send`.
 
-Only this module imports Twisted and Autobahn. Twisted's camelCase stays in here.
+Only this module, twist.py and uvloop_reactor.py import Twisted. Its camelCase stays in there.
 """
 
 import asyncio

@@ -54,14 +54,17 @@ class Caller:
 class Call:
     """One invocation, and the handle for its results."""
 
-    __slots__ = ("_forget", "_is_ended", "_pending", "caller", "on_end", "payload")
+    __slots__ = ("_forget", "_is_ended", "_on_input", "_pending", "caller", "expects_more", "on_end", "payload")
 
     def __init__(self, pending: PendingCall, payload: Payload, forget: Callable[[], object]) -> None:
         """`forget` is called when the endpoint has ended the call, or heard of its end."""
         self._pending = pending
         self._forget = forget
         self._is_ended = False
+        self._on_input: Callable[[Payload, bool], None] | None = None
         self.payload = payload
+        self.expects_more = False
+        """Whether the caller sends more inputs than what is here (spec: Progressive Call Invocations)."""
         self.caller = Caller(pending.caller)
         self.on_end: Callable[[str], None] | None = None
         """Called once with a reason URI when the call ends otherwise than by us: canceled, revoked, caller gone."""
@@ -89,6 +92,30 @@ class Call:
         Raises InvalidArgument, which names the procedure, the argument and the rule.
         """
         return bind(self.procedure, self.payload, shape)
+
+    @property
+    def on_input(self) -> Callable[[Payload, bool], None] | None:
+        """Called with each further input of a progressive call invocation, and whether it is the last one.
+
+        What comes before it is set waits, as part of what the caller may have waiting (`kept_call_bytes`).
+        """
+        return self._on_input
+
+    @on_input.setter
+    def on_input(self, callback: Callable[[Payload, bool], None]) -> None:
+        self._on_input = callback
+        waiting = self._pending.kept
+        self._pending.drop_kept()
+        for number, payload in enumerate(waiting, 1):
+            callback(payload, number == len(waiting) and not self.expects_more)
+
+    def take(self, payload: Payload, is_last: bool) -> None:
+        """Another input has come; called by the member. Raises LimitExceeded, and what the endpoint raises."""
+        self.expects_more = not is_last
+        if self._on_input is None:
+            self._pending.keep(payload)
+        else:
+            self._on_input(payload, is_last)
 
     # --- rights -------------------------------------------------------------------------------
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import types
 
 import pytest
 
+from support.docs import DOCS, README
 from support.project import PACKAGES
 
 PARAMETERS = pytest.mark.parametrize("package", PACKAGES)
@@ -43,3 +45,21 @@ def test_exported_classes_and_functions_are_documented(package: str) -> None:
         if (inspect.isclass(value) or inspect.isfunction(value)) and not inspect.getdoc(value)
     ]
     assert silent == []
+
+
+def test_every_name_that_the_documentation_imports_is_exported() -> None:
+    used = set()
+    for page in (README, *DOCS.glob("*.md")):
+        for module, names in re.findall(r"^\s*from (fairlead_\w+) import ([\w, ]+)$", page.read_text(), re.MULTILINE):
+            used |= {(module, name.strip()) for name in names.split(",")}
+    assert len(used) > 10
+    assert [
+        (module, name) for module, name in sorted(used) if name not in importlib.import_module(module).__all__
+    ] == []
+
+
+def test_help_of_the_router_is_a_place_to_start() -> None:
+    router = importlib.import_module("fairlead_router")
+    told = set(re.findall(r"\b[A-Z]\w+", router.__doc__ or ""))
+    for name in ("Router", "Member", "Call", "Authenticator", "Authorizer", "RealmObserver", "RequestError"):
+        assert name in told & set(router.__all__)
