@@ -6,8 +6,10 @@ registration that another callee holds, perhaps a session of ours whose end the 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple
 
 from fairlead_client import autobahn_requests
 from fairlead_client.autobahn_session import AutobahnSession
@@ -21,20 +23,42 @@ PROCEDURE_ALREADY_EXISTS = "wamp.error.procedure_already_exists"
 WORTH_ANOTHER_ATTEMPT = PASSING | {PROCEDURE_ALREADY_EXISTS}
 
 
-class Kept(Protocol):
-    """A subscription or registration."""
+class Kept(ABC):
+    """What outlives its session."""
 
-    refusal: CallFailed | None
-    is_wanted: bool
+    def __init__(self, runtime: Runtime) -> None:
+        self.refusal: CallFailed | None = None
+        """Why the router would not have it again, until it has; then None."""
+        self.is_wanted = True
+        self._runtime = runtime
+        self._made: Any = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether the router knows it now."""
+        return self._made is not None
+
+    @abstractmethod
     async def make(self, session: AutobahnSession) -> None:
         """Makes it in a new session. Raises CallFailed or Unreachable."""
 
-    async def end(self) -> None:
-        """Takes it back, where there is a session. Raises CallFailed."""
-
     def lost(self) -> None:
         """The session is over."""
+        self._made = None
+
+    async def end(self) -> None:
+        """Takes it back, where there is a session; nothing comes from here on. Raises CallFailed."""
+        self.is_wanted = False
+        made, self._made = self._made, None
+        if made is not None:
+            try:
+                await autobahn_requests.ask(self._runtime, partial(self._take_back, made))
+            except Unreachable:
+                return  # it was the end of this, too
+
+    @abstractmethod
+    def _take_back(self, made: Any) -> Any:
+        """UNSUBSCRIBE or UNREGISTER, as Autobahn has it."""
 
 
 class Wanted(NamedTuple):
@@ -47,26 +71,17 @@ class Wanted(NamedTuple):
     on_resumed: Callable[[Subscription], object] | None = None
 
 
-class Subscription:
+class Subscription(Kept):
     """A subscription that outlives its session. Made by `Peer.subscribe`."""
 
     def __init__(self, runtime: Runtime, wanted: Wanted, merger: Merger) -> None:
+        super().__init__(runtime)
         self.wanted = wanted
-        self.refusal: CallFailed | None = None
-        """Why the router would not have it again, until it has; then None."""
         self.resumed: bool | None = None
         """Whether all that was published while the last session was lost has been handed on; None before any loss."""
-        self._runtime = runtime
         self._merger = merger
-        self.is_wanted = True
-        self._made: Any = None
         self._id = 0
         self._has_been_made = False
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the router knows it now."""
-        return self._made is not None
 
     async def make(self, session: AutobahnSession) -> None:
         """SUBSCRIBE, then what was missed, then what has come meanwhile."""
@@ -83,19 +98,8 @@ class Subscription:
             await self._catch_up(session)
         self._hand_on(self._merger.release())
 
-    def lost(self) -> None:
-        """The session is over."""
-        self._made = None
-
-    async def end(self) -> None:
-        """UNSUBSCRIBE, where there is a session; no events come from here on. Raises CallFailed."""
-        self.is_wanted = False
-        made, self._made = self._made, None
-        if made is not None:
-            try:
-                await autobahn_requests.ask(self._runtime, made.unsubscribe)
-            except Unreachable:
-                return  # the session's end was the subscription's, too
+    def _take_back(self, made: Any) -> Any:
+        return made.unsubscribe()
 
     def _on_live(self, event: Event) -> None:
         self._hand_on(self._merger.live(event))
@@ -155,23 +159,14 @@ class Subscription:
                 shielded(self.wanted.on_event, event)
 
 
-class Registration:
+class Registration(Kept):
     """A registration that outlives its session. Made by `Peer.register`."""
 
     def __init__(self, runtime: Runtime, procedure: str, endpoint: Callable[..., Any], options: Any) -> None:
+        super().__init__(runtime)
         self.procedure = procedure
-        self.refusal: CallFailed | None = None
-        """Why the router would not have it again, until it has; then None."""
-        self._runtime = runtime
         self._endpoint = endpoint
         self._options = options
-        self.is_wanted = True
-        self._made: Any = None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether the router knows it now."""
-        return self._made is not None
 
     async def make(self, session: AutobahnSession) -> None:
         """REGISTER."""
@@ -179,19 +174,8 @@ class Registration:
             self._runtime, session, self.procedure, self._endpoint, self._options
         )
 
-    def lost(self) -> None:
-        """The session is over."""
-        self._made = None
-
-    async def end(self) -> None:
-        """UNREGISTER, where there is a session. Raises CallFailed."""
-        self.is_wanted = False
-        made, self._made = self._made, None
-        if made is not None:
-            try:
-                await autobahn_requests.ask(self._runtime, made.unregister)
-            except Unreachable:
-                return  # the session's end was the registration's, too
+    def _take_back(self, made: Any) -> Any:
+        return made.unregister()
 
 
 async def restore(
