@@ -47,7 +47,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long a GOODBYE may wait to be written and answered before the connection is reset."""
 
     hello_timeout_s: float = 10.0
-    """From the TCP connection to WELCOME, so that idle strangers hold nothing. nexus and Centrifugo allow 5 to 25 s."""
+    """For each of TLS handshake, first bytes, and from there to WELCOME, so that idle strangers hold nothing. nexus and
+    Centrifugo allow 5 to 25 s."""
 
     idle_timeout_s: float | None = None
     """A session that neither sends nor gets a message for so long is ended. None: it may be silent for ever, and

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fairlead_router.transports.door import Door
 
 HttpFactory = Callable[[], asyncio.Protocol]
+"""May raise HttpRefusal: these connections count in no limit of the router, so the program bounds them itself."""
 
 
 class DoorPolicy:
