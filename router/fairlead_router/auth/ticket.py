@@ -17,6 +17,9 @@ class TicketAuthenticator:
     """Tickets from a fixed table: ticket -> principal. The ticket alone names it; HELLO need not have an authid."""
 
     def __init__(self, principals: Mapping[str, Principal]) -> None:
+        """Raises ValueError for an empty ticket: everybody has that, who only forgot to set one."""
+        if "" in principals:
+            raise ValueError(f"the ticket of {principals[''].authid!r} must not be empty")
         self._principals = {_digest(ticket): principal for ticket, principal in principals.items()}
 
     def authenticate(self, hello: HelloRequest) -> ChallengeRequest:

@@ -80,7 +80,11 @@ class WampCraAuthenticator:
     """Users from a fixed table. Who is not in it is asked for a proof too, and fails like with a wrong one."""
 
     def __init__(self, users: Iterable[WampCraUser], decoys: Decoys | None = None) -> None:
+        """Raises ValueError for an empty secret: everybody has that."""
         self._users = {user.principal.authid: user for user in users}
+        for user in self._users.values():
+            if not user.secret:
+                raise ValueError(f"the secret of {user.principal.authid!r} must not be empty")
         self._models = tuple(self._users.values()) or (WampCraUser(principal=Principal("", "user"), secret=""),)
         self._decoys = decoys or Decoys()
 

@@ -110,3 +110,8 @@ def test_a_realm_without_an_authorizer_forbids_nothing() -> None:
     assert everything.authorize(ANONYMOUS, "publish", "com.x", "exact", None) is True
     assert everything.can(ANONYMOUS, "manage", "x")
     assert everything.object_of("call", "com.x") is None
+
+
+def test_empty_ticket_is_none() -> None:
+    with pytest.raises(ValueError, match="the ticket of 'alice' must not be empty"):
+        TicketAuthenticator({"": Principal("alice", "user")})

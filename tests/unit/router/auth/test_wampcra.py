@@ -154,3 +154,8 @@ def test_hello_needs_an_authid() -> None:
 def test_method_must_be_offered() -> None:
     with pytest.raises(NoMatchingAuthMethod):
         AUTHENTICATOR.authenticate(hello("ticket", authid="alice"))
+
+
+def test_empty_secret_is_none() -> None:
+    with pytest.raises(ValueError, match="the secret of 'alice' must not be empty"):
+        WampCraAuthenticator([WampCraUser(principal=Principal("alice", "user"), secret="")])
