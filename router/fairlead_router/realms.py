@@ -125,7 +125,10 @@ class _OnDemand(RealmObserver):
         if self._timer is not None:
             self._timer.cancel()
         limits = self._realm.limits
-        self._timer = self._realm.host.call_later(limits.realm_idle_s + limits.hello_timeout_s, self._look)
+        patience_s = limits.hello_timeout_s
+        if self._realm.counters.sessions_opened:  # else nobody has left anything: strangers hold no realm for long
+            patience_s += limits.realm_idle_s
+        self._timer = self._realm.host.call_later(patience_s, self._look)
 
     def stop(self) -> None:
         """The realm goes."""

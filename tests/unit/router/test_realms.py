@@ -112,12 +112,12 @@ def test_realm_goes_when_it_has_been_empty_for_a_while() -> None:
     assert core.host.pending_timers == 0
 
 
-def test_realm_of_a_client_that_was_refused_goes_too() -> None:
+def test_realm_of_a_client_that_was_refused_goes_soon() -> None:
     core = DemandingCore()
     peer = Peer(core)
     peer.ask([1, "org.example.a", {"roles": ROLES, "authmethods": ["ticket"]}])
     assert core.on_demand.get("org.example.a") is not None
-    core.host.advance(IDLE_S + 1)
+    core.host.advance(core.limits.hello_timeout_s + 1)
     assert core.on_demand.get("org.example.a") is None
 
 
