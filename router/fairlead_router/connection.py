@@ -245,6 +245,7 @@ class Connection:
         if self._session is not None and not self._session.outbox.is_empty:
             raise ProtocolViolation("HELLO came before GOODBYE was answered")
         check_hello(message, self._router.limits)
+        self._router.attempts.check(self.peer)
         self._realm = self._router.realm_for(message.realm)
         if self._realm is None:
             raise NoSuchRealm(f"realm {message.realm[:200]!r} does not exist")

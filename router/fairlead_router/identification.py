@@ -78,7 +78,6 @@ class Identification:
 
     def begin(self) -> Decision | None:
         """HELLO: ask the authenticator. None if it decides later. Raises a SessionError."""
-        self._attempts.check(self._hello.peer)
         return self._ask(partial(self._realm.authenticator.authenticate, self._hello))
 
     def answer(self, signature: str, extra: dict[str, Any]) -> Decision | None:

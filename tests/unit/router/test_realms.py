@@ -9,6 +9,7 @@ from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import CallError, LimitReached
 from fairlead_router.limits import Limits
 from fairlead_router.observer import RouterObserver
+from fairlead_router.peer import PeerDetails
 from fairlead_router.realm import Realm
 from fairlead_router.realms import Realms, RealmSetup
 from support.core import ROLES, ByName, Core, Peer, types_of
@@ -118,6 +119,14 @@ def test_realm_of_a_client_that_was_refused_goes_soon() -> None:
     peer.ask([1, "org.example.a", {"roles": ROLES, "authmethods": ["ticket"]}])
     assert core.on_demand.get("org.example.a") is not None
     core.host.advance(core.limits.hello_timeout_s + 1)
+    assert core.on_demand.get("org.example.a") is None
+
+
+def test_address_that_failed_too_often_makes_no_realms() -> None:
+    core = DemandingCore(Limits(failed_attempts_per_address=1))
+    details = PeerDetails(address="192.0.2.1")
+    core.attempts.failed(details)
+    assert types_of(Peer(core, details=details).ask(hello("org.example.a"))) == [3]
     assert core.on_demand.get("org.example.a") is None
 
 
