@@ -6,6 +6,8 @@
 its own URIs.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +16,9 @@ from fairlead_router.authorization import Action, Level
 from fairlead_router.uris import Match
 
 _PLACE = "{object}"
+
+REMEMBERED_URIS = 4096
+"""Whose rule is remembered, the last that were asked for: 1 MB of them, if they have some 200 characters each."""
 
 
 class UriRule(msgspec.Struct, frozen=True):
@@ -47,9 +52,10 @@ class UriRules:
 
     def __init__(self, rules: tuple[UriRule, ...] = ()) -> None:
         self._rules = [(rule, *_split(rule.uri)) for rule in (STREAM_RULE, *rules)]
+        self.find: Callable[[str], Found | None] = lru_cache(REMEMBERED_URIS)(self._find)
+        """The rule for a concrete URI. Asked for up to three times a message: 0.05 us, searching takes 0.17."""
 
-    def find(self, uri: str) -> Found | None:
-        """The rule for a concrete URI."""
+    def _find(self, uri: str) -> Found | None:
         for rule, before, after in self._rules:
             if uri.startswith(before) and uri.endswith(after):
                 object_id = uri[len(before) : len(uri) - len(after)]
