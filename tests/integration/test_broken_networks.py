@@ -22,7 +22,7 @@ LIMITS = Limits(
     outbox_bytes=256 << 10,
 )
 FOUND_OUT_S = LIMITS.ping_interval_s + LIMITS.ping_timeout_s
-BUSY_S = 1.0
+BUSY_S = 2.0
 """What a loaded machine may take longer."""
 
 DEAD: dict[str, Callable[[Proxy], None]] = {

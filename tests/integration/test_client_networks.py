@@ -23,7 +23,7 @@ EVENTS = 60
 def hasty_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     """They ping, too, and not each ten seconds."""
     monkeypatch.setitem(PROTOCOL_OPTIONS, "autoPingInterval", 0.5)
-    monkeypatch.setitem(PROTOCOL_OPTIONS, "autoPingTimeout", 1.0)
+    monkeypatch.setitem(PROTOCOL_OPTIONS, "autoPingTimeout", 2.0)
 
 
 class Site:

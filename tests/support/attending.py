@@ -49,11 +49,11 @@ class Attended:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.others: list[list[Any]] = []
-        """What has come that answers no request, the final message of each call excepted."""
+        """What has come that answers no request."""
         self.end: ClosedError | None = None
         self.ended = asyncio.Event()
-        self._answers: dict[int, asyncio.Future[list[Any]]] = {}
         self.last_request = 0
+        self._answers: dict[int, asyncio.Future[list[Any]]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     @classmethod
@@ -109,8 +109,8 @@ class Attended:
         try:
             while True:
                 self._take(await self.client.receive())
-        except ClosedError as error:
-            self.end = error
+        except (ClosedError, OSError) as error:  # TLS and timeouts of the kernel have errors of their own
+            self.end = error if isinstance(error, ClosedError) else ClosedError(0, str(error))
             self.ended.set()
         for answer in self._answers.values():
             if not answer.done():
