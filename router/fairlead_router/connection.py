@@ -15,18 +15,17 @@ anywhere below becomes ABORT here, and only here.
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 from fairlead_router.auth import Decision, HelloRequest
-from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import Principal
-from fairlead_router.counters import RouterCounters, count
+from fairlead_router.counters import count
 from fairlead_router.errors import InvalidUri, LimitReached, NoSuchRealm, ProtocolViolation, SessionError
 from fairlead_router.features import welcome_details
-from fairlead_router.host import Host, Timer
+from fairlead_router.gatekeeper import ByteTransport, Gatekeeper
+from fairlead_router.host import Timer
 from fairlead_router.identification import Identification, check_hello
 from fairlead_router.idle import IdleWatch
-from fairlead_router.limits import Limits
 from fairlead_router.messages import (
     Abort,
     Authenticate,
@@ -50,46 +49,6 @@ from fairlead_router.uris import check_uri
 GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
 TRANSPORT_LOST = "wamp.close.transport_lost"
 HELLO_TIMEOUT = "fairlead.close.hello_timeout"
-
-
-class ByteTransport(Protocol):
-    """What a connection needs of the network below it."""
-
-    def write(self, frames: list[Any]) -> None:
-        """Hand ready frames to the network."""
-
-    def close(self, error: SessionError | None) -> None:
-        """Close in order after what is written; the error decides the close code."""
-
-    def abort(self) -> None:
-        """Reset the connection."""
-
-
-class Gatekeeper(Protocol):
-    """The router, as a connection sees it."""
-
-    @property
-    def host(self) -> Host:
-        """The loop."""
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds."""
-
-    @property
-    def counters(self) -> RouterCounters:
-        """What happens to connections."""
-
-    @property
-    def agent(self) -> str:
-        """What WELCOME says of the router."""
-
-    @property
-    def attempts(self) -> Attempts:
-        """How often peers may fail to authenticate."""
-
-    def realm_for(self, hello_realm: str) -> Realm | None:
-        """The realm that HELLO names, if there is to be one. Raises LimitReached."""
 
 
 class State(Enum):

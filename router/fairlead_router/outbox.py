@@ -17,11 +17,11 @@ from typing import Any, Protocol
 import msgspec
 
 from fairlead_router.errors import PayloadSizeExceeded
-from fairlead_router.host import Host
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
 from fairlead_router.overdraft import Overdraft
 from fairlead_router.payload import Payload
+from fairlead_router.pulse import Pulse
 from fairlead_router.questions import Questions
 from fairlead_router.transcode import Codec
 
@@ -91,40 +91,6 @@ class Item(msgspec.Struct, eq=False):
     def is_stream(self) -> bool:
         """Whether it is of a stream, whose queue is bounded by `catch_up_bytes`."""
         return self.position is not None
-
-
-class Pulse:
-    """The outboxes with something to write in this turn; one flush for all of them at its end."""
-
-    __slots__ = ("_dirty", "host")
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self._dirty: list[Outbox] = []
-
-    def mark(self, outbox: "Outbox") -> None:
-        """Have this outbox flushed at the end of the turn. Its `is_dirty` must be false."""
-        if not self._dirty:
-            self.host.call_soon(self.flush)
-        outbox.is_dirty = True
-        self._dirty.append(outbox)
-
-    def flush(self) -> None:
-        """Write what is queued."""
-        dirty, self._dirty = self._dirty, []
-        rest = iter(dirty)
-        try:
-            for outbox in rest:
-                outbox.flush()
-        except Exception:
-            self._put_off(list(rest))
-            raise
-
-    def _put_off(self, rest: "list[Outbox]") -> None:
-        """One outbox has failed, which is a mistake of ours: the others are written in the next turn."""
-        if rest and not self._dirty:
-            self.host.call_soon(self.flush)
-        self._dirty = rest + self._dirty
 
 
 class Outbox:

@@ -22,9 +22,8 @@ from fairlead_router.messages import Event, Goodbye
 from fairlead_router.meta import Meta
 from fairlead_router.observer import Observers, RealmObserver
 from fairlead_router.options import RealmOptions
-from fairlead_router.outbox import About, Pulse
+from fairlead_router.outbox import About
 from fairlead_router.payload import Payload
-from fairlead_router.places import Places
 from fairlead_router.pubsub.broker import Broker
 from fairlead_router.pubsub.event_history import History
 from fairlead_router.pubsub.fan_out import fan_out
@@ -34,6 +33,7 @@ from fairlead_router.pubsub.revocation import signal_revocation
 from fairlead_router.pubsub.subscription import Membership, Subscription
 from fairlead_router.pubsub.testaments import Testaments
 from fairlead_router.pubsub.topic_source import TopicReader
+from fairlead_router.pulse import Pulse
 from fairlead_router.questions import Question
 from fairlead_router.requests import Requests
 from fairlead_router.rpc.dealer import Dealer
@@ -41,6 +41,7 @@ from fairlead_router.rpc.own_procedures import OwnProcedures
 from fairlead_router.rpc.registering import Registering
 from fairlead_router.rpc.rpc import Rpc
 from fairlead_router.session import SERVICE_ROLE, Features, Session, Transport
+from fairlead_router.sessions import Sessions
 from fairlead_router.stats import RealmStats, realm_stats
 from fairlead_router.uris import new_id
 
@@ -87,8 +88,7 @@ class Realm:
         self.rpc = Rpc(self)
         self.registering = Registering(self)
         self.requests = Requests(self)
-        self._sessions: dict[int, Session] = {}
-        self._places = Places(name, limits)
+        self._sessions = Sessions(name, limits)
         self._observers: Observers[RealmObserver] = Observers()
         attach(self.authorizer, self)
 
@@ -109,9 +109,8 @@ class Realm:
 
         Raises LimitReached, and NoSuchRealm once the realm has been removed or the router closed.
         """
-        self._places.take(principal, principal.authrole == SERVICE_ROLE)
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
-        self._sessions[session.id] = session
+        self._sessions.add(session)
         self.counters.sessions_opened += 1
         self._observers.tell(lambda each: each.joined(session.id, principal))
         self.meta.sessions.joined(session)
@@ -128,8 +127,7 @@ class Realm:
         self.counters.ended.bytes_sent += session.outbox.sent_bytes
         if session.idle_watch is not None:
             session.idle_watch.stop()
-        del self._sessions[session.id]
-        self._places.give_back(session.principal, session.is_service)
+        self._sessions.remove(session)
         session.waiting.clear()
         for membership in list(session.memberships.values()):
             self.broker.remove(membership)
@@ -159,9 +157,7 @@ class Realm:
     ) -> int:
         """End the session of this id, or all of this authid; what is queued for them is not sent. Returns how many."""
         doomed = [
-            session
-            for session in self._sessions.values()
-            if session.id == session_id or session.principal.authid == authid
+            session for session in self._sessions if session.id == session_id or session.principal.authid == authid
         ]
         for session in doomed:
             self.end_session(session, reason, text or "the session was ended by an administrator")
@@ -169,16 +165,16 @@ class Realm:
 
     def sessions(self) -> Iterable[tuple[int, Principal]]:
         """The open sessions."""
-        return [(session.id, session.principal) for session in self._sessions.values()]
+        return [(session.id, session.principal) for session in self._sessions]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no session but those of services inside the router."""
-        return all(session.is_service for session in self._sessions.values())
+        return all(session.is_service for session in self._sessions)
 
     def peers(self) -> list[Session]:
         """The open sessions that are no services inside the router."""
-        return [session for session in self._sessions.values() if not session.is_service]
+        return [session for session in self._sessions if not session.is_service]
 
     def stats(self) -> RealmStats:
         """Figures of now and since the start."""
@@ -206,14 +202,14 @@ class Realm:
 
     def shut_down(self) -> None:
         """The router closes: GOODBYE to everybody, and nobody joins any more."""
-        self._places.close("the router is closed")
-        for session in list(self._sessions.values()):
+        self._sessions.close("the router is closed")
+        for session in self._sessions:
             self.end_session(session, SYSTEM_SHUTDOWN, "the router is shutting down")
 
     def remove(self) -> None:
         """The router has taken the realm away: GOODBYE to everybody, and nobody joins any more."""
-        self._places.close("the realm was removed")
-        for session in list(self._sessions.values()):
+        self._sessions.close("the realm was removed")
+        for session in self._sessions:
             self.end_session(session, CLOSE_REALM, "the realm was removed")
 
     # --- rights -------------------------------------------------------------------------------
@@ -290,10 +286,10 @@ class Realm:
         if not subscriptions:
             return 0
         about = About(topic, self.object_for(subscriptions, topic))
-        count = 0
+        queued = 0
         for subscription in subscriptions:
             is_exact = subscription.match == "exact"
             event = Event(subscription.id, publication, {} if is_exact else {"topic": topic})
             members = subscription.open_members(about, self.gate)
-            count += fan_out(self.pulse, members, event, payload, about, position if is_exact else None)
-        return count
+            queued += fan_out(self.pulse, members, event, payload, about, position if is_exact else None)
+        return queued

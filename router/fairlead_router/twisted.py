@@ -29,8 +29,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from fairlead_router.authorization import Principal
-from fairlead_router.connection import Connection, Gatekeeper
+from fairlead_router.connection import Connection
 from fairlead_router.errors import SessionError
+from fairlead_router.gatekeeper import Gatekeeper
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
 from fairlead_router.payload import Payload

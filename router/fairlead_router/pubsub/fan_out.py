@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from fairlead_router.messages import Event
-from fairlead_router.outbox import About, Item, Pulse, Wire
+from fairlead_router.outbox import About, Item, Wire
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.recipients import IsEligible
 from fairlead_router.pubsub.subscription import Membership
+from fairlead_router.pulse import Pulse
 
 
 def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments

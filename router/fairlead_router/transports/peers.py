@@ -4,7 +4,7 @@ from enum import Enum, auto
 from math import ceil
 from typing import Any, NamedTuple, Protocol
 
-from fairlead_router.connection import Gatekeeper
+from fairlead_router.gatekeeper import Gatekeeper
 from fairlead_router.limits import Limits
 from fairlead_router.peer import PeerDetails
 from fairlead_router.transports.admission import Entry

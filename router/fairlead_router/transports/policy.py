@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fairlead_router.connection import Gatekeeper
+from fairlead_router.gatekeeper import Gatekeeper
 from fairlead_router.transports.admission import Admission
 from fairlead_router.transports.forwarding import TrustedProxies
 from fairlead_router.transports.http_guard import HttpGuard

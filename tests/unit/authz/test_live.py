@@ -135,7 +135,7 @@ async def test_queued_events_are_taken_back(world: World) -> None:
     await world.authz.apply([Grant("bob", "read", "x")])
     await world.subscribe("bob", "com.app.x")
     change = world.authz.apply([Revoke("bob", "read", "x")])
-    bob = next(session for session in world.realm._sessions.values() if session.principal.authid == "bob")
+    bob = next(session for session in world.realm._sessions if session.principal.authid == "bob")
     bob.outbox.pause()
     await world.publish("com.app.x", "queued")
     await change

@@ -10,8 +10,9 @@ import pytest
 from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
-from fairlead_router.outbox import About, Item, Outbox, Pulse
+from fairlead_router.outbox import About, Item, Outbox
 from fairlead_router.payload import Payload
+from fairlead_router.pulse import Pulse
 from fairlead_router.transcode import Codec
 from support.core import HandHost
 
