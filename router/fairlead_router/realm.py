@@ -16,13 +16,13 @@ from fairlead_router.errors import RouterError
 from fairlead_router.failure_log import FailureLog
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
+from fairlead_router.item import About
 from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
 from fairlead_router.meta import Meta
 from fairlead_router.observer import Observers, RealmObserver
 from fairlead_router.options import RealmOptions
-from fairlead_router.outbox import About
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.broker import Broker
 from fairlead_router.pubsub.event_history import History

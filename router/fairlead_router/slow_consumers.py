@@ -14,8 +14,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fairlead_router.errors import LimitReached
+from fairlead_router.item import About, Item
 from fairlead_router.messages import Event
-from fairlead_router.outbox import About, Item
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.uris import new_id
@@ -94,7 +94,7 @@ def _excess(session: "Session") -> LimitReached:
     is_size = outbox.size > limits.outbox_bytes
     limit = "outbox_bytes" if is_size else "outbox_messages"
     unit = "bytes" if is_size else "messages"
-    number = outbox.size if is_size else len(outbox.items)
+    number = outbox.size if is_size else outbox.number
     return LimitReached(
         f"{number} {unit} wait for the session to read; at most {getattr(limits, limit)} may ({limit})", limit=limit
     )

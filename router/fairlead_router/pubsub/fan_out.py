@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from fairlead_router.item import About, Item
 from fairlead_router.messages import Event
-from fairlead_router.outbox import About, Item, Wire
+from fairlead_router.outbox import Wire
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.recipients import IsEligible
 from fairlead_router.pubsub.subscription import Membership

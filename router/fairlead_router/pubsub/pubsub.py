@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fairlead_router.disclosure import identity, is_disclosed
 from fairlead_router.errors import LimitExceeded, NotAuthorized
+from fairlead_router.item import About
 from fairlead_router.messages import (
     Event,
     Publish,
@@ -18,7 +19,6 @@ from fairlead_router.messages import (
     Unsubscribe,
     Unsubscribed,
 )
-from fairlead_router.outbox import About
 from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.fan_out import fan_out

@@ -18,8 +18,9 @@ from fairlead_router.answers import Verdict
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthorizationFailed, LimitExceeded
 from fairlead_router.gate import Basis
+from fairlead_router.item import About, Item
 from fairlead_router.messages import Event
-from fairlead_router.outbox import About, Item, Outbox
+from fairlead_router.outbox import Outbox
 from fairlead_router.pubsub.publication import Publication
 from fairlead_router.pubsub.recipients import NO_LISTS, eligibility
 from fairlead_router.pubsub.subscription import Membership

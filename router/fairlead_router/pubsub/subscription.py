@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from fairlead_router.answers import Verdict
 from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.gate import Cell, Gate, Hold
-from fairlead_router.outbox import About
+from fairlead_router.item import About
 from fairlead_router.questions import Question
 from fairlead_router.uris import Match
 

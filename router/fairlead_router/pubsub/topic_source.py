@@ -13,8 +13,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from fairlead_router.item import About, Item
 from fairlead_router.messages import Event, SubscribeOptions
-from fairlead_router.outbox import About, Item
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.subscription import Membership, Subscription
 

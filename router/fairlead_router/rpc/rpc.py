@@ -20,6 +20,7 @@ from fairlead_router.errors import (
     Timeout,
     Unavailable,
 )
+from fairlead_router.item import Item
 from fairlead_router.messages import (
     CallMessage,
     CallOptions,
@@ -30,7 +31,6 @@ from fairlead_router.messages import (
     Result,
     Yield,
 )
-from fairlead_router.outbox import Item
 from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Question

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead_router.errors import PayloadSizeExceeded
+from fairlead_router.item import About, Item
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
-from fairlead_router.outbox import About, Item, Outbox
+from fairlead_router.outbox import Outbox
 from fairlead_router.payload import Payload
 from fairlead_router.pulse import Pulse
 from fairlead_router.transcode import Codec
@@ -386,21 +389,47 @@ def test_purge_gives_the_position_of_the_first_item_taken() -> None:
     assert desk.outbox.purge("stream") is None
 
 
-def test_owner_is_compared_by_identity() -> None:
-    desk = Desk()
-    first, second = [1], [1]
-    desk.put("a", owner=first)
-    desk.put("b", owner=second)
-    desk.outbox.purge(first)
-    desk.host.run()
-    assert desk.writes == [["b"]]
+TOPICS = [About("com.x", None), About("com.y", "b")]
+STEPS = st.one_of(
+    st.tuples(st.just("put"), st.sampled_from([None, "a", "b", 3]), st.sampled_from([None, *TOPICS])),
+    st.tuples(st.just("purge"), st.sampled_from(["a", "b", 3]), st.sampled_from([None, *TOPICS])),
+    st.tuples(st.sampled_from(["pause", "resume", "turn"]), st.none(), st.none()),
+)
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_exactly_what_is_purged_is_not_written(steps: list[tuple[str, Any, About | None]]) -> None:
+    """As by a queue that is searched from its beginning."""
+    desk = Desk(Limits(write_bytes=250))
+    queue: list[tuple[int, Any, About | None]] = []
+    expected: list[int] = []
+    is_paused = False
+    for number, (step, owner, about) in enumerate(steps):
+        if step == "put":
+            desk.put(number, owner=owner, about=about)
+            queue.append((number, owner, about))
+        elif step == "purge":
+            desk.outbox.purge(owner, about)
+            queue = [each for each in queue if each[1] != owner or about not in {None, each[2]}]
+        elif step == "turn":
+            desk.host.run()
+            if not is_paused:
+                expected += [each[0] for each in queue]
+                queue = []
+        else:
+            is_paused = step == "pause"
+            getattr(desk.outbox, step)()
+        assert desk.outbox.measure() == (len(queue), 100 * len(queue))
+        assert desk.outbox.queued_owners() == {each[1] for each in queue} - {None}
+        assert desk.outbox.is_empty == (not queue)
+    assert [frame for write in desk.writes for frame in write] == expected
 
 
 def test_only_control_messages_are_left_for_a_session_that_ends() -> None:
     desk = Desk()
     desk.put("event", owner="subscription")
     desk.put("PUBLISHED")
-    assert desk.outbox.end() == {"subscription", None}
+    assert desk.outbox.end() == {"subscription"}
     desk.host.run()
     assert desk.writes == [["PUBLISHED"]]
 
