@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import msgspec
 
 from fairlead_router.authorization import Principal
-from fairlead_router.errors import CallError, Canceled
+from fairlead_router.errors import CallError, Canceled, SessionError
 from fairlead_router.member_calls import Endpoint, MemberCalls, Offer
 from fairlead_router.messages import (
     CallMessage,
@@ -268,6 +268,11 @@ class Member:
     def session_ended(self, reason: str, text: str) -> None:
         """The realm has ended the session."""
         self._stop(f"the session was ended: {reason}")
+
+    def fail(self, error: SessionError) -> None:
+        """A request of this member broke the protocol."""
+        self._realm.close_session(self._session, error.uri)
+        self._stop(error.text)
 
     def abort(self) -> None:
         """The realm has ended the session at once."""

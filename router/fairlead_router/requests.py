@@ -149,13 +149,13 @@ class Requests:
         return False
 
     def _answered(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
-        """The answer has come. No message is being received, so a mistake of the peer ends the session here."""
+        """The answer has come. No message is being received, so a mistake of the peer is found here."""
         if not session.is_open:
             return
         try:
             self._resume(session, asked, verdict)
         except SessionError as error:
-            self._realm.end_session(session, error.uri, error.text)
+            session.fail(error)
 
     def _resume(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         message, request = asked.message, asked.request

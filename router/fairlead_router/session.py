@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import Raw
 
 from fairlead_router.authorization import Level, Principal
-from fairlead_router.errors import AuthorizationFailed, RequestError
+from fairlead_router.errors import AuthorizationFailed, RequestError, SessionError
 from fairlead_router.idle import IdleWatch
 from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
@@ -81,6 +81,9 @@ class Transport(Protocol):
     def session_ended(self, reason: str, text: str) -> None:
         """The realm has ended the session and queued GOODBYE: close once that is written."""
 
+    def fail(self, error: SessionError) -> None:
+        """The peer has broken the protocol, as was found after its message had been received: ABORT."""
+
     def abort(self) -> None:
         """The realm has ended the session: reset the connection."""
 
@@ -94,6 +97,7 @@ class Session:
         "calls",
         "ended_calls",
         "ended_subscriptions",
+        "fail",
         "features",
         "id",
         "idle_watch",
@@ -128,6 +132,7 @@ class Session:
         self.outbox = Outbox(transport.wire, transport.write, self, realm.pulse, realm.limits)
         self.on_ended: Callable[[str, str], None] = transport.session_ended
         self.abort = transport.abort
+        self.fail: Callable[[SessionError], None] = transport.fail
         self.is_open = True
         self.received_messages = 0
         self.idle_watch: IdleWatch | None = None

@@ -24,6 +24,7 @@ from fairlead_router.payload import Payload
 from fairlead_router.rpc.call_queue import CallQueue
 from fairlead_router.rpc.pending_call import PendingCall
 from fairlead_router.rpc.registration import Callee, Registration
+from fairlead_router.uris import matches
 
 if TYPE_CHECKING:
     from fairlead_router.realm import Realm
@@ -93,9 +94,10 @@ class Dispatch:
         while (call := registration.queue.head) is not None and self._takes_up(registration, call):
             pass
 
-    def registration_appeared(self) -> None:
-        """Calls may have waited for it."""
-        for call in list(self._without_callee.calls):
+    def registration_appeared(self, registration: Registration) -> None:
+        """Calls may have waited for it. Whether it matches is asked first, for that is quick."""
+        uri, match = registration.procedure, registration.match
+        for call in [call for call in self._without_callee.calls if matches(uri, match, call.procedure)]:
             if self._dealer.best_match(call.procedure) is not None:
                 self._without_callee.remove(call)
                 if call.wait_timer is not None:

@@ -68,7 +68,7 @@ class Registering:
         if replaced is not None:
             dispatch.move_on(replaced)
         dispatch.move_on(callee.registration)
-        dispatch.registration_appeared()
+        dispatch.registration_appeared(callee.registration)
 
     def unregister(self, session: "Session", message: Unregister) -> None:
         """Calls in progress go on. Raises NoSuchRegistration."""

@@ -15,6 +15,7 @@ from fairlead_logstream.recent import RECENT_LIMIT_BYTES, Recent
 from fairlead_logstream.records import Record, decode_records, pieces
 from fairlead_logstream.stream import Append, Sealed, Stream, StreamRow
 from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
+from fairlead_router.errors import SessionError
 from fairlead_router.member import LOCAL_WIRE
 from fairlead_router.messages import (
     CallMessage,
@@ -272,6 +273,9 @@ class SlowPeer:
 
     def write(self, frames: list[Any]) -> None:
         self.received += frames
+
+    def fail(self, error: SessionError) -> None:
+        raise error
 
     def session_ended(self, reason: str, text: str) -> None:
         self.goodbye = reason

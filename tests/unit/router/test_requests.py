@@ -260,8 +260,10 @@ def test_call_id_that_is_in_use_behind_the_authorizer_ends_the_session() -> None
     answer_all(core, rights)
     alice.ask([48, 7, {}, "com.p"], [48, 7, {}, "com.p"], [48, 8, {}, "com.p"])
     answer_all(core, rights)
-    assert alice.take()[-1][:1] == [6]
+    abort = alice.take()[-1]
+    assert (abort[0], abort[2]) == (3, "wamp.error.protocol_violation")
     assert not alice.has_session
+    assert alice.network.is_closed
 
 
 def test_request_whose_answer_does_not_come_fails_in_time_and_the_queue_goes_on() -> None:
