@@ -137,10 +137,10 @@ class Requests:
             self._refuse(session, message, request, error)
 
     def _is_authorized(self, session: "Session", message: Any, request: Request, question: Question) -> bool:
-        """True: go on. False: the answer comes later. Raises NotAuthorized, AuthorizationFailed."""
+        """True: go on. False: the answer comes later, or not at all. Raises NotAuthorized, AuthorizationFailed."""
         verdict = self._realm.may(session.principal, question)
         if verdict is True:
-            return True
+            return session.is_open  # the authorizer may have ended it
         if verdict is False:
             raise _not_authorized(session, question)
         session.waiting.insert(0, Waiting(message, 0))
@@ -200,7 +200,9 @@ class Requests:
         session.waiting.extend(waiting)
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
-        """The one place where a failed request becomes ERROR."""
+        """The one place where a failed request becomes ERROR. A session that has ended meanwhile has heard GOODBYE."""
+        if not session.is_open:
+            return
         if request.refuse is not None:
             request.refuse(session, message, error)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_router.authorization import Action, Principal
 from fairlead_router.limits import Limits
+from fairlead_router.realm import Realm
+from fairlead_router.uris import Match
 from support.core import Core, Rights, types_of
 
 
@@ -399,3 +402,34 @@ def test_authorizer_that_cannot_name_the_object_allows_nothing_and_the_session_g
     [error] = alice.ask(request_)
     assert (error[:3], error[4]) == ([8, request_[0], 1], "wamp.error.authorization_failed")
     assert alice.ask([32, 2, {}, "com.y"])[0][0] == 33
+
+
+class Bouncer(Rights):
+    """Ends the session that asks."""
+
+    def __init__(self, *, is_allowed: bool) -> None:
+        super().__init__()
+        self.realm: Realm | None = None
+        self._is_allowed = is_allowed
+
+    def authorize(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        if self.realm is None:
+            return True
+        self.realm.kill(authid=principal.authid)
+        return self._is_allowed
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+@pytest.mark.parametrize("request_", [[32, 1, {}, "com.x"], [64, 1, {}, "com.x"], [48, 1, {}, "com.y"]])
+def test_session_that_its_authorizer_ends_leaves_nothing_behind(request_: list[Any], is_allowed: bool) -> None:
+    rights = Bouncer(is_allowed=is_allowed)
+    core = Core(authorizer=rights)
+    callee, alice = core.join("bob"), core.join("alice")
+    callee.register("com.y")
+    rights.realm = core.realm1
+    assert types_of(alice.ask(request_)) == [6]
+    assert not core.realm1.broker.has_members("com.x")
+    assert core.realm1.dealer.lookup("com.x", "exact") is None
+    assert callee.take() == []
