@@ -281,7 +281,7 @@ class Connection:
     # --- closing ------------------------------------------------------------------------------
 
     def _hello_timed_out(self) -> None:
-        text = f"no session within {self._router.limits.hello_timeout_s:g} s (hello_timeout_s)"
+        text = f"no session within {self._router.limits.hello_timeout_s:g} s"
         self.fail(HelloTimeout(text, limit="hello_timeout_s"))
 
     def _close_soon(self) -> None:
@@ -302,7 +302,7 @@ class Connection:
     def _check_size(self, data: bytes) -> None:
         limit = self._router.limits.hello_bytes
         if len(data) > limit:
-            text = f"a message of {len(data)} bytes came before WELCOME; at most {limit} are allowed (hello_bytes)"
+            text = f"a message of {len(data)} bytes came before WELCOME; at most {limit} are allowed"
             raise LimitReached(text, limit="hello_bytes")
 
     def _count_limit(self, error: SessionError) -> None:
@@ -351,7 +351,7 @@ class SystemShutdown(SessionError):
     uri = SYSTEM_SHUTDOWN
 
 
-class HelloTimeout(SessionError):
+class HelloTimeout(LimitReached):
     """The peer connected and then did not open a session in time."""
 
     uri = HELLO_TIMEOUT

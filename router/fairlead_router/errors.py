@@ -131,14 +131,17 @@ class Timeout(RequestError):
 
 
 class LimitExceeded(RequestError):
-    """A named limit of the router is reached (limits.py): the text names it, `limit=` tells programs and counters.
+    """A named limit of the router is reached (limits.py): the text names it, the keyword tells programs and counters.
 
-    >>> LimitExceeded("the session has 3 subscriptions already (subscriptions_per_session)",
-    ...     limit="subscriptions_per_session").details
-    {'limit': 'subscriptions_per_session'}
+    >>> error = LimitExceeded("the session has 3 subscriptions already", limit="subscriptions_per_session")
+    >>> error.text, error.details["limit"]
+    ('the session has 3 subscriptions already (subscriptions_per_session)', 'subscriptions_per_session')
     """
 
     uri = "fairlead.error.limit_exceeded"
+
+    def __init__(self, text: str, *, limit: str) -> None:
+        super().__init__(f"{text} ({limit})", limit=limit)
 
 
 class CallError(Exception):
@@ -165,6 +168,9 @@ class LimitReached(SessionError):
     """A named limit is reached and no session is possible or bearable; text and `limit=` as in LimitExceeded."""
 
     uri = "fairlead.error.limit_reached"
+
+    def __init__(self, text: str, *, limit: str) -> None:
+        super().__init__(f"{text} ({limit})", limit=limit)
 
 
 class NoSuchRealm(SessionError):

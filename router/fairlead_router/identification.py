@@ -46,7 +46,7 @@ def check_hello(message: Hello, limits: Limits) -> None:
     if message.details.roles == Roles():
         raise ProtocolViolation("HELLO announces no role of publisher, subscriber, caller, callee")
     if len(message.details.authid or "") > limits.authid_length:
-        text = f"the authid has more than {limits.authid_length} characters (authid_length)"
+        text = f"the authid has more than {limits.authid_length} characters"
         raise LimitReached(text, limit="authid_length")
     _check_extra(message.details.authextra)
     try:

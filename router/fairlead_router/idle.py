@@ -50,6 +50,6 @@ class IdleWatch:
         if self._looks_left:
             self._timer = self._wait()
             return
-        error = LimitReached(f"no message for {self._timeout_s:g} s (idle_timeout_s)", limit="idle_timeout_s")
+        error = LimitReached(f"no message for {self._timeout_s:g} s", limit="idle_timeout_s")
         session.realm.limit_exceeded(error, session.id)
         session.realm.end_session(session, IDLE_TIMEOUT, error.text)

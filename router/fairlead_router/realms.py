@@ -91,7 +91,7 @@ class Realms:
             return None
         limit = self._limits.realms_on_demand
         if len(self._on_demand) >= limit:
-            text = f"there are {limit} realms already that were made on demand (realms_on_demand)"
+            text = f"there are {limit} realms already that were made on demand"
             raise LimitReached(text, limit="realms_on_demand")
         realm = self.add(name, setup)
         watch = self._on_demand[name] = _OnDemand(realm, lambda: self.remove(name))

@@ -121,11 +121,11 @@ class Requests:
         """Raises LimitExceeded unless another request of this size may wait."""
         limits = self._realm.limits
         if len(session.waiting) >= limits.waiting_requests:
-            text = f"{limits.waiting_requests} requests wait for the authorizer already (waiting_requests)"
+            text = f"{limits.waiting_requests} requests wait for the authorizer already"
             raise LimitExceeded(text, limit="waiting_requests")
         if session.waiting_bytes + size > limits.waiting_request_bytes:
             limit = limits.waiting_request_bytes
-            text = f"the requests that wait for the authorizer may have {limit} bytes in all (waiting_request_bytes)"
+            text = f"the requests that wait for the authorizer may have {limit} bytes in all"
             raise LimitExceeded(text, limit="waiting_request_bytes")
 
     def _start(self, session: "Session", message: Any, request: Request) -> None:

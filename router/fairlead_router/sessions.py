@@ -55,11 +55,11 @@ class Sessions:
     def _take_place(self, authid: str) -> None:
         limits = self._limits
         if self._peers >= limits.sessions_per_realm:
-            text = f"realm {self._realm!r} has {limits.sessions_per_realm} sessions already (sessions_per_realm)"
+            text = f"realm {self._realm!r} has {limits.sessions_per_realm} sessions already"
             raise LimitReached(text, limit="sessions_per_realm")
         own = self._peers_of[authid]
         if limits.sessions_per_authid is not None and own >= limits.sessions_per_authid:
-            text = f"{authid!r} has {own} sessions already (sessions_per_authid)"
+            text = f"{authid!r} has {own} sessions already"
             raise LimitReached(text, limit="sessions_per_authid")
         self._peers += 1
         self._peers_of[authid] += 1

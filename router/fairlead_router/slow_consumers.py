@@ -96,5 +96,5 @@ def _excess(session: "Session") -> LimitReached:
     unit = "bytes" if is_size else "messages"
     number = outbox.size if is_size else outbox.number
     return LimitReached(
-        f"{number} {unit} wait for the session to read; at most {getattr(limits, limit)} may ({limit})", limit=limit
+        f"{number} {unit} wait for the session to read; at most {getattr(limits, limit)} may", limit=limit
     )

@@ -67,7 +67,7 @@ def check_components(pattern: str, limit: int) -> None:
     """Raise LimitExceeded if a wildcard pattern has more than `limit` components."""
     count = pattern.count(".") + 1
     if count > limit:
-        text = f"a wildcard pattern of {count} components; at most {limit} are allowed (wildcard_components)"
+        text = f"a wildcard pattern of {count} components; at most {limit} are allowed"
         raise LimitExceeded(text, limit="wildcard_components")
 
 

@@ -28,7 +28,7 @@ class Attempts:
         origin = _origin(peer)
         if origin is not None and self._failures[origin] >= self._limits.failed_attempts_per_address:
             window_s = self._limits.failed_attempts_window_s
-            text = f"too many failed attempts from this address (failed_attempts_per_address in {window_s:g} s)"
+            text = f"too many failed attempts from this address in {window_s:g} s"
             raise LimitReached(text, limit="failed_attempts_per_address")
 
     def failed(self, peer: PeerDetails) -> None:
@@ -45,7 +45,7 @@ class Attempts:
     def begin_waiting(self) -> None:
         """One more waits for its authenticator. Raises LimitReached if too many do."""
         if self._waiting >= self._limits.authentications_waiting:
-            text = f"{self._waiting} peers wait for an authenticator already (authentications_waiting)"
+            text = f"{self._waiting} peers wait for an authenticator already"
             raise LimitReached(text, limit="authentications_waiting")
         self._waiting += 1
 

@@ -127,7 +127,7 @@ class Reflection:
         size = self._size + definition.size - (0 if known is None else known.size)
         limit = self._realm.limits.definitions_bytes
         if size > limit:
-            text = f"no room for a definition of {definition.size} bytes; all have {limit} (definitions_bytes)"
+            text = f"no room for a definition of {definition.size} bytes; all have {limit}"
             raise LimitExceeded(text, limit="definitions_bytes")
         self._definitions[uri] = definition
         self._size = size

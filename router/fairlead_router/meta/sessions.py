@@ -143,7 +143,7 @@ class SessionMeta:
         reason, message = self._reason(arguments.reason), arguments.message or ""
         limit = self._realm.limits.goodbye_message_length
         if len(message) > limit:
-            text = f"message has {len(message)} characters; at most {limit} (goodbye_message_length)"
+            text = f"message has {len(message)} characters; at most {limit}"
             raise LimitExceeded(text, limit="goodbye_message_length")
         others = [session for session in doomed if session is not caller]
         for session in others:

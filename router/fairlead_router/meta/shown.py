@@ -42,7 +42,7 @@ def find_peer(realm: "Realm", session_id: int) -> "Session":
 def listed(ids: list[int], limits: Limits) -> list[int]:
     """The ids, unless they are too many for one answer. Raises LimitExceeded."""
     if len(ids) > limits.listed_ids:
-        text = f"{len(ids)} ids are too many for one answer; at most {limits.listed_ids} (listed_ids)"
+        text = f"{len(ids)} ids are too many for one answer; at most {limits.listed_ids}"
         raise LimitExceeded(text, limit="listed_ids")
     return ids
 

@@ -116,7 +116,7 @@ class PubSub:
             check_components(message.topic, limits.wildcard_components)
         if len(session.memberships) >= limits.subscriptions_per_session:
             raise LimitExceeded(
-                f"the session has {len(session.memberships)} subscriptions already (subscriptions_per_session)",
+                f"the session has {len(session.memberships)} subscriptions already",
                 limit="subscriptions_per_session",
             )
         object_id = self._realm.object_of_topic("subscribe", message.topic) if match == "exact" else None

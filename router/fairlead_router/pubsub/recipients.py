@@ -47,7 +47,7 @@ class Lists(NamedTuple):
         """Raise LimitExceeded if one of them has more than `limit` entries."""
         longest = max(len(listed or ()) for listed in self)
         if longest > limit:
-            text = f"a list of PUBLISH has {longest} receivers; at most {limit} are allowed (listed_receivers)"
+            text = f"a list of PUBLISH has {longest} receivers; at most {limit} are allowed"
             raise LimitExceeded(text, limit="listed_receivers")
 
 

@@ -110,7 +110,7 @@ class Retention:
         for name, value in self._sizes(before, after):
             limit: int = getattr(limits, name)
             if value > limit:
-                text = f"topic {event.topic!r} cannot retain the event: it would be more than {limit} ({name})"
+                text = f"topic {event.topic!r} cannot retain the event: it would be more than {limit}"
                 raise LimitExceeded(text, limit=name)
         self._replace(event.topic, after)
 
@@ -155,7 +155,7 @@ class Retention:
                 deliveries.append(delivery)
             if room < 0:
                 raise LimitExceeded(
-                    f"{uri!r} has more retained events than the session has room for now (catch_up_bytes); "
+                    f"{uri!r} has more retained events than the session has room for now: "
                     "subscribe to less, or without get_retained",
                     limit="catch_up_bytes",
                 )

@@ -91,13 +91,11 @@ class Testaments:
     def _check_room(self, session: "Session", added: Testament) -> None:
         limits, known = self._realm.limits, self._of.get(session, ())
         if len(known) >= limits.testaments_per_session:
-            text = f"the session has {len(known)} testaments already (testaments_per_session)"
+            text = f"the session has {len(known)} testaments already"
             raise LimitExceeded(text, limit="testaments_per_session")
         size = sum(each.size for each in known) + added.size
         if size > limits.testament_bytes:
-            text = (
-                f"the session's testaments would have {size} bytes, at most {limits.testament_bytes} (testament_bytes)"
-            )
+            text = f"the session's testaments would have {size} bytes, at most {limits.testament_bytes}"
             raise LimitExceeded(text, limit="testament_bytes")
 
     # --- the session's end --------------------------------------------------------------------

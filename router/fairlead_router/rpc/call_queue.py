@@ -26,10 +26,10 @@ class CallQueue:
         """Have the call wait here. Raises LimitExceeded."""
         caller = call.caller
         if len(self.calls) >= self._limit:
-            text = f"{len(self.calls)} calls wait already ({self._limit_name})"
+            text = f"{len(self.calls)} calls wait already"
             raise LimitExceeded(text, limit=self._limit_name)
         if caller.waiting_calls >= caller.realm.limits.waiting_calls_per_session:
-            text = f"the session has {caller.waiting_calls} calls that wait already (waiting_calls_per_session)"
+            text = f"the session has {caller.waiting_calls} calls that wait already"
             raise LimitExceeded(text, limit="waiting_calls_per_session")
         caller.waiting_calls += 1
         self.calls[call] = None

@@ -101,7 +101,7 @@ class Dealer:
             )
         if len(registration.callees) >= self._limits.callees_per_registration:
             raise LimitExceeded(
-                f"procedure {procedure!r} has {len(registration.callees)} callees already (callees_per_registration)",
+                f"procedure {procedure!r} has {len(registration.callees)} callees already",
                 limit="callees_per_registration",
             )
 

@@ -177,7 +177,7 @@ class Dispatch:
         if not wait_s or call.wait_timer is not None:
             raise _no_such_procedure(call)
         if wait_s > limit_s:
-            text = f"_fairlead_wait_ms={call.options.fairlead_wait_ms} is more than {limit_s:g} s (callee_wait_s)"
+            text = f"_fairlead_wait_ms={call.options.fairlead_wait_ms} is more than {limit_s:g} s"
             raise LimitExceeded(text, limit="callee_wait_s")
         self._without_callee.add(call)
         call.wait_timer = self._realm.host.call_later(wait_s, partial(self._gave_up, call))
@@ -192,7 +192,7 @@ class Dispatch:
         session = callee.session
         in_progress = len(session.invocations)
         if in_progress >= self._realm.limits.invocations_per_session:
-            text = f"the callee of {call.procedure!r} has {in_progress} calls in progress (invocations_per_session)"
+            text = f"the callee of {call.procedure!r} has {in_progress} calls in progress"
             raise LimitExceeded(text, limit="invocations_per_session")
         if not session.is_service:
             payload.check()

@@ -141,7 +141,7 @@ class PendingCall(Hold):
         """Keep a payload until the call has a callee for good. Raises LimitExceeded."""
         if not self.can_keep(payload):
             limit = self.caller.realm.limits.kept_call_bytes
-            text = f"the payloads of the session's calls that wait exceed {limit} bytes (kept_call_bytes)"
+            text = f"the payloads of the session's calls that wait exceed {limit} bytes"
             raise LimitExceeded(text, limit="kept_call_bytes")
         self.caller.kept_call_bytes += payload.size
         self.kept = (*self.kept, payload)

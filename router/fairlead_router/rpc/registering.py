@@ -41,7 +41,7 @@ class Registering:
         is_disclosed(session, options.disclose_caller)
         if len(session.registrations) >= limits.registrations_per_session:
             raise LimitExceeded(
-                f"the session has {len(session.registrations)} registrations already (registrations_per_session)",
+                f"the session has {len(session.registrations)} registrations already",
                 limit="registrations_per_session",
             )
         object_id = self.object_of(message.procedure, options.match)

@@ -80,7 +80,7 @@ class Rpc:
             _check_announced(session, message.options)
         if len(session.calls) >= self._realm.limits.calls_per_session:
             raise LimitExceeded(
-                f"the session has {len(session.calls)} calls in progress (calls_per_session)",
+                f"the session has {len(session.calls)} calls in progress",
                 limit="calls_per_session",
             )
         object_id = self._realm.object_of("call", message.procedure)

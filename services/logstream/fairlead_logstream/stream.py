@@ -317,7 +317,8 @@ class Draft:
 
 
 def _too_many_producers(name: str) -> LimitExceeded:
-    return LimitExceeded(f"stream '{name}' has {PRODUCERS_LIMIT} producers already: one is a writer, not an append")
+    text = f"stream '{name}' has {PRODUCERS_LIMIT} producers already: one is a writer, not an append"
+    return LimitExceeded(text, limit="producers_per_stream")
 
 
 def _sealed(name: str, sealed: Sealed) -> StreamSealed:
