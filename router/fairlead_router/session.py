@@ -18,6 +18,7 @@ from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.peer import PeerDetails
 from fairlead_router.pubsub.subscription import Membership, Subscription
 from fairlead_router.pubsub.topic_source import TopicReader
+from fairlead_router.pubsub.verdicts import Verdicts
 from fairlead_router.questions import Question, Questions
 from fairlead_router.rpc.pending_call import PendingCall
 from fairlead_router.rpc.registration import Callee
@@ -114,6 +115,7 @@ class Session:
         "realm",
         "received_messages",
         "registrations",
+        "verdicts",
         "waiting",
         "waiting_bytes",
         "waiting_calls",
@@ -138,6 +140,7 @@ class Session:
         self.idle_watch: IdleWatch | None = None
         self.memberships: dict[int, Membership] = {}
         self.ended_subscriptions: dict[int, None] = {}
+        self.verdicts = Verdicts()
         self.registrations: dict[int, Callee] = {}
         self.calls: dict[int, PendingCall] = {}
         self.ended_calls: dict[int, None] = {}

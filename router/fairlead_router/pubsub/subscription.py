@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fairlead_router.pubsub.topic_source import TopicSource
     from fairlead_router.session import Session
 
-MAX_PERMITTED = 10_000
-"""Topics per pattern whose verdicts are remembered, some MB at most; then the memory starts anew."""
+MAX_PERMITTED = 1_000_000
+"""Members of a pattern that are remembered for its topics, 8 MB in all; then the memory starts anew."""
 
 
 M = TypeVar("M", bound="Membership")
@@ -65,30 +65,25 @@ class MetaMembership(Membership):
 class PatternMembership(MetaMembership):
     """One session's part in a pattern subscription: remembers which objects' events it may see, and as of when."""
 
-    __slots__ = ("_openings", "_verdicts")
-
-    def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
-        super().__init__(session, subscription, object_id)
-        self._verdicts: dict[About, tuple[int, bool]] = {}
-        self._openings = 0
+    __slots__ = ()
 
     def may_see(self, about: About, object_cell: Cell) -> bool:
         """Whether an event about this may be delivered now. Until an answer comes the outbox is blocked."""
         revision = self.principal_cell.revision + object_cell.revision
-        self._forget_denials_before_a_grant()
-        known = self._verdicts.get(about)
-        if known is not None and known[0] == revision:
-            return known[1]
+        openings = self.session.realm.gate.openings
+        known = self.session.verdicts.get(about, revision, openings)
+        if known is not None:
+            return known
         try:
             verdict = self.session.may(Question("subscribe", about.topic, "exact", about.object_id))
         except AuthorizationFailed:
             self._ask_again_next_time()
             return False
         if isinstance(verdict, bool):
-            self._remember(about, revision, verdict)
+            self.session.verdicts.remember(about, revision, verdict)
             return verdict
         self.outbox.block()
-        basis = revision, self._openings
+        basis = revision, openings
         self.session.realm.answers.wait_for(verdict, partial(self._settle, about, object_cell, basis))
         return True
 
@@ -103,20 +98,9 @@ class PatternMembership(MetaMembership):
         if not self.may_see(about, object_cell):
             self.outbox.purge(self.subscription, about)
 
-    def _forget_denials_before_a_grant(self) -> None:
-        openings = self.session.realm.gate.openings
-        if self._openings != openings:
-            self._openings = openings
-            self._verdicts = {about: known for about, known in self._verdicts.items() if known[1]}
-
     def _ask_again_next_time(self) -> None:
         """The authorizer failed, which is no verdict about the events that come after this one."""
         self.session.realm.gate.grant()
-
-    def _remember(self, about: About, revision: int, verdict: bool) -> None:
-        if len(self._verdicts) >= MAX_PERMITTED:
-            self._verdicts.clear()
-        self._verdicts[about] = (revision, verdict)
 
     def _settle(self, about: About, object_cell: Cell, basis: tuple[int, int], verdict: Verdict) -> None:
         """An asynchronous answer; asked for again if a cell moved, or a denial if something was granted, meanwhile."""
@@ -128,7 +112,7 @@ class PatternMembership(MetaMembership):
         elif is_moved or (verdict is False and openings != self.session.realm.gate.openings):
             self._purge_unless_seen(about, object_cell)
         else:
-            self._remember(about, revision, verdict)
+            self.session.verdicts.remember(about, revision, verdict)
             if not verdict:
                 self.outbox.purge(self.subscription, about)
                 self.subscription.forget_permitted()
@@ -153,7 +137,18 @@ class Subscription:
     `readers` too, whom the source feeds until they have caught up.
     """
 
-    __slots__ = ("_checked_at", "_permitted", "created_us", "id", "live", "match", "readers", "source", "topic")
+    __slots__ = (
+        "_checked_at",
+        "_permitted",
+        "_remembered",
+        "created_us",
+        "id",
+        "live",
+        "match",
+        "readers",
+        "source",
+        "topic",
+    )
 
     def __init__(self, id_: int, topic: str, match: Match, source: "TopicSource | None", created_us: int) -> None:
         self.id = id_
@@ -164,6 +159,7 @@ class Subscription:
         self.live: dict[Session, Membership] = {}
         self.readers: dict[Session, Membership] = {}
         self._checked_at = 0
+        self._remembered = 0
         self._permitted: dict[About, tuple[tuple[int, int], Cell, list[PatternMembership]]] = {}
 
     @property
@@ -200,6 +196,7 @@ class Subscription:
     def forget_permitted(self) -> None:
         """The members changed, so what is remembered of them is void."""
         self._permitted.clear()
+        self._remembered = 0
 
     def _members_who_may_see(self, about: About, gate: Gate) -> list[PatternMembership]:
         """Pattern members are judged for each topic and object, until a cell moves or a member comes or goes.
@@ -215,7 +212,9 @@ class Subscription:
             lambda member: member.may_see(about, cell),
             (member for member in self.live.values() if isinstance(member, PatternMembership)),
         )
-        if len(self._permitted) >= MAX_PERMITTED:
-            self._permitted.clear()
+        before = self._permitted.get(about)
+        self._remembered += len(members) + 1 - (0 if before is None else len(before[2]) + 1)
+        if self._remembered > MAX_PERMITTED:
+            self.forget_permitted()
         self._permitted[about] = (as_of, cell, members)
         return members

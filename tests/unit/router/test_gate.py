@@ -782,3 +782,30 @@ def test_reader_whose_right_has_gone_does_not_go_live() -> None:
     reader.go_live()
     assert not reader.is_live
     assert alice.events() == [[{"revoked": {"reason": REVOKED}}]]
+
+
+class Counting(Rights):
+    """Notes what it is asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uris: list[str] = []
+
+    def authorize(
+        self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None
+    ) -> bool | Awaitable[bool]:
+        self.uris.append(uri)
+        return super().authorize(principal, action, uri, match, object_id)
+
+
+def test_topic_is_judged_once_for_all_patterns_of_a_session_that_match_it() -> None:
+    rights = Counting()
+    core = Core(authorizer=rights)
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    for pattern in ("obj.", "obj.a", "obj.a."):
+        alice.subscribe(pattern, match="prefix")
+    rights.uris.clear()
+    publish_by_service(core, "obj.a.x")
+    assert len(alice.events()) == 3
+    assert rights.uris == ["obj.a.x"]

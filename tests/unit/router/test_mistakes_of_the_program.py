@@ -1,14 +1,12 @@
-"""Observers, sources and authorizers that fail: the router has logged it, and leaves nothing half done."""
+"""Observers and sources that fail: the router has logged it, and leaves nothing half done."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from fairlead_router.authorization import Action, Principal
+from fairlead_router.authorization import Principal
 from fairlead_router.observer import RealmObserver
-from support.core import Core, Rights, types_of
+from support.core import Core, types_of
 
 
 class Clumsy(RealmObserver):
@@ -41,28 +39,3 @@ def test_source_that_fails_leaves_no_session_half_closed() -> None:
     caller.ask([48, 1, {}, "com.p"])
     callee.vanish()
     assert [message[4] for message in caller.take()] == ["wamp.error.canceled"]
-
-
-class Confused(Rights):
-    """An authorizer that cannot tell what some URIs are about."""
-
-    def object_of(self, action: Action, uri: str) -> str | None:
-        if uri == "com.confusing":
-            raise KeyError(uri)
-        return super().object_of(action, uri)
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        [16, 7, {"acknowledge": True}, "com.confusing"],
-        [32, 7, {}, "com.confusing"],
-        [48, 7, {}, "com.confusing"],
-        [64, 7, {}, "com.confusing"],
-    ],
-    ids=["PUBLISH", "SUBSCRIBE", "CALL", "REGISTER"],
-)
-def test_authorizer_that_cannot_tell_the_object_allows_nothing(request_: list[Any]) -> None:
-    alice = Core(authorizer=Confused()).join("alice")
-    [error] = alice.ask(request_)
-    assert (error[0], error[2], error[4]) == (8, 7, "wamp.error.authorization_failed")
