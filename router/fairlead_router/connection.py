@@ -166,7 +166,7 @@ class Connection:
 
     @property
     def write(self) -> Callable[[list[Any]], None]:
-        """Takes frames from the outbox: the transport itself, for a step between costs 0.05 us a write."""
+        """Takes frames from the outbox: the transport itself, without a step between for each write."""
         return self._transport.write
 
     def abort(self) -> None:

@@ -1,7 +1,7 @@
 """What a plain message costs, counted in calls of the router's functions: the same on every machine, unlike a time.
 
 A feature that a message does not use adds no step to it. Whoever exceeds a bound here has made every message of
-every session dearer, by some 0.05 us a call: look for another way before raising it. Whoever stays below lowers it.
+every session dearer: look for another way before raising it. Whoever stays below lowers it.
 """
 
 import sys
