@@ -38,8 +38,8 @@ test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest 
 	$(RUN) pytest tests/twisted $(ARGS)
 	$(NPM) test --silent
 
-interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know against the router, Go's included
-	$(RUN) pytest tests/interop/test_clients.py tests/interop/test_client_ways.py -m '' $(ARGS)
+interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know, Go's included, and two hosts with a cable between them (root)
+	$(RUN) pytest tests/interop/test_clients.py tests/interop/test_client_ways.py tests/integration/test_hosts.py -m '' $(ARGS)
 	cd client/go && $(CURDIR)/.ci/go vet ./... && FAIRLEAD=$(CURDIR)/$(VENV)/bin/fairlead \
 		FAIRLEAD_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CURDIR)/.ci/go test ./...
 

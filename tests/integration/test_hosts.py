@@ -12,6 +12,8 @@ from support.hosts import Hosts
 from support.programs import Program
 from support.waiting import eventually
 
+pytestmark = pytest.mark.interop
+
 ROUTER = Path(__file__).with_name("hasty_router.py")
 PEER = Path(__file__).with_name("kept_peer.py")
 RAW = Path(__file__).with_name("stopped_subscriber.py")

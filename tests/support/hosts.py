@@ -15,7 +15,7 @@ import shutil
 import subprocess
 from typing import Self
 
-LEAVE_OUT = 'or leave them out: make test ARGS="--deselect tests/integration/test_hosts.py"'
+LEAVE_OUT = 'or leave them out: make interop ARGS="--deselect tests/integration/test_hosts.py"'
 INSTALL = "apt-get install -y --no-install-recommends iproute2"
 
 
@@ -26,7 +26,7 @@ class NoHosts(Exception):
 def find_or_install() -> str:
     """The path of `ip`, after installing it with apt where this is possible. Raises NoHosts."""
     if os.geteuid() != 0:
-        raise NoHosts(f"hosts in network namespaces need root: sudo make test; {LEAVE_OUT}")
+        raise NoHosts(f"hosts in network namespaces need root: sudo make interop; {LEAVE_OUT}")
     if shutil.which("ip") is None and shutil.which("apt-get") is not None:
         print(f"no iproute2 here, installing it: {INSTALL}", flush=True)
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
