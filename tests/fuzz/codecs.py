@@ -15,11 +15,13 @@ import cbor2
 import msgspec
 
 from fairlead_router.errors import InvalidArgument, ProtocolViolation
+from fairlead_router.messages import CallMessage, Publish, ReceivedError, Yield
 from fairlead_router.serializers import BY_CODEC, Serializer, payload_of
 from fairlead_router.transcode import Codec
 from fuzz.generate import Generator, Ids, mutate
 
 SERIALIZERS: dict[Codec, Serializer] = BY_CODEC
+WITH_PAYLOAD = (Publish, CallMessage, Yield, ReceivedError)
 CODECS: tuple[Codec, ...] = ("json", "msgpack", "cbor")
 
 
@@ -38,7 +40,7 @@ class CodecTarget:
             data = mutate(random, data)
         with suppress(ProtocolViolation):
             message = SERIALIZERS[codec].decode(data)
-            if hasattr(message, "args"):
+            if isinstance(message, WITH_PAYLOAD):
                 _use(message, codec)
         return 1
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fairlead_router import Limits, Listener, Principal, Router
+from fairlead_router.pubsub.broker import Broker
 from support.waiting import eventually
 from support.wamp import (
     BINARY,
@@ -574,17 +575,13 @@ async def test_realm_exists_once(router: Router) -> None:
 
 
 async def test_failure_of_ours_is_logged_and_ends_one_session(
-    listener: Listener, router: Router, caplog: pytest.LogCaptureFixture
+    listener: Listener, router: Router, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    realm = router.realm("realm1")
-    assert realm is not None
-
-    class Broken(type(realm.authorizer)):  # type: ignore[misc]
-        def object_of(self, action: str, uri: str) -> str | None:
-            raise ZeroDivisionError(uri)
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a mistake of ours")
 
     async with await Client.joined(listener.port) as client, await Client.joined(listener.port) as other:
-        realm.authorizer = Broken()
+        monkeypatch.setattr(Broker, "subscribe", fail)
         with caplog.at_level(logging.ERROR):
             client.send([32, 1, {}, "com.x"])
             assert (await client.closed()).code == 1011

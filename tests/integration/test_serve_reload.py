@@ -216,13 +216,13 @@ async def test_main_realm_takes_over_its_users_and_leaves_tokens_alone(reloadabl
 async def test_other_keys_are_named_and_left_as_they_are(reloadable: Reloadable) -> None:
     await reloadable.open(realm(ALLOW), user("alice"))
     new = realm(ALLOW, keys="cookies = true")
-    assert reloadable.reload("hosts = ['x']\n[limits]\nuri_length = 9\n", new, user("bob")) == [
+    assert reloadable.reload("hosts = ['x']\n[limits]\nuri_length = 256\n", new, user("bob")) == [
         "hosts",
         "limits",
         "realms",
     ]
     async with reloadable.joined("bob") as bob:
-        assert await bob.subscribe("com.a.topic.of.more.characters")
+        assert await bob.subscribe("com.a." + "x" * 300)
     assert reloadable.reload(realm(ALLOW), user("bob")) == []
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -13,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fairlead_router.transports.tls import TlsOptions, server_context
 from support.certificates import Authority
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -54,9 +59,22 @@ def test_key_of_another_certificate_is_an_os_error(authority: Authority) -> None
         server_context(TlsOptions(certificate=one, key=other))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_file_that_may_not_be_read_is_named(authority: Authority) -> None:
-    certificate = authority.issue("one")
-    certificate.chmod(0)
-    with pytest.raises(OSError, match=f"a certificate and its key in '{certificate}', as PEM .Permission denied"):
-        server_context(TlsOptions(certificate=str(certificate)))
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Not root, who may read every file."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_file_that_may_not_be_read_is_named() -> None:
+    with NamedTemporaryFile() as certificate:
+        Path(certificate.name).chmod(0)
+        wanted = f"a certificate and its key in '{certificate.name}', as PEM .Permission denied"
+        with nobody(), pytest.raises(OSError, match=wanted):
+            server_context(TlsOptions(certificate=certificate.name))
