@@ -35,7 +35,7 @@ from fairlead_router.transports.listener import Listener
 from fairlead_router.transports.policy import DoorPolicy, HttpFactory
 from fairlead_router.transports.tls import TlsOptions, server_context
 
-_POLL_S = 0.01
+_POLL_S = 0.001
 """How often `close` looks whether the sessions have left."""
 
 

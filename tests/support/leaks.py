@@ -42,7 +42,7 @@ class LeakCheck:
         deadline_s = self._loop.time() + SETTLE_S
         await asyncio.sleep(0)
         while self._left() != (set(), set()) and self._loop.time() < deadline_s:
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.001)
         gc.collect()
         await asyncio.sleep(0)
 
