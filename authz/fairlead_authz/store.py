@@ -22,61 +22,9 @@ from fairlead_authz.graph import (
     Node,
 )
 from fairlead_authz.levels import NONE, READ, WRITE
+from fairlead_authz.tables import SCHEMA_VERSION, links, metadata, nodes, permission_log, tokens
 from fairlead_authz.tokens import Token
 from fairlead_store import Database
-
-SCHEMA_VERSION = 1
-
-metadata = sa.MetaData()
-
-nodes = sa.Table(
-    "nodes",
-    metadata,
-    sa.Column("realm", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("is_admin", sa.Boolean, nullable=False),
-    sa.Column("is_active", sa.Boolean, nullable=False),
-    sa.Column("trash_at_us", sa.BigInteger),
-    sa.Column("frozen_by", sa.Text),
-    sa.Column("about", sa.Text),
-)
-
-links = sa.Table(
-    "links",
-    metadata,
-    sa.Column("realm", sa.Text, primary_key=True),
-    sa.Column("tail", sa.Text, primary_key=True),
-    sa.Column("head", sa.Text, primary_key=True),
-    sa.Column("level", sa.SmallInteger, nullable=False),
-)
-
-tokens = sa.Table(
-    "tokens",
-    metadata,
-    sa.Column("realm", sa.Text, primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("user", sa.Text, nullable=False),
-    sa.Column("secret_sha256", sa.LargeBinary, nullable=False),
-    sa.Column("created_us", sa.BigInteger, nullable=False),
-    sa.Column("expires_us", sa.BigInteger),
-    sa.Index("tokens_of_user", "realm", "user"),
-)
-
-permission_log = sa.Table(
-    "permission_log",
-    metadata,
-    sa.Column("realm", sa.Text, primary_key=True),
-    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("at_us", sa.BigInteger, nullable=False),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("asked", sa.LargeBinary, nullable=False),
-    sa.Column("rows", sa.LargeBinary, nullable=False),
-)
-"""`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
-{nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
 
 _LINK_COLUMNS = (links.c.tail, links.c.head, links.c.level)
 
