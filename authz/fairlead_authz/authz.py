@@ -9,10 +9,11 @@ await authz.close()
 
 from collections.abc import Callable
 
-from fairlead_authz.admin_service import AdminService
+from fairlead_authz.admin.service import AdminService
 from fairlead_authz.authenticator import TokenAuthenticator
 from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import Change
+from fairlead_authz.dry_run import Rehearsed, rehearse
 from fairlead_authz.editing import Actor
 from fairlead_authz.funnel import Applied, Funnel
 from fairlead_authz.graph import ADMIN, Graph
@@ -34,9 +35,10 @@ class Authz:
 
     def __init__(self, state: State, rules: UriRules, is_open: bool) -> None:
         self._state = state
+        self._realm: Realm | None = None
         self._live = Live(state.closures)
         self._funnel = Funnel(state, self._live)
-        self._service = AdminService(self)
+        self._service = AdminService(self, state)
         self.authorizer = GraphAuthorizer(state.graph, state.rights, rules, is_open)
         self.authenticator = TokenAuthenticator(state.graph, state.tokens, state.policy.now_us)
 
@@ -58,6 +60,7 @@ class Authz:
 
     def bind(self, realm: Realm) -> None:
         """Register the procedures, and end what is live when a right goes."""
+        self._realm = realm
         self._live.bind(realm)
         self._service.join(realm)
 
@@ -96,6 +99,16 @@ class Authz:
     async def apply(self, changes: list[Change], actor: Actor | Principal = ITSELF) -> Applied:
         """Make the changes, all or none; returns when no revoked right is served any more. Raises a RequestError."""
         return await self._funnel.apply(changes, self._asked(actor))
+
+    def rehearse(self, changes: list[Change], actor: Actor | Principal = ITSELF) -> Rehearsed:
+        """What the changes would end of what is live, if they were made now. Raises a RequestError.
+
+        Whoever is no administrator has only counted what rests on objects that it manages.
+        """
+        asking = self._asked(actor)()
+        return rehearse(
+            self._state, self._realm, changes, asking, lambda object_id: self.can(asking.user, "manage", object_id)
+        )
 
     async def create_token(self, user: str, actor: Actor | Principal = ITSELF, *, create_user: bool = False) -> str:
         """A new token of a user, who is made first if need be. Raises a RequestError."""

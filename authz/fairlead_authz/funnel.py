@@ -13,20 +13,19 @@ nothing: what is committed is always adopted too.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
 from fairlead_authz import affected
-from fairlead_authz.changes import Change, Put, Revoke, check_id
+from fairlead_authz.changes import Change, Put, check_id
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.errors import NoSuchUser, StoreFailed
 from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
-from fairlead_authz.levels import NUMBERS
 from fairlead_authz.live import Live
 from fairlead_authz.state import State
+from fairlead_authz.still import still_allowed
 from fairlead_authz.tokens import make_token
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_store import StoreError
@@ -34,9 +33,6 @@ from fairlead_store import StoreError
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-STILL_MEMBERS = 100
-"""Members of a role that `still` looks at, when the revoked right was the role's."""
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -99,7 +95,7 @@ class Funnel:
         if changeset:
             await _commit(state.store.write(changeset, state.revision + 1, actor.user, msgspec.json.encode(changes)))
             self._adopt(changeset)
-        return Applied(state.revision, self._still(changes))
+        return Applied(state.revision, still_allowed(state, changes))
 
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
@@ -134,32 +130,6 @@ class Funnel:
         await _commit(self._state.store.delete_token(id_))
         self._state.tokens.drop(id_)
         self._live.end_token(id_)
-
-    # --- who keeps what was revoked -----------------------------------------------------------
-
-    def _still(self, changes: list[Change]) -> list[dict[str, str]]:
-        return [
-            {
-                "user": user,
-                "level": change.level,
-                "object": change.object,
-                "why": self._state.explainer.explain(user, change.level, change.object),
-            }
-            for change in changes
-            if isinstance(change, Revoke)
-            for user in self._users(change.user)
-            if self._state.rights.can(user, NUMBERS[change.level], change.object)
-        ]
-
-    def _users(self, user_or_role: str) -> list[str]:
-        """The user, or the first members of the role; of those not the administrators, who keep every right."""
-        graph = self._state.graph
-        node = graph.node(user_or_role)
-        if node is None or node.kind == "user":
-            return [user_or_role]
-        return [
-            member for member in islice(graph.members(user_or_role), STILL_MEMBERS) if not graph.nodes[member].is_admin
-        ]
 
 
 async def _commit(writing: Awaitable[None]) -> None:

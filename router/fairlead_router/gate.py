@@ -157,6 +157,11 @@ class Gate:
             self._judge(hold, REVOKED)
         return not hold.is_ended
 
+    def holds_on(self, principals: Iterable[str], objects: Iterable[str]) -> set[Hold]:
+        """What is live and rests on one of these principals or objects."""
+        cells = (*map(self._principals.get, principals), *map(self._objects.get, objects))
+        return {hold for cell in cells if cell is not None for hold in cell.holds}
+
     # --- revocation ---------------------------------------------------------------------------
 
     def revoke(self, principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = REVOKED) -> None:

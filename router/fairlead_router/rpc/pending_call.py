@@ -31,21 +31,21 @@ NOBODY: "frozenset[Callee]" = frozenset()
 class Tie(Hold):
     """A right to an object without which a call may not go on."""
 
-    __slots__ = ("_call", "_level", "_object_id")
+    __slots__ = ("_level", "call", "object_id")
 
     def __init__(self, call: "PendingCall", level: Level, object_id: str) -> None:
         super().__init__(call.principal_cell, call.caller.realm.gate.object_cell(object_id), call.outbox)
-        self._call = call
+        self.call = call
         self._level: Level = level
-        self._object_id = object_id
+        self.object_id = object_id
 
     def judge(self) -> bool:
         """Ask for the level."""
-        return self._call.caller.can(self._level, self._object_id)
+        return self.call.caller.can(self._level, self.object_id)
 
     def revoke(self, reason: str) -> None:
         """The call ends."""
-        self._call.revoke(reason)
+        self.call.revoke(reason)
 
 
 class PendingCall(Hold):

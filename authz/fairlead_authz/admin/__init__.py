@@ -1,0 +1,1 @@
+"""The procedures `fairlead.authz.*`, by theme: every session may call them, each judges what the caller may see."""

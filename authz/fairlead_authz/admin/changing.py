@@ -1,0 +1,46 @@
+"""The procedure that changes the graph: `fairlead.authz.apply`, and its dry run.
+
+What a change needs is judged in the funnel (editing.py). What the answer tells is judged here: of others who keep a
+right only those whom the caller may see.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from fairlead_authz.changes import decode_changes
+from fairlead_router.rpc.call import Call
+
+if TYPE_CHECKING:
+    from fairlead_authz.authz import Authz
+
+
+class ApplyArguments(msgspec.Struct):
+    """`apply`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("changes",)
+    changes: list[Any]
+    dry_run: bool = False
+
+
+class Changing:
+    """Makes changes, or says what they would end."""
+
+    def __init__(self, authz: "Authz") -> None:
+        self._authz = authz
+
+    async def apply(self, call: Call) -> dict[str, Any]:
+        """Answered when no revoked right is served any more; with `dry_run` nothing is changed."""
+        arguments = call.arguments(ApplyArguments)
+        changes = decode_changes(arguments.changes)
+        principal = call.caller.principal
+        if arguments.dry_run:
+            rehearsed = self._authz.rehearse(changes, principal)
+            would_end = msgspec.to_builtins(rehearsed.would_end)
+            return {"would_end": would_end, "still": _visible(call, rehearsed.still)}
+        applied = await self._authz.apply(changes, principal)
+        return {"revision": applied.revision, "still": _visible(call, applied.still)}
+
+
+def _visible(call: Call, still: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [each for each in still if call.caller.can("read", each["user"])]

@@ -1,0 +1,58 @@
+"""The in-process member that answers `fairlead.authz.*`. The table of its procedures is in docs/reference.md."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from fairlead_authz.admin.changing import Changing
+from fairlead_authz.admin.questions import Questions
+from fairlead_authz.admin.sessions import SessionProcedures
+from fairlead_authz.admin.tokens import TokenProcedures
+from fairlead_router.authorization import Principal
+from fairlead_router.member import Member
+from fairlead_router.realm import Realm
+from fairlead_router.rpc.call import Call
+
+if TYPE_CHECKING:
+    from fairlead_authz.authz import Authz
+    from fairlead_authz.state import State
+
+PRINCIPAL = Principal("fairlead.authz", "service", "internal", "internal")
+PREFIX = "fairlead.authz."
+
+Procedure = Callable[[Call], dict[str, Any] | Awaitable[dict[str, Any]]]
+
+
+class AdminService:
+    """Joins a realm and offers the procedures there."""
+
+    def __init__(self, authz: "Authz", state: "State") -> None:
+        self._authz = authz
+        self._state = state
+        self._member: Member | None = None
+
+    def join(self, realm: Realm) -> None:
+        """Register the procedures."""
+        self._member = realm.join(PRINCIPAL)
+        for name, procedure in self._procedures(realm).items():
+            self._member.register(PREFIX + name, procedure)
+
+    def leave(self) -> None:
+        """Answer nothing more."""
+        if self._member is not None:
+            self._member.leave()
+            self._member = None
+
+    def _procedures(self, realm: Realm) -> dict[str, Procedure]:
+        changing = Changing(self._authz)
+        questions = Questions(self._authz, self._state)
+        tokens = TokenProcedures(self._authz)
+        sessions = SessionProcedures(self._authz, realm, self._state.policy.now_us)
+        return {
+            "apply": changing.apply,
+            "check": questions.check,
+            "get": questions.get,
+            "list": questions.list_readable,
+            "members": questions.members,
+            "token": tokens.token,
+            "sessions": sessions.sessions,
+        }

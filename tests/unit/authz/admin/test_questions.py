@@ -1,0 +1,122 @@
+"""check, get, list and members: what each caller is told, and that what it may not see is as if it were not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead_authz import Grant, Put
+from fairlead_authz.admin.listing import SLICE
+from support.permissions import Site
+
+NOT_AUTHORIZED = "wamp.error.not_authorized"
+INVALID = "wamp.error.invalid_argument"
+
+
+async def ids(site: Site, user: str, **asked: object) -> list[str]:
+    return [each["id"] for each in (await site.ask(user, "list", **asked))["objects"]]
+
+
+# ---- check
+
+
+async def test_everybody_asks_about_themselves(site: Site) -> None:
+    assert (await site.ask("bob", "check", "bob", "read", "x"))["allowed"] is True
+    answer = await site.ask("bob", "check", "bob", "write", "x")
+    assert (answer["allowed"], answer["why"]) == (False, "bob has read on x, not write")
+
+
+async def test_about_others_it_needs_manage(site: Site) -> None:
+    assert (await site.ask("alice", "check", "bob", "read", "x"))["allowed"] is True
+    assert (await site.refusal("bob", "check", "alice", "read", "x"))[0] == NOT_AUTHORIZED
+
+
+@pytest.mark.parametrize("caller", ["carol", "anonymous"])
+async def test_what_is_hidden_and_what_is_not_there_are_told_alike(site: Site, caller: str) -> None:
+    hidden = await site.ask(caller, "check", caller, "read", "x")
+    missing = await site.ask(caller, "check", caller, "read", "z")
+    assert hidden["why"] == missing["why"].replace("z", "x")
+    for procedure, arguments in (("check", ("bob", "read")), ("get", ()), ("members", ())):
+        about_hidden = await site.refusal(caller, procedure, *arguments, "x")
+        about_missing = await site.refusal(caller, procedure, *arguments, "z")
+        assert about_hidden == (about_missing[0], about_missing[1].replace("'z'", "'x'"))
+
+
+async def test_a_level_that_is_none_is_named(site: Site) -> None:
+    assert await site.refusal("bob", "check", "bob", "own", "x") == (
+        INVALID,
+        "level 'own' must be one of read, write, manage",
+    )
+
+
+# ---- get
+
+
+async def test_a_reader_gets_what_is_known_of_it(site: Site) -> None:
+    answer = await site.ask("bob", "get", "x")
+    assert (answer["id"], answer["kind"], answer["owner"]) == ("x", "object", "p")
+
+
+async def test_administrators_hear_that_something_does_not_exist(site: Site) -> None:
+    assert await site.refusal("dora", "get", "z") == ("fairlead.error.no_such_object", "'z' does not exist")
+
+
+# ---- list
+
+
+async def test_a_list_has_what_the_caller_may_read_in_order(site: Site) -> None:
+    assert await ids(site, "bob", owner="p") == ["x"]
+    assert await ids(site, "alice", owner="p") == ["x", "y"]
+    assert await ids(site, "carol", owner="p") == await ids(site, "carol", owner="no-such") == []
+    assert "x" in await ids(site, "bob")
+    assert "y" not in await ids(site, "bob")
+    assert await ids(site, "dora", kind="project") == ["p"]
+    assert await ids(site, "anonymous") == ["anonymous", "anonymous-users"]
+
+
+@pytest.mark.parametrize("user", ["alice", "bob", "carol", "dora", "anonymous"])
+async def test_a_list_is_everything_that_may_be_read_and_nothing_else(site: Site, user: str) -> None:
+    await site.authz.apply([Put("role", "staff"), Grant("carol", "read", "staff"), Grant("staff", "write", "p")])
+    readable = sorted(node for node in site.authz.graph.nodes if site.authz.can(user, "read", node))
+    assert await ids(site, user) == readable
+
+
+async def test_pages_join_without_gap_or_repetition(site: Site) -> None:
+    await site.authz.apply([Put("object", f"o{number}", owner="p") for number in range(SLICE + 10)])
+    seen, after = list[str](), ""
+    while after is not None:
+        page = await site.ask("alice", "list", owner="p", after=after, limit=400)
+        seen += [each["id"] for each in page["objects"]]
+        after = page["after"]
+    assert seen == sorted(site.authz.graph.owned("p"))
+
+
+async def test_a_page_does_not_tell_that_something_hidden_follows(site: Site) -> None:
+    page = await site.ask("bob", "list", owner="p", limit=1)
+    assert ([each["id"] for each in page["objects"]], page["after"]) == (["x"], None)
+
+
+async def test_arguments_of_a_list_are_checked(site: Site) -> None:
+    assert await site.refusal("bob", "list", limit=1001) == (INVALID, "limit 1001 must be from 1 to 1000")
+    assert await site.refusal("bob", "list", limit=0) == (INVALID, "limit 0 must be from 1 to 1000")
+    uri, text = await site.refusal("bob", "list", kind="thing")
+    assert uri == INVALID
+    assert text.startswith("kind 'thing' must be one of user, role, project")
+
+
+# ---- members
+
+
+async def test_managers_see_the_members_of_a_role_and_members_themselves(site: Site) -> None:
+    await site.authz.apply([Put("role", "staff"), Grant("bob", "read", "staff"), Grant("carol", "write", "staff")])
+    assert [(each["id"], each["level"]) for each in (await site.ask("dora", "members", "staff"))["members"]] == [
+        ("admin", "manage"),  # who made it
+        ("bob", "read"),
+        ("carol", "write"),
+    ]
+    assert [each["id"] for each in (await site.ask("bob", "members", "staff"))["members"]] == ["bob"]
+    assert (await site.ask("alice", "members", "staff"))["members"] == []
+
+
+async def test_only_a_role_has_members(site: Site) -> None:
+    uri, text = await site.refusal("alice", "members", "p")
+    assert (uri, text) == ("fairlead.error.conflict", "'p' is a project: only a role has members")
