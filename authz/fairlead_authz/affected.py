@@ -13,7 +13,7 @@ from fairlead_authz.changeset import Changeset, NodeChange
 from fairlead_authz.closure import Closure
 from fairlead_authz.closures import Closures, Remade
 from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import MANAGE, NONE, READ, WRITE
+from fairlead_authz.levels import MANAGE, NONE, READ, WRITE, level_of
 from fairlead_authz.rights import Policy, Rights
 
 
@@ -31,8 +31,8 @@ class PastGraph:
         self._graph = graph
         self._nodes = changeset.nodes
         self._links: dict[str, dict[str, int]] = {}
-        for (tail, head), levels in changeset.links.items():
-            self._links.setdefault(head, {})[tail] = levels.before
+        for (tail, head), granted in changeset.links.items():
+            self._links.setdefault(head, {})[tail] = level_of(granted.before)
 
     def node(self, node_id: str) -> Node | None:
         """The node then."""
@@ -71,7 +71,7 @@ class PastClosures:
 
 def make(graph: Graph, closures: Closures, changeset: Changeset, policy: Policy) -> Affected:
     """Make the changes to graph and closures. Returns who and what lost something by them."""
-    suspects = _suspects(closures, changeset)
+    suspects = _suspects(graph, closures, changeset)
     tails = changeset.tails(graph)
     changeset.make(graph)
     remade = closures.update(tails)
@@ -104,7 +104,7 @@ class Loss:
         )
 
 
-def _suspects(closures: Closures, changeset: Changeset) -> dict[str, set[str]]:
+def _suspects(graph: Graph, closures: Closures, changeset: Changeset) -> dict[str, set[str]]:
     """For each object that could be lost as such, the connected users who could lose it: by what they reach now."""
     suspects: dict[str, set[str]] = {}
     for tail, head in changeset.lowered_links:
@@ -118,7 +118,18 @@ def _suspects(closures: Closures, changeset: Changeset) -> dict[str, set[str]]:
         was_about_another = after is not None and after.about != before.about
         if was_visible_to_all or was_about_another:
             suspects.setdefault(node_id, set()).update(closures.connected)
+    for root in changeset.lost_subtrees:
+        for node_id in _subtree(graph, root):
+            suspects.setdefault(node_id, set()).update(closures.connected)
     return suspects
+
+
+def _subtree(graph: Graph, root: str) -> Iterator[str]:
+    """The node, and what it owns, projects and what they own included."""
+    pending = [root]
+    for node_id in pending:
+        yield node_id
+        pending.extend(graph.owned(node_id))
 
 
 def _with_dependents(past: PastGraph, object_id: str) -> Iterator[str]:

@@ -1,18 +1,25 @@
 """The changes that the funnel takes, as they come over the wire.
 
-{op: put, kind: user|role|project|object, id, owner=, name=, is_admin=, is_active=}    creates, or changes what is given
+{op: put, kind, id, owner=, name=, is_admin=, is_active=, about=, state=}    creates, or changes what is given
 {op: delete, id}
-{op: grant|revoke, user, level: read|write|manage, object}                             user may be a role
+{op: grant|revoke, user, level: read|write|manage|login, object}            user may be a role
+{op: trash, id, at_us=}  {op: untrash, id}                                  hides it, and what it owns
+{op: freeze, id}  {op: unfreeze, id}                                        a project, and what it owns
+{op: activate, id}  {op: deactivate, id}                                    a user
+{op: merge, user, into}                                                     a user into another
 
 A key that is not known here is refused, not ignored as elsewhere: a slip of the pen in a permission must be heard.
 """
 
 import re
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from fairlead_router.authorization import Level
+from fairlead_authz.graph import ContainerState, Kind
+from fairlead_authz.levels import LinkLevel
 from fairlead_router.errors import InvalidArgument
 
 MAX_CHANGES = 10_000
@@ -21,46 +28,101 @@ MAX_CHANGES = 10_000
 MAX_NAME = 1_000
 """Characters of a name; it is for people."""
 
+MAX_TIME_US = 2**53
+"""What every client can say exactly: the year 2255."""
+
 _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
 
-PutKind = Literal["user", "role", "project", "object"]
+
+class _Change(msgspec.Struct, frozen=True, tag_field="op", tag=str.lower, forbid_unknown_fields=True):
+    """What all changes have in common: their form on the wire."""
 
 
-class Put(msgspec.Struct, frozen=True, tag_field="op", tag="put", forbid_unknown_fields=True):
-    """Create a node, or change what is given of it. An owner other than before moves it."""
+class Put(_Change, frozen=True):
+    """Create a node, or change what is given of it. An owner other than before moves it.
 
-    kind: PutKind
+    `about`: the container of a container request or object, the object of a log row; None clears it.
+    `state`: of a container, which begins as Queued.
+    """
+
+    kind: Kind
     id: str
     owner: str | None = None
     name: str | None = None
     is_admin: bool | None = None
     is_active: bool | None = None
+    about: str | UnsetType | None = UNSET
+    state: ContainerState | None = None
 
 
-class Delete(msgspec.Struct, frozen=True, tag_field="op", tag="delete", forbid_unknown_fields=True):
+class Delete(_Change, frozen=True):
     """Remove a node that owns nothing, with its links."""
 
     id: str
 
 
-class Grant(msgspec.Struct, frozen=True, tag_field="op", tag="grant", forbid_unknown_fields=True):
-    """Give a user or role at least this level on an object."""
+class Grant(_Change, frozen=True):
+    """Give a user or role at least this level on an object, or the login to it."""
 
     user: str
-    level: Level
+    level: LinkLevel
     object: str
 
 
-class Revoke(msgspec.Struct, frozen=True, tag_field="op", tag="revoke", forbid_unknown_fields=True):
-    """Take this level and what is above it: `read` removes the link, `write` leaves read."""
+class Revoke(_Change, frozen=True):
+    """Take this level and what is above it: `read` leaves at most the login, `write` leaves read, `login` any level."""
 
     user: str
-    level: Level
+    level: LinkLevel
     object: str
 
 
-Change = Put | Delete | Grant | Revoke
+class Trash(_Change, frozen=True):
+    """Hide a node and what it owns from everybody, from `at_us` on (microseconds since 1970); None: at once."""
+
+    id: str
+    at_us: Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_US)] | None = None
+
+
+class Untrash(_Change, frozen=True):
+    """Take a node out of the trash."""
+
+    id: str
+
+
+class Freeze(_Change, frozen=True):
+    """Nobody writes to the project any more, nor to what it owns."""
+
+    id: str
+
+
+class Unfreeze(_Change, frozen=True):
+    """The project is written to again."""
+
+    id: str
+
+
+class Activate(_Change, frozen=True):
+    """Set a user up: active, in `all-users` and visible to them."""
+
+    id: str
+
+
+class Deactivate(_Change, frozen=True):
+    """Take everything that the user was granted, its tokens and the administrator's flag; it keeps what it owns."""
+
+    id: str
+
+
+class Merge(_Change, frozen=True):
+    """What the user owns and was granted, and who was granted rights on it, becomes the other's; its sessions end."""
+
+    user: str
+    into: str
+
+
+Change = Put | Delete | Grant | Revoke | Trash | Untrash | Freeze | Unfreeze | Activate | Deactivate | Merge
 
 
 def decode_changes(values: list[Any]) -> list[Change]:
@@ -83,10 +145,17 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
+def _choice(values: Iterable[str]) -> str:
+    *others, last = values
+    return f"{', '.join(others)} or {last}"
+
+
 _RULES = {
-    "level": "a level is read, write or manage",
-    "kind": "a kind is user, role, project or object",
-    "op": "an op is put, delete, grant or revoke",
+    "level": f"a level is {_choice(get_args(LinkLevel))}",
+    "kind": f"a kind is {_choice(get_args(Kind))}",
+    "op": f"an op is {_choice(change.__struct_config__.tag for change in get_args(Change))}",
+    "state": f"a state is {_choice(get_args(ContainerState))}",
+    "at_us": f"a time is microseconds since 1970, from 0 to {MAX_TIME_US}",
 }
 _PLACE = re.compile(r"`\$\.(\w+)`")
 

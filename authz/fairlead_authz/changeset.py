@@ -7,7 +7,7 @@ store writes. What was changed and changed back is not in it: revoke and re-gran
 from typing import NamedTuple
 
 from fairlead_authz.graph import Graph, Node, is_step
-from fairlead_authz.levels import MANAGE
+from fairlead_authz.levels import MANAGE, level_of
 
 
 class NodeChange(NamedTuple):
@@ -16,9 +16,19 @@ class NodeChange(NamedTuple):
     before: Node | None
     after: Node | None
 
+    @property
+    def is_loss_of_subtree(self) -> bool:
+        """Whether what the node owns may be hidden or frozen by this."""
+        before, after = self
+        if before is None or after is None:
+            return False
+        is_trashed = after.trash_at_us is not None and after.trash_at_us != before.trash_at_us
+        is_frozen = after.frozen_by is not None and before.frozen_by is None
+        return is_trashed or is_frozen or after.owner != before.owner
+
 
 class LinkChange(NamedTuple):
-    """The level of a link before and after; 0 where it does not exist."""
+    """What a link grants before and after: a level, LOGIN or both; 0 where it does not exist."""
 
     before: int
     after: int
@@ -41,11 +51,11 @@ class Changeset:
         if before == node:
             del self.nodes[node_id]
 
-    def set_link(self, tail: str, head: str, known: int, level: int) -> None:
-        """The link gets this level; `known` is what it had just before."""
+    def set_link(self, tail: str, head: str, known: int, granted: int) -> None:
+        """The link grants this; `known` is what it granted just before."""
         before = self.links[tail, head].before if (tail, head) in self.links else known
-        self.links[tail, head] = LinkChange(before, level)
-        if before == level:
+        self.links[tail, head] = LinkChange(before, granted)
+        if before == granted:
             del self.links[tail, head]
 
     def make(self, graph: Graph) -> None:
@@ -66,24 +76,33 @@ class Changeset:
         """The nodes whose steps may have changed: whoever reaches one of them may reach something else now."""
         tails: set[str] = set()
         for node_id, (before, after) in self.nodes.items():
-            tails.update(node.owner for node in (before, after) if node is not None and is_step(node, MANAGE))
+            if before is None or after is None or (before.owner, before.kind) != (after.owner, after.kind):
+                tails.update(node.owner for node in (before, after) if node is not None and is_step(node, MANAGE))
             if before is not None and after is not None and before.kind != after.kind:
                 tails.update(graph.links_to(node_id))
         for (tail, head), levels in self.links.items():
             node = self.nodes[head].before or self.nodes[head].after if head in self.nodes else graph.node(head)
-            if node is not None and (is_step(node, levels.before) or is_step(node, levels.after)):
+            if node is not None and (is_step(node, level_of(levels.before)) or is_step(node, level_of(levels.after))):
                 tails.add(tail)
         return tails
 
     @property
     def lowered_links(self) -> list[tuple[str, str]]:
-        """The links that give less than before."""
-        return [link for link, levels in self.links.items() if levels.after < levels.before]
+        """The links that give a lower level than before."""
+        return [link for link, granted in self.links.items() if level_of(granted.after) < level_of(granted.before)]
+
+    @property
+    def lost_subtrees(self) -> list[str]:
+        """The nodes whose readers or writers may have lost them, and all that they own, though nobody's reach is less.
+
+        They are trashed, now or from a time on, frozen, or moved, maybe into a project that is trashed or frozen.
+        """
+        return [node_id for node_id, change in self.nodes.items() if change.is_loss_of_subtree]
 
     @property
     def is_only_taking(self) -> bool:
         """Whether nobody can have gained anything."""
-        return all(levels.after < levels.before for levels in self.links.values()) and all(
+        return all(granted.after < granted.before for granted in self.links.values()) and all(
             change.after is None for change in self.nodes.values()
         )
 

@@ -14,9 +14,27 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from fairlead_authz.levels import MANAGE, NONE
+from fairlead_authz.levels import LOGIN, MANAGE, NONE, level_of
 
-Kind = Literal["user", "role", "project", "filter", "object", "container", "log"]
+Kind = Literal[
+    "user",
+    "role",
+    "project",
+    "filter",
+    "object",
+    "collection",
+    "container_request",
+    "container",
+    "workflow",
+    "virtual_machine",
+    "log",
+]
+"""`object` is any other thing. Things behave alike, but for containers and log rows (rights.py)."""
+
+ContainerState = Literal["Queued", "Locked", "Running", "Complete", "Cancelled"]
+
+FINAL_STATES: Final = frozenset({"Complete", "Cancelled"})
+"""A container never leaves these; its tokens are dead for good."""
 
 GROUPS: Final = frozenset({"role", "project", "filter"})
 """Kinds that pass on what one has on them. A filter (a saved search) owns nothing, so it has nothing to pass on."""
@@ -57,6 +75,8 @@ class Node(msgspec.Struct, frozen=True):
     """Who froze the project: nobody writes to it, nor to what it owns."""
     about: str | None = None
     """What its readers learn about: the container of an object that requested it, the object of a log row."""
+    state: ContainerState | None = None
+    """Of a container; None of all else."""
 
     @property
     def is_group(self) -> bool:
@@ -81,10 +101,15 @@ class Graph:
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
+        self.users: dict[str, None] = {}
+        """The ids of all users."""
+        self.admins: dict[str, None] = {}
+        """The ids of the administrators."""
         self._owned: dict[str, dict[str, None]] = {}
         self._subjects: dict[str, dict[str, None]] = {}
         self._links: dict[str, dict[str, int]] = {}
         self._linked_from: dict[str, dict[str, int]] = {}
+        self._with_login: dict[tuple[str, str], int] = {}
         self._steps: dict[str, dict[str, int]] = {}
 
     # --- reading ------------------------------------------------------------------------------
@@ -110,8 +135,12 @@ class Graph:
         return self._linked_from.get(head, _NO_LINKS)
 
     def link_level(self, tail: str, head: str) -> int:
-        """The level of one link."""
+        """The level that one link gives."""
         return self.links_from(tail).get(head, NONE)
+
+    def granted(self, tail: str, head: str) -> int:
+        """What was granted by one link: its level, LOGIN, or both."""
+        return self._with_login.get((tail, head)) or self.link_level(tail, head)
 
     def steps(self, tail: str) -> Mapping[str, int]:
         """The edges that a walk can go on from: to groups, and to users at the level of managing them."""
@@ -150,6 +179,10 @@ class Graph:
             self._unlist(known)
         self.nodes[node.id] = node
         _add(self._owned, node.owner, node.id)
+        if node.kind == "user":
+            self.users[node.id] = None
+            if node.is_admin:
+                self.admins[node.id] = None
         if node.about is not None:
             _add(self._subjects, node.about, node.id)
         self._update_step(node.owner, node.id)
@@ -165,9 +198,14 @@ class Graph:
             for tail in self.links_to(node_id):
                 self._update_step(tail, node_id)
 
-    def link(self, tail: str, head: str, level: int) -> None:
-        """Set the level of a link; 0 removes it."""
-        if level:
+    def link(self, tail: str, head: str, granted: int) -> None:
+        """Set what a link grants: a level, LOGIN, or both; 0 removes it."""
+        if granted & LOGIN:
+            self._with_login[tail, head] = granted
+        else:
+            self._with_login.pop((tail, head), None)
+        if granted:
+            level = level_of(granted)
             self._links.setdefault(tail, {})[head] = level
             self._linked_from.setdefault(head, {})[tail] = level
         else:
@@ -177,6 +215,8 @@ class Graph:
 
     def _unlist(self, node: Node) -> None:
         _discard(self._owned, node.owner, node.id)
+        self.users.pop(node.id, None)
+        self.admins.pop(node.id, None)
         if node.about is not None:
             _discard(self._subjects, node.about, node.id)
         self._update_step(node.owner, node.id)

@@ -5,24 +5,24 @@ from itertools import islice
 from fairlead_authz.changes import Change, Revoke
 from fairlead_authz.levels import NUMBERS
 from fairlead_authz.state import State
+from fairlead_router.authorization import Level
 
 STILL_MEMBERS = 100
 """Members of a role that are looked at, when the revoked right was the role's."""
 
 
 def still_allowed(state: State, changes: list[Change]) -> list[dict[str, str]]:
-    """{user, level, object, why} for each, as the graph is now."""
-    return [
-        {
-            "user": user,
-            "level": change.level,
-            "object": change.object,
-            "why": state.explainer.explain(user, change.level, change.object),
-        }
+    """{user, level, object, why} for each, as the graph is now. The login gives read, so that is what may be left."""
+    revoked: list[tuple[str, Level, str]] = [
+        (change.user, "read" if change.level == "login" else change.level, change.object)
         for change in changes
         if isinstance(change, Revoke)
-        for user in _users(state, change.user)
-        if state.rights.can(user, NUMBERS[change.level], change.object)
+    ]
+    return [
+        {"user": user, "level": level, "object": head, "why": state.explainer.explain(user, level, head)}
+        for tail, level, head in revoked
+        for user in _users(state, tail)
+        if state.rights.can(user, NUMBERS[level], head)
     ]
 
 

@@ -22,6 +22,7 @@ nodes = sa.Table(
     sa.Column("trash_at_us", sa.BigInteger),
     sa.Column("frozen_by", sa.Text),
     sa.Column("about", sa.Text),
+    sa.Column("state", sa.Text),
 )
 
 links = sa.Table(

@@ -6,7 +6,22 @@ from typing import Any
 
 import pytest
 
-from fairlead_authz.changes import MAX_CHANGES, Delete, Grant, Put, Revoke, check_id, decode_changes
+from fairlead_authz.changes import (
+    MAX_CHANGES,
+    Activate,
+    Deactivate,
+    Delete,
+    Freeze,
+    Grant,
+    Merge,
+    Put,
+    Revoke,
+    Trash,
+    Unfreeze,
+    Untrash,
+    check_id,
+    decode_changes,
+)
 from fairlead_router import InvalidArgument
 
 
@@ -17,6 +32,18 @@ def test_every_op_is_decoded() -> None:
         {"op": "delete", "id": "p"},
         {"op": "grant", "user": "bob", "level": "read", "object": "p"},
         {"op": "revoke", "user": "bob", "level": "manage", "object": "p"},
+        {"op": "grant", "user": "bob", "level": "login", "object": "vm"},
+        {"op": "put", "kind": "container", "id": "c", "state": "Running"},
+        {"op": "put", "kind": "container_request", "id": "r", "about": "c"},
+        {"op": "put", "kind": "container_request", "id": "r", "about": None},
+        {"op": "trash", "id": "p"},
+        {"op": "trash", "id": "p", "at_us": 5},
+        {"op": "untrash", "id": "p"},
+        {"op": "freeze", "id": "p"},
+        {"op": "unfreeze", "id": "p"},
+        {"op": "activate", "id": "bob"},
+        {"op": "deactivate", "id": "bob"},
+        {"op": "merge", "user": "bob", "into": "alice"},
     ]
     assert decode_changes(values) == [
         Put("project", "p", "alice", "P"),
@@ -24,6 +51,18 @@ def test_every_op_is_decoded() -> None:
         Delete("p"),
         Grant("bob", "read", "p"),
         Revoke("bob", "manage", "p"),
+        Grant("bob", "login", "vm"),
+        Put("container", "c", state="Running"),
+        Put("container_request", "r", about="c"),
+        Put("container_request", "r", about=None),
+        Trash("p"),
+        Trash("p", at_us=5),
+        Untrash("p"),
+        Freeze("p"),
+        Unfreeze("p"),
+        Activate("bob"),
+        Deactivate("bob"),
+        Merge("bob", "alice"),
     ]
 
 
@@ -36,13 +75,18 @@ PUT = {"op": "put", "kind": "user", "id": "bob"}
     [
         ("grant", "changes[1]: Expected `object`, got `str`"),
         ({}, "changes[1]: Object missing required field `op`"),
-        ({**GRANT, "op": "gift"}, "changes[1].op is 'gift': an op is put, delete, grant or revoke"),
-        ({**GRANT, "level": "red"}, "changes[1].level is 'red': a level is read, write or manage"),
-        ({**GRANT, "level": 1}, "changes[1].level is 1: a level is read, write or manage"),
+        ({**GRANT, "op": "gift"}, "changes[1].op is 'gift': an op is put, delete, grant, revoke, trash, "),
+        ({**GRANT, "level": "red"}, "changes[1].level is 'red': a level is read, write, manage or login"),
+        ({**GRANT, "level": 1}, "changes[1].level is 1: a level is read, write, manage or login"),
         ({**GRANT, "user": 7}, "changes[1].user is 7: Expected `str`, got `int`"),
         ({"op": "grant", "user": "bob"}, "changes[1]: Object missing required field `level`"),
         ({**GRANT, "objct": "y"}, "changes[1]: Object contains unknown field `objct`"),
-        ({**PUT, "kind": "planet"}, "changes[1].kind is 'planet': a kind is user, role, project or object"),
+        ({**PUT, "kind": "planet"}, "changes[1].kind is 'planet': a kind is user, role, project, filter, object, "),
+        ({**PUT, "state": "Lost"}, "changes[1].state is 'Lost': a state is Queued, Locked, Running, Complete or Can"),
+        ({"op": "trash", "id": "x", "at_us": -1}, "changes[1].at_us is -1: a time is microseconds since 1970, from 0"),
+        ({"op": "trash", "id": "x", "at_us": 2**70}, "changes[1].at_us is 1180591620717411303424: a time is"),
+        ({"op": "trash", "id": "x", "at_us": 1.5}, "changes[1].at_us is 1.5: a time is microseconds since 1970"),
+        ({"op": "freeze", "id": "x", "by": "me"}, "changes[1]: Object contains unknown field `by`"),
         ({**PUT, "is_admin": "yes"}, "changes[1].is_admin is 'yes': Expected `bool | null`, got `str`"),
         ({**PUT, "name": "n" * 9, "id": ["x" * 999]}, "...: Expected `str`, got `array`"),
     ],
@@ -51,7 +95,7 @@ def test_a_mistake_is_told_with_place_value_and_rule(value: Any, text: str) -> N
     with pytest.raises(InvalidArgument) as caught:
         decode_changes([GRANT, value])
     assert text in caught.value.text
-    assert len(caught.value.text) < 120
+    assert len(caught.value.text) < 200
 
 
 def test_too_many_changes_are_refused_with_the_limit() -> None:

@@ -234,12 +234,15 @@ async def test_tokens_are_for_administrators(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ([{"op": "gift"}], "op is 'gift': an op is put, delete, grant or revoke"),
+        ([{"op": "gift"}], "op is 'gift': an op is put, delete, grant, revoke, trash, "),
         (
             [{"op": "grant", "user": "bob", "level": "red", "object": "x"}],
-            "level is 'red': a level is read, write or manage",
+            "level is 'red': a level is read, write, manage or login",
         ),
-        ([{"op": "put", "kind": "planet", "id": "x"}], "kind is 'planet': a kind is user, role, project or object"),
+        (
+            [{"op": "put", "kind": "planet", "id": "x"}],
+            "kind is 'planet': a kind is user, role, project, filter, object, ",
+        ),
         ([{"op": "grant", "user": "bob"}], "level"),
         ("grant", "Expected `array`"),
         (["grant"], "Expected `object`"),

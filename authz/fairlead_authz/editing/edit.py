@@ -1,0 +1,131 @@
+"""A graph while it is edited: what every change needs to look up, to require and to set.
+
+Who lacks a right is told so and nothing else: whether there is such an object is not for it to know. Only
+administrators hear `no_such_object`.
+"""
+
+from typing import NamedTuple
+
+from fairlead_authz.changes import Change, Put
+from fairlead_authz.changeset import Changeset
+from fairlead_authz.closures import FreshClosures
+from fairlead_authz.errors import Conflict, NoSuchObject
+from fairlead_authz.graph import ANONYMOUS_USER, WELL_KNOWN, Graph, Node, is_step
+from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, merged_grant
+from fairlead_authz.rights import Policy, Rights
+from fairlead_router.errors import NotAuthorized
+
+
+class Actor(NamedTuple):
+    """Who makes a change."""
+
+    user: str
+    is_admin: bool
+
+
+class Edit:
+    """Changes to a graph, in progress. The graph must not be awaited on until they are taken back."""
+
+    def __init__(self, graph: Graph, actor: Actor, policy: Policy) -> None:
+        self.changeset = Changeset()
+        self.graph = graph
+        self.actor = actor
+        self.policy = policy
+        self._closures = FreshClosures(graph)
+        self.rights = Rights(graph, self._closures, policy)
+
+    # --- requirements -------------------------------------------------------------------------
+
+    def require_active(self, change: Change) -> None:
+        """Only active users change anything, but their own record. In an open realm anonymous sessions do too.
+
+        Raises NotAuthorized.
+        """
+        user, is_admin = self.actor
+        if user == ANONYMOUS_USER:
+            if not is_admin:
+                raise NotAuthorized("an anonymous session may change nothing: join with a token")
+            return
+        node = self.graph.node(user)
+        is_own = isinstance(change, Put) and change.id == user
+        if is_own or (is_admin if node is None else node.is_active):
+            return
+        raise NotAuthorized(f"{user!r} is no active user and may change nothing but its own record")
+
+    def require(self, level: int, object_id: str) -> None:
+        """Raises NotAuthorized if the actor has not this level, or nobody may write because it is frozen."""
+        user, is_admin = self.actor
+        target = self.graph.node(object_id)
+        frozen = None if level != WRITE or target is None else self.rights.frozen(target)
+        is_allowed = is_admin or self.rights.can(user, level, object_id)
+        if not is_allowed and (frozen is None or not self.rights.can(user, READ, object_id)):
+            raise NotAuthorized(f"{user!r} may not {NAMES[level]} {object_id!r}")
+        if frozen is not None:
+            raise NotAuthorized(f"nobody may write {object_id!r}: {frozen.kind} {frozen.id!r} is frozen")
+
+    def require_admin(self, what: str) -> None:
+        """Raises NotAuthorized."""
+        if not self.actor.is_admin:
+            raise NotAuthorized(f"{self.actor.user!r} may not {what}: that is for administrators")
+
+    def existing(self, node_id: str, level: int, what: str = "object") -> Node:
+        """A node on which the actor has this level. Raises NotAuthorized, and NoSuchObject to administrators."""
+        self.require(level, node_id)
+        node = self.graph.node(node_id)
+        if node is None:
+            raise NoSuchObject(f"{what} {node_id!r} does not exist", id=node_id)
+        return node
+
+    def updatable(self, node_id: str) -> Node:
+        """A node that the actor may change: a role by those who manage it, all else by those who write it.
+
+        Raises NotAuthorized, and NoSuchObject to administrators.
+        """
+        node = self.existing(node_id, WRITE)
+        if node.kind == "role":
+            self.require(MANAGE, node_id)
+        return node
+
+    def refuse_well_known(self, node: Node, verb: str) -> None:
+        """Raises Conflict for what belongs to every store."""
+        if node.id in WELL_KNOWN:
+            raise Conflict(f"{node.kind} {node.id!r} belongs to every store and cannot be {verb}")
+
+    # --- the graph ----------------------------------------------------------------------------
+
+    def set_node(self, node: Node) -> None:
+        """Add or replace a node."""
+        known = self.graph.node(node.id)
+        self.graph.put(node)
+        self.changeset.set_node(node.id, known, node)
+        self._step_may_have_changed(node)
+
+    def remove_node(self, node: Node) -> None:
+        """Remove a node that nothing hangs on any more."""
+        self.graph.remove(node.id)
+        self.changeset.set_node(node.id, node, None)
+        self._step_may_have_changed(node)
+
+    def set_link(self, tail: str, head: str, granted: int) -> None:
+        """Set what a link grants; 0 removes it."""
+        self.changeset.set_link(tail, head, self.graph.granted(tail, head), granted)
+        self.graph.link(tail, head, granted)
+        self._step_may_have_changed(self.graph.node(head))
+
+    def raise_link(self, tail: str, head: str, granted: int) -> None:
+        """Add to what a link grants: of two levels the higher one stays."""
+        self.set_link(tail, head, merged_grant(self.graph.granted(tail, head), granted))
+
+    def remove_links_from(self, tail: str) -> None:
+        """Everything that the tail was granted goes."""
+        for head in list(self.graph.links_from(tail)):
+            self.set_link(tail, head, NONE)
+
+    def remove_links_to(self, head: str) -> None:
+        """Everything that was granted on the head goes."""
+        for tail in list(self.graph.links_to(head)):
+            self.set_link(tail, head, NONE)
+
+    def _step_may_have_changed(self, head: Node | None) -> None:
+        if head is None or is_step(head, MANAGE):
+            self._closures.clear()
