@@ -32,6 +32,7 @@ import txaio  # noqa: E402
 from hypothesis import settings  # noqa: E402
 from twisted.internet.defer import Deferred  # noqa: E402
 
+from support import postgres  # noqa: E402
 from support.leaks import LeakCheck  # noqa: E402
 
 LIMIT_S = 30.0
@@ -243,3 +244,14 @@ def nothing_left_behind(running_loop: asyncio.AbstractEventLoop) -> Iterator[Non
 def loop_errors() -> list[str]:
     """What was raised where nobody waits for it. A test that provokes this looks here, and clears the list."""
     return LEAKS.errors
+
+
+# ---------------------------------------------------------------- databases
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new database of each kind that a store works on; the test runs once with each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/data/store.sqlite"
+    return postgres.new_database()

@@ -22,7 +22,7 @@ from fairlead_authz.graph import (
     Node,
 )
 from fairlead_authz.levels import NONE, READ, WRITE
-from fairlead_authz.tables import SCHEMA_VERSION, links, metadata, nodes, permission_log, tokens
+from fairlead_authz.tables import SCHEMA, links, nodes, permission_log, tokens
 from fairlead_authz.tokens import Token
 from fairlead_store import Database
 
@@ -74,7 +74,7 @@ class PermissionStore:
     @classmethod
     def open(cls, url: str, realm: str) -> "PermissionStore":
         """Open or make the database. Raises StoreError."""
-        return cls(Database.open(url, metadata, SCHEMA_VERSION), realm)
+        return cls(Database.open(url, SCHEMA, realm), realm)
 
     async def load(self) -> Loaded:
         """The graph, the tokens and the revision; a realm that is new gets its first nodes."""

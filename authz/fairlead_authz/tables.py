@@ -1,11 +1,11 @@
 """The tables of the permission store: portable, every row with its realm, every number within 2^53.
 
-A new column belongs to a new SCHEMA_VERSION.
+A new column belongs to a new version of SCHEMA, with a module in migrations/ that brings it.
 """
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+from fairlead_store import Schema
 
 metadata = sa.MetaData()
 
@@ -58,3 +58,5 @@ permission_log = sa.Table(
 )
 """`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
 {nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
+
+SCHEMA = Schema("permissions", metadata, version=1, migrations="fairlead_authz.migrations")

@@ -1,4 +1,4 @@
-"""What every Fairlead store shares: a database by URL, its writer thread and its errors.
+"""What every Fairlead store shares: a database by URL, its writer thread, its schema and its errors.
 
 Tables, queries and meaning belong to the packages that own the data; here is only
 how a job reaches the database, when its result may be told, and how trouble is named.
@@ -14,6 +14,8 @@ from fairlead_store.errors import (
     StoreError,
     StoreUnavailable,
 )
+from fairlead_store.readers import Readers
+from fairlead_store.schema import Schema
 
 __all__ = [
     "Corrupt",
@@ -21,6 +23,8 @@ __all__ = [
     "DatabaseClosed",
     "DatabaseInUse",
     "DiskFull",
+    "Readers",
+    "Schema",
     "SchemaMismatch",
     "StoreError",
     "StoreUnavailable",

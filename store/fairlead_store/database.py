@@ -1,6 +1,6 @@
 """A database by URL: one writer with group commit, a few readers, a known schema.
 
-    database = Database.open("sqlite:///data/logs.sqlite", metadata, schema_version=1)
+    database = Database.open("sqlite:///data/logs.sqlite", schema)
     revision = await database.write(lambda connection: ...)   # told when it is durable
     rows = await database.read(lambda connection: connection.execute(...).all())
     await database.close()
@@ -14,55 +14,59 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TypeVar
 
 import sqlalchemy as sa
 
-from fairlead_store.dialect import WRITER, Dialect
-from fairlead_store.errors import DatabaseClosed, SchemaMismatch, StoreUnavailable
-from fairlead_store.sqlite import SqliteDialect
+from fairlead_store.dialect import Dialect
+from fairlead_store.opening import find_dialect
+from fairlead_store.readers import Readers
+from fairlead_store.schema import Schema, prepare
 from fairlead_store.writer import Writer
 
 T = TypeVar("T")
-
-READER_THREADS = 4
-"""Reads that run at once. They share the interpreter's lock: more would only queue there."""
-
-DIALECTS: dict[str, Callable[[sa.URL], Dialect]] = {"sqlite": SqliteDialect}
-"""Database name in the URL -> how it is opened. PostgreSQL is another line here."""
 
 
 class Database:
     """One open database. Use it from one event loop; open it before, close it after."""
 
-    def __init__(self, engine: sa.Engine, dialect: Dialect) -> None:
-        name = str(engine.url.database)
+    def __init__(self, engine: sa.Engine, dialect: Dialect, writing: sa.Connection) -> None:
         self._engine = engine
         self._dialect = dialect
-        self._writer = Writer(engine, dialect, name)
-        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix=f"{name} reader")
+        self._writer = Writer(engine, dialect, writing)
+        self._readers = Readers(engine, dialect)
         self._closed: asyncio.Future[None] | None = None
 
     @classmethod
-    def open(cls, url: str, metadata: sa.MetaData, schema_version: int) -> Database:
-        """Open, and make the tables where there are none; raises StoreError.
+    def open(cls, url: str, schema: Schema, realm: str = "") -> Database:
+        """Take the store for this process, make its tables or bring them to our version; raises StoreError.
 
-        It blocks for some milliseconds: it belongs to the start of a program.
+        Where one database holds several stores, and the rows of several realms, each (store, realm) has one
+        process that writes it. It blocks for some milliseconds: it belongs to the start of a program.
         """
-        dialect = _dialect(url)
+        dialect = find_dialect(url, schema, realm)
+        with ExitStack() as opened:
+            try:
+                return cls._open(dialect, schema, opened)
+            except Exception as error:
+                explained = dialect.explain(error)
+                if explained is None:
+                    raise
+                raise explained from error
+
+    @classmethod
+    def _open(cls, dialect: Dialect, schema: Schema, opened: ExitStack) -> Database:
         dialect.acquire()
+        opened.callback(dialect.release)
         engine = dialect.engine()
-        try:
-            _prepare(engine, dialect, metadata, schema_version)
-            return cls(engine, dialect)
-        except Exception as error:
-            engine.dispose()
-            dialect.release()
-            explained = dialect.explain(error)
-            if explained is None:
-                raise
-            raise explained from error
+        opened.callback(engine.dispose)
+        writing = dialect.connect_writer(engine)
+        opened.callback(writing.close)
+        with writing.begin():
+            prepare(writing, dialect, schema)
+        opened.pop_all()
+        return cls(engine, dialect, writing)
 
     def submit(self, job: Callable[[sa.Connection], T]) -> asyncio.Future[T]:
         """Queue a writing job now; the future resolves in this loop when it is durable.
@@ -78,9 +82,7 @@ class Database:
 
     async def read(self, job: Callable[[sa.Connection], T]) -> T:
         """Run a reading job in one short transaction: it sees one state throughout."""
-        if self._closed is not None:
-            raise DatabaseClosed("the database is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
+        return await self._readers.read(job)
 
     @property
     def backlog(self) -> int:
@@ -92,58 +94,12 @@ class Database:
         if self._closed is None:
             loop = asyncio.get_running_loop()
             closed = self._closed = loop.create_future()
+            self._readers.refuse()
             self._writer.close(lambda: self._release(loop, closed))
         await asyncio.shield(self._closed)
 
-    def _read(self, job: Callable[[sa.Connection], T]) -> T:
-        try:
-            with self._engine.connect() as connection, connection.begin():
-                return job(connection)
-        except sa.exc.DBAPIError as error:
-            explained = self._dialect.explain(error)
-            if explained is None:
-                raise
-            raise explained from error
-
     def _release(self, loop: asyncio.AbstractEventLoop, closed: asyncio.Future[None]) -> None:
-        self._readers.shutdown(wait=True)
+        self._readers.shut()
         self._engine.dispose()
         self._dialect.release()
         loop.call_soon_threadsafe(closed.set_result, None)
-
-
-def _dialect(url: str) -> Dialect:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise StoreUnavailable(f"'{url}' is not a database URL, like sqlite:///data/logs.sqlite") from None
-    make = DIALECTS.get(parsed.get_backend_name())
-    if make is None:
-        known = ", ".join(sorted(DIALECTS))
-        raise StoreUnavailable(f"no database '{parsed.get_backend_name()}' is known here, only: {known}")
-    return make(parsed)
-
-
-def _prepare(engine: sa.Engine, dialect: Dialect, metadata: sa.MetaData, version: int) -> None:
-    """Make the tables of an empty database, or refuse one that we do not know."""
-    with (
-        engine.connect().execution_options(**{WRITER: True}) as connection,
-        connection.begin(),
-    ):
-        found = dialect.schema_version(connection)
-        if found is None:
-            metadata.create_all(connection)
-            dialect.stamp_schema(connection, version)
-        elif found != version:
-            raise SchemaMismatch(_mismatch(str(engine.url.database), found, version))
-
-
-def _mismatch(database: str, found: int, version: int) -> str:
-    if found == 0:
-        return f"the database '{database}' was made by another program: Fairlead leaves it alone"
-    if found > version:
-        return (
-            f"the database '{database}' has schema {found}, this Fairlead knows {version}: "
-            f"it was written by a newer one, use that"
-        )
-    return f"the database '{database}' has schema {found}, this Fairlead needs {version}: it must be migrated first"

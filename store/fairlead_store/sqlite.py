@@ -12,12 +12,12 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
-from fairlead_store.dialect import WRITER
 from fairlead_store.errors import (
     Corrupt,
     DatabaseInUse,
@@ -25,12 +25,17 @@ from fairlead_store.errors import (
     StoreError,
     StoreUnavailable,
 )
+from fairlead_store.schema import Schema
 
 BUSY_TIMEOUT_MS = 5_000
 """How long we wait for a lock of another program (a backup, the sqlite3 shell)."""
 
 POOL_SIZE = 8
 """More connections than reader threads plus the writer's: none ever waits for one."""
+
+_WRITER = "fairlead_writer"
+"""The execution option that marks the writer's connection: its transactions take the
+write lock when they begin, since a read that turns into a write can fail half way."""
 
 _FULL = "'{path}' cannot grow, its disk is full: nothing was stored; it works again when there is room"
 _DAMAGED = "the file '{path}' is not a healthy SQLite database ({reason}): restore it from a backup"
@@ -58,6 +63,7 @@ class SqliteDialect:
             raise StoreUnavailable(f"the URL '{url}' names no file: several threads share a store, and it must survive")
         self._url = url.set(database=str(Path(url.database).absolute()))
         self.path = Path(self._url.database or "")
+        self.place = f"'{self.path}'"
         self._lock: int | None = None
 
     def acquire(self) -> None:
@@ -79,28 +85,50 @@ class SqliteDialect:
             self._lock = None
 
     def engine(self) -> sa.Engine:
+        return self._engine(str(self.path), uri=False)
+
+    def reading_engine(self) -> sa.Engine:
+        if not self.path.is_file():
+            raise StoreUnavailable(f"there is no database '{self.path}'")
+        return self._engine(f"file:{quote(str(self.path))}?mode=ro", uri=True)
+
+    def _engine(self, database: str, *, uri: bool) -> sa.Engine:
         engine = sa.create_engine(
             self._url,
             poolclass=QueuePool,
             pool_size=POOL_SIZE,
-            connect_args={
-                "check_same_thread": False,
-                "timeout": BUSY_TIMEOUT_MS / 1000,
-            },
+            creator=lambda: sqlite3.connect(database, uri=uri, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000),
         )
-        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "connect", _on_connect if not uri else _on_connect_to_read)
         event.listen(engine, "begin", _on_begin)
         return engine
 
-    def schema_version(self, connection: sa.Connection) -> int | None:
+    # --- one process has the file, so its connections are never lost nor taken over --------------
+
+    def connect_writer(self, engine: sa.Engine) -> sa.Connection:
+        return engine.connect().execution_options(**{_WRITER: True})
+
+    def begin_group(self, connection: sa.Connection) -> None:
+        pass
+
+    def has_committed(self, connection: sa.Connection) -> bool:
+        return False
+
+    def lock_schema(self, connection: sa.Connection) -> None:
+        pass
+
+    def use_alone(self, connection: sa.Connection) -> None:
+        pass
+
+    def schema_version(self, connection: sa.Connection, schema: Schema) -> int | None:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
         if version:
             return version
         tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
         return 0 if tables else None
 
-    def stamp_schema(self, connection: sa.Connection, version: int) -> None:
-        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+    def stamp_schema(self, connection: sa.Connection, schema: Schema) -> None:
+        connection.exec_driver_sql(f"PRAGMA user_version = {schema.version:d}")
 
     def execute_bare(self, connection: sa.Connection, statement: str) -> None:
         _driver(connection).execute(statement)
@@ -148,15 +176,19 @@ def _lock(lock_path: Path, database: Path) -> int:
     return descriptor
 
 
-def _on_connect(connection: Any, _record: object) -> None:
+def _on_connect_to_read(connection: Any, _record: object) -> None:
     # pysqlite's own transaction control begins none before a SELECT, so two reads of
     # one transaction could see different states: we send every BEGIN ourselves.
     connection.isolation_level = None
+
+
+def _on_connect(connection: Any, record: object) -> None:
+    _on_connect_to_read(connection, record)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _on_begin(connection: sa.Connection) -> None:
-    is_writer = connection.get_execution_options().get(WRITER, False)
+    is_writer = connection.get_execution_options().get(_WRITER, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")

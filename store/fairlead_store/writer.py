@@ -10,6 +10,11 @@ gives a group with one bad job as many commits as it has jobs. Measured with one
 in groups of 64: sent to the driver directly a savepoint costs 4 to 8 us a job (a
 job with one insert 55 us; through SQLAlchemy's begin_nested the savepoint alone costs 80),
 while a commit of its own costs 160 us of CPU and the wait for the disk.
+
+A server may go away and come back. A job that meets this fails and is not repeated; the next
+group finds a new connection. Only a COMMIT without an answer is in doubt: telling either
+could be false, so its jobs are told when the database can be asked, and until then others are
+refused at once.
 """
 
 from __future__ import annotations
@@ -23,13 +28,16 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from fairlead_store.dialect import WRITER, Dialect
-from fairlead_store.errors import DatabaseClosed, StoreError
+from fairlead_store.dialect import Dialect
+from fairlead_store.errors import DatabaseClosed, DatabaseInUse, StoreError, StoreUnavailable
 
 T = TypeVar("T")
 
 GROUP_LIMIT_JOBS = 512
 """Jobs in one transaction: bounds how long the first of a group waits for the last."""
+
+RETRY_S = 0.5
+"""Between two attempts to ask a database that is away what became of a COMMIT."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,18 +66,22 @@ class _Entry:
 class Writer:
     """The thread that owns the writing connection. Jobs may come from any event loop."""
 
-    def __init__(self, engine: sa.Engine, dialect: Dialect, name: str) -> None:
+    def __init__(self, engine: sa.Engine, dialect: Dialect, connection: sa.Connection) -> None:
+        self._engine = engine
         self._dialect = dialect
-        self._connection = engine.connect().execution_options(**{WRITER: True})
+        self._connection = connection
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
-        self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name=f"{name} writer", daemon=True)
+        self._closing = threading.Event()
+        self._is_in_doubt = False
+        self._thread = threading.Thread(target=self._run, name=f"{dialect.place} writer", daemon=True)
         self._thread.start()
 
     def submit(self, job: Callable[[sa.Connection], T]) -> asyncio.Future[T]:
         """Queue a job; the future resolves in the calling loop when it is durable."""
-        if self._is_closed:
+        if self._closing.is_set():
             raise DatabaseClosed("the database is closed")
+        if self._is_in_doubt:
+            raise StoreUnavailable(f"the database {self._dialect.place} does not answer: nothing was stored")
         entry = _Entry(job, asyncio.get_running_loop())
         self._queue.put(entry)
         return entry.future
@@ -81,8 +93,8 @@ class Writer:
 
     def close(self, when_done: Callable[[], None]) -> None:
         """Take no more jobs, do those that wait, then call `when_done` in the thread."""
-        self._is_closed = True
         self._when_done = when_done
+        self._closing.set()
         self._queue.put(None)
 
     def _run(self) -> None:
@@ -111,17 +123,52 @@ class Writer:
 
     def _write(self, group: list[_Entry]) -> None:
         """One transaction. Afterwards each entry has its result or its error."""
+        is_committing = False
         try:
-            with self._connection.begin():
+            connection = self._connected()
+            with connection.begin():
+                self._dialect.begin_group(connection)
                 for entry in group:
                     self._run_job(entry)
+                is_committing = True
         except Exception as error:  # noqa: BLE001  the thread survives what any job does
-            failure = self._named(error)
+            failure: Exception | None = self._named(error)
+            if is_committing and self._connection.invalidated:
+                failure = self._settle()
             for entry in group:
                 entry.error = entry.error or failure
             if self._dialect.in_transaction(self._connection):
                 # SQLAlchemy takes a transaction whose COMMIT failed for ended; SQLite goes on in it.
                 self._dialect.execute_bare(self._connection, "ROLLBACK")
+
+    def _connected(self) -> sa.Connection:
+        """The connection, made anew when it was lost. Raises a StoreError or the driver's."""
+        if self._connection.invalidated:
+            connection = self._dialect.connect_writer(self._engine)
+            self._connection.close()
+            self._connection = connection
+        return self._connection
+
+    def _settle(self) -> StoreError | None:
+        """The connection was lost in a COMMIT: ask until the database says what became of it. None: it was kept."""
+        self._is_in_doubt = True
+        _log.warning("the database %s was lost in a commit: changes wait until it answers", self._dialect.place)
+        try:
+            while True:
+                try:
+                    is_kept = self._dialect.has_committed(self._connected())
+                except DatabaseInUse as error:
+                    return error
+                except Exception as error:  # noqa: BLE001  whatever it is, the next attempt may succeed
+                    if self._closing.wait(RETRY_S):
+                        return StoreUnavailable(
+                            f"whether the last change was stored is not known: {self._named(error)}"
+                        )
+                else:
+                    lost = StoreUnavailable(f"the database {self._dialect.place} was away: nothing was stored")
+                    return None if is_kept else lost
+        finally:
+            self._is_in_doubt = False
 
     def _run_job(self, entry: _Entry) -> None:
         connection, execute = self._connection, self._dialect.execute_bare

@@ -20,7 +20,7 @@ from fairlead_logstream import queries
 from fairlead_logstream.batch import Batch
 from fairlead_logstream.store import CorruptBatch
 from fairlead_logstream.stream import Change, Producer, Sealed, StreamKey, StreamRow
-from fairlead_logstream.tables import CODEC_PLAIN, SCHEMA_VERSION, metadata
+from fairlead_logstream.tables import CODEC_PLAIN, SCHEMA
 from fairlead_store import Database, StoreError
 
 _Waiting = tuple[Change, asyncio.Future[None]]
@@ -38,7 +38,7 @@ class SqlStreamStore:
     @classmethod
     def open(cls, url: str, realm: str) -> SqlStreamStore:
         """Open or make the database; raises StoreError."""
-        return cls(Database.open(url, metadata, SCHEMA_VERSION), realm)
+        return cls(Database.open(url, SCHEMA, realm), realm)
 
     async def close(self) -> None:
         await self._database.close()

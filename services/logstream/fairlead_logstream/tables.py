@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+from fairlead_store import Schema
 
 CODEC_PLAIN = 0
 """`data` is the canonical form itself. Compression will be another number."""
@@ -61,3 +61,5 @@ chunks = sa.Table(
     sa.UniqueConstraint("stream_id", "first"),
     sa.Index("chunks_by_time", "stream_id", "max_time_us", "first"),
 )
+
+SCHEMA = Schema("logs", metadata, version=1)

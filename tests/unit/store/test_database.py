@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fairlead_store import Database, DatabaseClosed, DatabaseInUse, SchemaMismatch, StoreError, StoreUnavailable
+from fairlead_store import Database, DatabaseClosed, DatabaseInUse, Schema, SchemaMismatch, StoreError, StoreUnavailable
 
 METADATA = sa.MetaData()
 ITEMS = sa.Table("items", METADATA, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
-
-
-def url_of(path: Path) -> str:
-    return f"sqlite:///{path / 'data' / 'items.sqlite'}"
+SCHEMA = Schema("items", METADATA, 1)
 
 
 def insert(number: int) -> Callable[[sa.Connection], None]:
@@ -38,34 +35,34 @@ def count(connection: sa.Connection) -> int:
     return connection.execute(sa.select(sa.func.count()).select_from(ITEMS)).scalar_one()
 
 
-async def test_tables_and_directory_are_made_and_found_again(tmp_path: Path) -> None:
-    first = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_tables_and_directory_are_made_and_found_again(database_url: str) -> None:
+    first = Database.open(database_url, SCHEMA)
     await first.write(insert(1))
     await first.close()
 
-    second = Database.open(url_of(tmp_path), METADATA, 1)
+    second = Database.open(database_url, SCHEMA)
     assert await second.read(count) == 1
     await second.close()
 
 
-async def test_what_is_written_is_read_at_once(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_what_is_written_is_read_at_once(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     for number in range(20):
         await database.write(insert(number))
         assert await database.read(count) == number + 1
     await database.close()
 
 
-async def test_jobs_run_in_the_order_of_their_submission(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_jobs_run_in_the_order_of_their_submission(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     seen: list[int] = []
     await asyncio.gather(*[database.write(note(seen, number)) for number in range(1500)])
     assert seen == list(range(1500))
     await database.close()
 
 
-async def test_a_read_sees_one_state_while_others_write(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_a_read_sees_one_state_while_others_write(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     loop = asyncio.get_running_loop()
     has_counted = asyncio.Event()
     has_written = asyncio.Event()
@@ -86,8 +83,8 @@ async def test_a_read_sees_one_state_while_others_write(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_a_job_that_raises_leaves_nothing_and_its_exception_reaches_its_caller(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_a_job_that_raises_leaves_nothing_and_its_exception_reaches_its_caller(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
 
     def insert_then_fail(connection: sa.Connection) -> None:
         insert(1)(connection)
@@ -99,8 +96,8 @@ async def test_a_job_that_raises_leaves_nothing_and_its_exception_reaches_its_ca
     await database.close()
 
 
-async def test_a_cancelled_caller_takes_nothing_back(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_a_cancelled_caller_takes_nothing_back(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     task = asyncio.ensure_future(database.write(insert(1)))
     await asyncio.sleep(0)
     task.cancel()
@@ -110,8 +107,8 @@ async def test_a_cancelled_caller_takes_nothing_back(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_close_finishes_what_was_submitted_and_refuses_the_rest(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_close_finishes_what_was_submitted_and_refuses_the_rest(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     jobs = [database.submit(insert(number)) for number in range(50)]
     await asyncio.gather(database.close(), database.close())
     await asyncio.gather(*jobs)
@@ -120,27 +117,27 @@ async def test_close_finishes_what_was_submitted_and_refuses_the_rest(tmp_path: 
     with pytest.raises(DatabaseClosed):
         await database.read(count)
 
-    again = Database.open(url_of(tmp_path), METADATA, 1)
+    again = Database.open(database_url, SCHEMA)
     assert await again.read(count) == 50
     await again.close()
 
 
-async def test_a_database_is_open_once_at_a_time(tmp_path: Path) -> None:
-    database = Database.open(url_of(tmp_path), METADATA, 1)
+async def test_a_database_is_open_once_at_a_time(database_url: str) -> None:
+    database = Database.open(database_url, SCHEMA)
     with pytest.raises(DatabaseInUse, match="in use by another Fairlead"):
-        Database.open(url_of(tmp_path), METADATA, 1)
+        Database.open(database_url, SCHEMA)
     await database.close()
-    await Database.open(url_of(tmp_path), METADATA, 1).close()
+    await Database.open(database_url, SCHEMA).close()
 
 
 @pytest.mark.parametrize(
     ("found", "known", "text"), [(3, 2, "written by a newer one"), (1, 2, "must be migrated first")]
 )
-async def test_a_schema_of_another_version_is_refused(tmp_path: Path, found: int, known: int, text: str) -> None:
-    await Database.open(url_of(tmp_path), METADATA, found).close()
+async def test_a_schema_of_another_version_is_refused(database_url: str, found: int, known: int, text: str) -> None:
+    await Database.open(database_url, SCHEMA._replace(version=found)).close()
     with pytest.raises(SchemaMismatch, match=text):
-        Database.open(url_of(tmp_path), METADATA, known)
-    await Database.open(url_of(tmp_path), METADATA, found).close()
+        Database.open(database_url, SCHEMA._replace(version=known))
+    await Database.open(database_url, SCHEMA._replace(version=found)).close()
 
 
 async def test_a_foreign_database_is_left_alone(tmp_path: Path) -> None:
@@ -151,7 +148,7 @@ async def test_a_foreign_database_is_left_alone(tmp_path: Path) -> None:
     engine.dispose()
     before = path.read_bytes()
     with pytest.raises(SchemaMismatch, match="made by another program"):
-        Database.open(f"sqlite:///{path}", METADATA, 1)
+        Database.open(f"sqlite:///{path}", SCHEMA)
     assert sa.inspect(sa.create_engine(f"sqlite:///{path}", poolclass=sa.NullPool)).get_table_names() == ["theirs"]
     assert len(path.read_bytes()) == len(before)
 
@@ -159,14 +156,14 @@ async def test_a_foreign_database_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("oracle:///x", "no database 'oracle' is known here, only: sqlite"),
+        ("oracle:///x", "no database 'oracle' is known here, only: postgresql, sqlite"),
         ("logs.sqlite", "is not a database URL, like sqlite:///"),
         ("sqlite://", "names no file"),
     ],
 )
 def test_an_unusable_url_is_named(url: str, text: str) -> None:
     with pytest.raises(StoreUnavailable, match=text):
-        Database.open(url, METADATA, 1)
+        Database.open(url, SCHEMA)
 
 
 def test_every_error_is_a_store_error_of_one_line(tmp_path: Path) -> None:
@@ -178,5 +175,5 @@ def test_every_error_is_a_store_error_of_one_line(tmp_path: Path) -> None:
         f"sqlite:///{tmp_path}",
     ):
         with pytest.raises(StoreError) as caught:
-            Database.open(url, METADATA, 1)
+            Database.open(url, SCHEMA)
         assert "\n" not in str(caught.value)

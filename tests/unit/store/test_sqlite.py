@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fairlead_store import Corrupt, Database, StoreUnavailable
+from fairlead_store import Corrupt, Database, Schema, StoreUnavailable
 
 METADATA = sa.MetaData()
 ITEMS = sa.Table("items", METADATA, sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+SCHEMA = Schema("items", METADATA, 1)
 
 
 def pragma(name: str) -> Callable[[sa.Connection], object]:
@@ -29,7 +30,7 @@ def insert(rows: list[dict[str, object]]) -> Callable[[sa.Connection], None]:
 
 
 async def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
-    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", METADATA, 1)
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA)
     for run in (database.read, database.write):
         assert await run(pragma("journal_mode")) == "wal"
         assert await run(pragma("synchronous")) == 2  # FULL
@@ -38,30 +39,30 @@ async def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
 
 
 async def test_the_schema_version_is_stamped(tmp_path: Path) -> None:
-    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", METADATA, 7)
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA._replace(version=7))
     assert await database.read(pragma("user_version")) == 7
     await database.close()
 
 
 async def test_the_data_directory_is_for_its_owner_only(tmp_path: Path) -> None:
-    await Database.open(f"sqlite:///{tmp_path}/data/items.sqlite", METADATA, 1).close()
+    await Database.open(f"sqlite:///{tmp_path}/data/items.sqlite", SCHEMA).close()
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_directory_that_cannot_be_written_is_named() -> None:
     with pytest.raises(StoreUnavailable, match="data directory '/sys/fairlead' is not writable"):
-        Database.open("sqlite:////sys/fairlead/items.sqlite", METADATA, 1)
+        Database.open("sqlite:////sys/fairlead/items.sqlite", SCHEMA)
 
 
 def test_a_file_in_the_place_of_the_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StoreUnavailable, match=f"'{tmp_path}/data' is not a directory"):
-        Database.open(f"sqlite:///{tmp_path}/data/items.sqlite", METADATA, 1)
+        Database.open(f"sqlite:///{tmp_path}/data/items.sqlite", SCHEMA)
 
 
 def test_a_directory_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="is a directory, not a file"):
-        Database.open(f"sqlite:///{tmp_path}", METADATA, 1)
+        Database.open(f"sqlite:///{tmp_path}", SCHEMA)
 
 
 def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
@@ -69,13 +70,13 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> N
     path.write_text("this is not a database, but long enough to have been one " * 100)
     before = path.read_text()
     with pytest.raises(Corrupt, match=f"'{path}' is not a healthy SQLite database"):
-        Database.open(f"sqlite:///{path}", METADATA, 1)
+        Database.open(f"sqlite:///{path}", SCHEMA)
     assert path.read_text() == before
 
 
 async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "items.sqlite"
-    database = Database.open(f"sqlite:///{path}", METADATA, 1)
+    database = Database.open(f"sqlite:///{path}", SCHEMA)
     rows: list[dict[str, object]] = [{"id": number, "text": "x" * 500} for number in range(1000)]
     await database.write(insert(rows))
     await database.close()
@@ -83,7 +84,7 @@ async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     damaged[8192:] = b"\xff" * (len(damaged) - 8192)
     path.write_bytes(damaged)
 
-    database = Database.open(f"sqlite:///{path}", METADATA, 1)
+    database = Database.open(f"sqlite:///{path}", SCHEMA)
     with pytest.raises(Corrupt, match="restore it from a backup"):
         await database.read(lambda connection: connection.execute(sa.select(ITEMS)).all())
     await database.close()
@@ -91,7 +92,7 @@ async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 async def test_readers_leave_no_transaction_open_behind_them(tmp_path: Path) -> None:
     """An open read transaction would make the write-ahead log grow without bound."""
-    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", METADATA, 1)
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA)
     for start in range(0, 4000, 100):
         rows: list[dict[str, object]] = [{"id": number, "text": "x" * 2000} for number in range(start, start + 100)]
         await database.write(insert(rows))

