@@ -33,6 +33,9 @@ class Principal(msgspec.Struct, frozen=True):
     authextra: dict[str, Any] | None = None
     """What WELCOME tells the peer beside, and nobody else."""
 
+    expires_us: int | None = None
+    """When what it came in with is worth nothing any more, and the session ends: microseconds since 1970."""
+
 
 ANONYMOUS = Principal("anonymous", "anonymous")
 

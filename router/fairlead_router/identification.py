@@ -145,6 +145,8 @@ class Identification:
             return self._sendable(answer, answer.extra)
         if not isinstance(answer, Principal):
             return self._refusal(TypeError(f"it answered with {type(answer).__name__}"))
+        if answer.expires_us is not None and answer.expires_us <= self._realm.host.time_us():
+            return self._refusal(AuthenticationFailed("what the peer came in with has expired"))
         if answer.authrole == SERVICE_ROLE:
             return self._refusal(ValueError(f"authrole {SERVICE_ROLE!r} is for services inside the router"))
         if "\0" in f"{answer.authid}{answer.authrole}{answer.authmethod}{answer.authprovider}":

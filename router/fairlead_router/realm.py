@@ -12,6 +12,7 @@ from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal, attach
 from fairlead_router.counters import RealmCounters, count
+from fairlead_router.deadlines import Deadlines
 from fairlead_router.errors import RouterError
 from fairlead_router.failure_log import FailureLog
 from fairlead_router.gate import Gate
@@ -48,6 +49,8 @@ from fairlead_router.uris import new_id
 KILLED = "wamp.close.killed"
 CLOSE_REALM = "wamp.close.close_realm"
 SYSTEM_SHUTDOWN = "wamp.close.system_shutdown"
+TOKEN_ENDED = "fairlead.close.token_ended"
+"""What the session came in with, a token or another proof with an end, is worth nothing any more."""
 
 
 class Realm:
@@ -73,6 +76,7 @@ class Realm:
         self.authorizer: Authorizer = authorizer or AllowAll()
         self.options = options or RealmOptions()
         self.pulse = Pulse(host)
+        self.deadlines = Deadlines(host)
         self.failures = FailureLog(host, limits.logged_failures)
         self.answers = Answers(host, limits.authorizer_timeout_s, self.failures)
         self.gate = Gate(self.answers)
@@ -112,6 +116,8 @@ class Realm:
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions.add(session)
         self.counters.sessions_opened += 1
+        if principal.expires_us is not None:
+            self.deadlines.set(session.expire, principal.expires_us)
         self._observers.tell(lambda each: each.joined(session.id, principal))
         self.meta.sessions.joined(session)
         return session
@@ -127,6 +133,8 @@ class Realm:
         self.counters.ended.bytes_sent += session.outbox.sent_bytes
         if session.idle_watch is not None:
             session.idle_watch.stop()
+        if session.principal.expires_us is not None:
+            self.deadlines.set(session.expire, None)
         self._sessions.remove(session)
         session.waiting.clear()
         for membership in list(session.memberships.values()):
@@ -144,6 +152,10 @@ class Realm:
         self.close_session(session, reason)
         session.send(Goodbye({"message": text} if text else {}, reason))
         session.on_ended(reason, text)
+
+    def expire_session(self, session: Session) -> None:
+        """The time of what the session came in with is over."""
+        self.end_session(session, TOKEN_ENDED, "what this session came in with has expired")
 
     def reset_session(self, session: Session, reason: str) -> None:
         """The realm ends a session without a word: its connection is reset, so that what the kernel holds goes too."""
@@ -282,6 +294,7 @@ class Realm:
 
     def publish_from_source(self, topic: str, payload: Payload, publication: int, position: int) -> int:
         """An event of a topic with a source, under a publication id of the source."""
+        self.deadlines.run_due()
         subscriptions = self.broker.matching(topic)
         if not subscriptions:
             return 0

@@ -78,6 +78,7 @@ class Requests:
     def __init__(self, realm: "Realm") -> None:
         pubsub, rpc, registering = realm.pubsub, realm.rpc, realm.registering
         self._realm = realm
+        self._deadlines = realm.deadlines
         self._ordered: dict[type, Request] = {
             Publish: Request(16, pubsub.publish, pubsub.question_publish, self._refuse_publication),
             Subscribe: Request(32, pubsub.subscribe, pubsub.question_subscribe),
@@ -94,6 +95,10 @@ class Requests:
 
     def handle(self, session: "Session", message: Any, size: int = 0) -> None:
         """One message of an open session, of so many bytes. Raises ProtocolViolation for what may not come now."""
+        if self._deadlines.next_us is not None:
+            self._deadlines.run_due()
+            if not session.is_open:
+                return
         request = self._ordered.get(type(message))
         if request is None:
             handler = self._passing.get(type(message))
@@ -150,6 +155,7 @@ class Requests:
 
     def _answered(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         """The answer has come. No message is being received, so a mistake of the peer is found here."""
+        self._deadlines.run_due()
         if not session.is_open:
             return
         try:

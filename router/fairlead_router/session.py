@@ -169,6 +169,10 @@ class Session:
             verdict.close()  # nobody waits for it
         return verdict is True
 
+    def expire(self) -> None:
+        """The time of what it came in with is over."""
+        self.realm.expire_session(self)
+
     def can(self, level: Level, object_id: str) -> bool:
         """Whether the session's principal has this level on the object now."""
         return self.is_service or self.realm.authorizer.can(self.principal, level, object_id)

@@ -117,11 +117,13 @@ class HandHost:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.clock_step_s = 0.0
+        """How far the wall clock was set forward, or back, since the start; timers don't see that."""
         self._soon: deque[Callable[[], object]] = deque()
         self._timers: list[HandTimer] = []
 
     def time_us(self) -> int:
-        return HAND_HOST_START_US + round(self.now_s * 1_000_000)
+        return HAND_HOST_START_US + round((self.now_s + self.clock_step_s) * 1_000_000)
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._soon.append(callback)
@@ -151,6 +153,10 @@ class HandHost:
             self.turn()
         raise AssertionError("the core does not come to rest")
 
+    def stall(self, seconds: float) -> None:
+        """Time passes while the loop is busy: the timers come late."""
+        self.now_s += seconds
+
     def advance(self, seconds: float) -> None:
         """Time passes; the timers that are due run in their order."""
         self.run()
@@ -161,7 +167,7 @@ class HandHost:
             if due is None or due.due_s > end_s:
                 break
             self._timers.remove(due)
-            self.now_s = due.due_s
+            self.now_s = max(self.now_s, due.due_s)
             due.callback()
             self.run()
         self.now_s = end_s

@@ -88,6 +88,7 @@ class PubSub:
 
     def deliver(self, topic: str, payload: Payload, details: dict[str, object], seen_by: Questions = ()) -> None:
         """An event of the router itself, for every subscriber or for those who have one of these rights."""
+        self._realm.deadlines.run_due()
         publication = Publication(topic=topic, payload=payload, details=details)
         self._distribute(publication, None, seen_by)
 

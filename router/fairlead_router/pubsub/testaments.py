@@ -109,6 +109,7 @@ class Testaments:
 
     def _publish(self, session: "Session", left: deque[Testament]) -> None:
         """In their order: each waits for the answer about the one before."""
+        self._realm.deadlines.run_due()
         while left:
             try:
                 question = self._realm.pubsub.question_publish(session, left[0].message)

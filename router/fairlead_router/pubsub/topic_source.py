@@ -82,6 +82,7 @@ class TopicReader(Membership):
         `position` comes back from `fell_behind` if the event had to be dropped later. Returns False when there
         is no room: it was not queued, and `on_writable` is called when there is.
         """
+        self.session.realm.deadlines.run_due()
         if not self.session.realm.gate.is_open(self):
             return False
         event = Event(self.subscription.id, publication, {})

@@ -157,6 +157,7 @@ class Call:
     def finish(self, result: Value) -> None:
         """The final result. Nothing is sent if the call is over already."""
         payload = as_payload(result)
+        self._pending.caller.realm.deadlines.run_due()
         if self._ends():
             self._pending.caller.realm.rpc.result(self._pending, payload)
 

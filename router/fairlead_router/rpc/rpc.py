@@ -237,6 +237,7 @@ class Rpc:
 
     def offer_progress(self, call: PendingCall, payload: Payload, position: int) -> bool:
         """A progressive result: queued only if there is room."""
+        self._realm.deadlines.run_due()
         if call.is_over or not call.may_go_on:
             return False
         wire = call.outbox.wire
