@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fairlead_router.auth import ChallengeRequest, HelloRequest
@@ -232,7 +234,7 @@ def test_source_sends_its_reader_nothing_after_the_time(core: Core) -> None:
 async def test_service_gives_a_caller_nothing_after_the_time(core: Core, way: str) -> None:
     calls: list[Call] = []
 
-    def endpoint(call: Call) -> object:
+    def endpoint(call: Call) -> Any:
         call.hold("read", "x")
         calls.append(call)
         return PENDING
