@@ -82,9 +82,13 @@ class Authz:
         """The number of the newest change."""
         return self._state.revision
 
-    def can(self, user: str, level: Level, object_id: str) -> bool:
-        """Whether the user has this level on the object now."""
-        return self._state.rights.can(user, NUMBERS[level], object_id)
+    def can(self, user: str, level: Level, object_id: str, include_trash: bool = False) -> bool:
+        """Whether the user has this level on the object now; `include_trash`: in the trash too."""
+        return self._state.rights.can(user, NUMBERS[level], object_id, include_trash)
+
+    def may_see_link(self, user: str, tail: str, head: str) -> bool:
+        """Whether the user may know what was granted to the tail on the head."""
+        return self._state.rights.may_see_link(user, tail, head)
 
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """Which path allows it, or what is missing."""
@@ -109,6 +113,13 @@ class Authz:
         return rehearse(
             self._state, self._realm, changes, asking, lambda object_id: self.can(asking.user, "manage", object_id)
         )
+
+    def set_policy(self, *, roles_visible: bool = True, users_visible: bool = True) -> None:
+        """Switch who sees roles and users (`Policy`). What that takes away ends in this turn."""
+        policy = self._state.policy._replace(roles_visible=roles_visible, users_visible=users_visible)
+        if policy != self._state.policy:
+            self._state.set_policy(policy)
+            self._live.changed_policy()
 
     async def create_token(self, user: str, actor: Actor | Principal = ITSELF, *, create_user: bool = False) -> str:
         """A new token of a user, who is made first if need be. Raises a RequestError."""

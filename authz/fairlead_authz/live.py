@@ -39,6 +39,12 @@ class Live(RealmObserver):
         if lost.principals or lost.objects:
             self._realm.gate.revoke(lost.principals, lost.objects)
 
+    def changed_policy(self) -> None:
+        """What rights depend on beside the graph has changed: judge everything again."""
+        if self._realm is not None:
+            self._realm.gate.grant()
+            self._realm.gate.revoke_all()
+
     def end_user(self, user: str) -> None:
         """The user is gone."""
         if self._realm is not None:

@@ -19,3 +19,8 @@ class State:
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, policy)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Rights depend on this from now on."""
+        self.policy = policy
+        self.rights.policy = policy

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fairlead_authz.graph import Graph, Node
 
-READ, WRITE, MANAGE = 1, 2, 3
+READ, WRITE, MANAGE, LOGIN = 1, 2, 3, 4
 GROUPS = {"role", "project", "filter"}
 
 
@@ -24,16 +24,23 @@ class Fact(NamedTuple):
 
 
 class World:
-    """A graph as two plain tables, copied."""
+    """A graph as plain tables, copied: its nodes, and of each link what it grants."""
 
-    def __init__(self, graph: Graph, now_us: int = 0, roles_visible: bool = True) -> None:
+    def __init__(self, graph: Graph, now_us: int = 0, roles_visible: bool = True, users_visible: bool = True) -> None:
         self.nodes: dict[str, Node] = dict(graph.nodes)
-        self.links = {(tail, head): level for tail in graph.nodes for head, level in graph.links_from(tail).items()}
+        self.granted = {
+            (tail, head): graph.granted(tail, head) for tail in graph.nodes for head in graph.links_from(tail)
+        }
+        self.links = {
+            link: READ if granted == LOGIN else granted - LOGIN if granted > LOGIN else granted
+            for link, granted in self.granted.items()
+        }
         self.now_us = now_us
         self.roles_visible = roles_visible
+        self.users_visible = users_visible
         self._facts: dict[str, set[Fact]] = {}
 
-    def can(self, user: str, level: int, target_id: str) -> bool:
+    def can(self, user: str, level: int, target_id: str, include_trash: bool = False) -> bool:
         """Whether the user has the level on the target, which exists."""
         who, target = self.nodes.get(user), self.nodes[target_id]
         if who is None:
@@ -41,9 +48,30 @@ class World:
         if user == target_id:
             return True
         if level == READ:
-            return self._readable(who, target) and not self._trashed(target)
+            return self._readable(who, target, include_trash) and not self._hidden(who, target, include_trash)
         frozen = level == WRITE and any(node.frozen_by for node in self._inside(target))
         return self._writable(who, level, target) and not frozen
+
+    def may_update(self, user: str, target_id: str) -> bool:
+        """R1: write, roles manage, by an active user or on its own record."""
+        level = MANAGE if self.nodes[target_id].kind == "role" else WRITE
+        return self.can(user, level, target_id) and (user == target_id or self.nodes[user].is_active)
+
+    def may_unfreeze(self, user: str, target_id: str) -> bool:
+        """R1: level 3, and the parent is not frozen."""
+        parents = self._inside(self.nodes[target_id])[1:]
+        return self.can(user, MANAGE, target_id) and not any(node.frozen_by for node in parents)
+
+    def may_see_link(self, user: str, tail: str, head: str) -> bool:
+        """R6."""
+        if user not in self.nodes:
+            return False
+        personas = self.personas(user, READ)
+        return self.nodes[user].is_admin or head in personas or tail in personas or self.can(user, MANAGE, head)
+
+    def who(self, level: int, target_id: str) -> set[str]:
+        """All users who have the level on the target."""
+        return {node.id for node in self.nodes.values() if node.kind == "user" and self.can(node.id, level, target_id)}
 
     def facts(self, user: str) -> set[Fact]:
         """M[user]: everything that some path gives."""
@@ -72,7 +100,15 @@ class World:
 
     def _edges(self) -> list[tuple[str, str, int]]:
         owned = [(n.owner, n.id, MANAGE) for n in self.nodes.values() if n.kind in GROUPS or n.kind == "user"]
-        return [*owned, *((tail, head, level) for (tail, head), level in self.links.items())]
+        return [
+            *owned,
+            *((tail, head, level) for (tail, head), level in self.links.items() if self._counts(tail, head)),
+        ]
+
+    def _counts(self, tail: str, head: str) -> bool:
+        """The usual link from all users to a user gives nothing where users do not see each other."""
+        is_usual = tail == "all-users" and self.nodes[head].kind == "user" and self.links[tail, head] == READ
+        return self.users_visible or not is_usual
 
     def _reached(self, persona: str, level: int, target: Node) -> bool:
         return any(f.node == target.id and f.level >= level for f in self.facts(persona))
@@ -90,16 +126,16 @@ class World:
             for persona in self.personas(who.id, level)
         )
 
-    def _readable(self, who: Node, target: Node) -> bool:
+    def _readable(self, who: Node, target: Node, include_trash: bool) -> bool:
         if who.is_admin:
             return True
         if target.kind == "container":
             return any(
-                node.about == target.id and node.kind != "log" and self.can(who.id, READ, node.id)
+                node.about == target.id and node.kind != "log" and self.can(who.id, READ, node.id, include_trash)
                 for node in self.nodes.values()
             )
         if target.kind == "log":
-            return target.about in self.nodes and self.can(who.id, READ, target.about)
+            return target.about in self.nodes and self.can(who.id, READ, target.about, include_trash)
         if target.kind == "role" and self.roles_visible and who.is_active:
             return True
         return any(
@@ -108,8 +144,11 @@ class World:
             for persona in self.personas(who.id, READ)
         )
 
-    def _trashed(self, target: Node) -> bool:
-        return any(n.trash_at_us is not None and n.trash_at_us <= self.now_us for n in self._inside(target))
+    def _hidden(self, who: Node, target: Node, include_trash: bool) -> bool:
+        inside = self._inside(target)
+        is_trashed = any(n.trash_at_us is not None and n.trash_at_us <= self.now_us for n in inside)
+        is_shown = include_trash and (who.is_admin or not any(n.frozen_by for n in inside))
+        return is_trashed and not is_shown
 
     def _inside(self, target: Node) -> list[Node]:
         chain = [target]
