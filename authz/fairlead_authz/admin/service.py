@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fairlead_authz.admin.changing import Changing
+from fairlead_authz.admin.exporting import Exporting
 from fairlead_authz.admin.questions import Questions
 from fairlead_authz.admin.sessions import SessionProcedures
 from fairlead_authz.admin.tokens import TokenProcedures
@@ -53,6 +54,7 @@ class AdminService:
             "get": questions.get,
             "list": questions.list_readable,
             "members": questions.members,
+            "export": Exporting(self._state).export,
             "token": tokens.token,
             "sessions": sessions.sessions,
         }
