@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from fairlead_authz.arvados.errors import BadSource
+from fairlead_authz.arvados.events import Event
 from fairlead_authz.arvados.picture import Domain
 from fairlead_authz.arvados.placement import Placement
 from fairlead_authz.arvados.records import Record, Records
-from fairlead_authz.arvados.report import Report
+from fairlead_authz.arvados.report import Problem, Report
 from fairlead_authz.arvados.uuids import CLUSTER, LISTS, WELL_KNOWN, ListKind, cluster_of
 
 _ORDER = sorted(LISTS, key=lambda type_: LISTS[type_].is_required)
@@ -36,6 +37,23 @@ async def load(source: Source, cluster: str | None, now_us: Callable[[], int], r
             for record in await source.records(LISTS[type_], report):
                 records.put(record)
     return Placement(records, Domain(cluster or own_cluster(records), types), now_us)
+
+
+def take_told(placement: Placement, events: Iterable[Event], report: Report) -> None:
+    """Bring records up to date with the events since they were listed, in the order of the events.
+
+    For where nobody can be asked: the events must have whole records, as the rows of the API's logs do.
+    """
+    for event in events:
+        uuid, record = event.touched, event.record
+        if uuid is None:
+            continue
+        if event.event_type == "delete":
+            placement.remove(uuid)
+        elif record is not None:
+            placement.put(record)
+        else:
+            report.add(Problem.CUT_EVENT, uuid)
 
 
 def own_cluster(records: Records) -> str:

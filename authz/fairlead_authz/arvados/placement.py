@@ -40,6 +40,11 @@ class Affected(NamedTuple):
     ids: set[str]
     links: set[Link]
 
+    def add(self, more: "Affected") -> None:
+        """These too."""
+        self.ids.update(more.ids)
+        self.links.update(more.links)
+
 
 class Placement:
     """The view of what Arvados would have."""

@@ -30,6 +30,7 @@ class Problem(Enum):
     BAD_TAIL = "permission links from neither a user nor a role: they give nothing"
     DUPLICATE = "permission links beside another of the same pair: the highest level counts"
     CHANGED_CLASS = "objects that became something of another kind: only administrators reach them"
+    CUT_EVENT = "events without the whole record: not taken; only a list can tell"
     KEPT = "things that are gone, but own what is not Arvados': kept, for administrators only"
 
 

@@ -39,7 +39,7 @@ REQUEST, CONTAINER, ROW = uuid("xvhdp", "request"), uuid("dz642", "container"), 
 NOWHERE: list[Any] = [uuid("j7d0g", "nowhere"), uuid("tpzed", "stranger", "yyyyy"), "", None]
 
 LEVELS = {"can_read": 1, "can_login": 1, "can_write": 2, "can_manage": 3}
-OWN = {ROOT: "system", EVERYBODY: "all-users", ANONYMOUS: "anonymous", PUBLIC: "anonymous-users"}
+OWN: dict[Any, Any] = {ROOT: "system", EVERYBODY: "all-users", ANONYMOUS: "anonymous", PUBLIC: "anonymous-users"}
 
 owners = st.sampled_from([*USERS, *PROJECTS, *PROJECTS, *ROLES, ROOT, *NOWHERE])
 trash: st.SearchStrategy[Listed] = st.sampled_from(
