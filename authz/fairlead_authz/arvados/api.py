@@ -18,6 +18,7 @@ from fairlead_authz.arvados.errors import ArvadosError, BadSource, Denied, Unava
 from fairlead_authz.arvados.records import Record, decode_listing, decode_records
 from fairlead_authz.arvados.report import Report
 from fairlead_authz.arvados.uuids import LISTS, ListKind
+from fairlead_authz.arvados.verify import Row, decode_rows
 
 PAGE: Final = 1_000
 """Records that are asked for at a time: Arvados' own limit."""
@@ -78,6 +79,30 @@ class Api:
             items = await self._list(kind, [["uuid", "in", list(some)]], LOOKED_UP)
             records.extend(decode_records(items, kind, report))
         return records
+
+    async def computed_permissions(self) -> AsyncIterator[list[Row]]:
+        """All of this list, page by page. It has no UUIDs: the next page begins behind the last user and target."""
+        url = f"{self._url}/arvados/v1/computed_permissions"
+        name = "the API's answer for computed_permissions"
+        filters: list[list[Any]] = []
+        while True:
+            parameters = {"filters": json.dumps(filters), "limit": str(PAGE), "count": "none"}
+            rows = decode_rows(name, await self._get(url, parameters))
+            if rows:
+                yield rows
+                filters = [["user_uuid", "=", rows[-1].user_uuid], ["target_uuid", ">", rows[-1].target_uuid]]
+            elif len(filters) == 2:
+                filters = [["user_uuid", ">", filters[0][2]]]
+            else:
+                return
+
+    async def websocket_url(self) -> str:
+        """Where this cluster sends its events, by its discovery document. Raises ArvadosError."""
+        text = await self._get(f"{self._url}/discovery/v1/apis/arvados/v1/rest", {})
+        try:
+            return msgspec.json.decode(text, type=_Discovery).websocket_url
+        except msgspec.MsgspecError:
+            raise BadSource("the API's discovery document names no websocketUrl") from None
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -166,3 +191,7 @@ def _uuid(item: msgspec.Raw) -> str:
 
 class _Keyed(msgspec.Struct):
     uuid: str
+
+
+class _Discovery(msgspec.Struct):
+    websocket_url: str = msgspec.field(name="websocketUrl")

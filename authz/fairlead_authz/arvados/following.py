@@ -47,9 +47,9 @@ class Follower:
         return plan
 
     async def take(self, events: Iterable[Event], report: Report) -> Plan:
-        """Look at what the events are about, and apply what is different. Only after `resync`, and again after an error.
+        """Look at what the events are about, and apply what is different. Raises what `resync` raises.
 
-        Raises what `resync` raises.
+        Only after `resync`, and after an error only after it again.
         """
         assert self._placement is not None, "resync comes first"
         assert self._sync is not None, "resync comes first"

@@ -9,7 +9,7 @@ the walk is done here by its rules alone, on the server's graph.
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ from fairlead_authz.arvados.errors import BadSource
 from fairlead_authz.arvados.placement import GRANTS
 from fairlead_authz.arvados.uuids import UUID, cluster_of, well_known
 from fairlead_authz.graph import SYSTEM, Graph, Node
-from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, level_of
+from fairlead_authz.levels import MANAGE, NAMES, NONE, level_of
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -104,22 +104,18 @@ def _compare(graph: Graph, user: str, expected: dict[str, int], clusters: set[st
             yield Difference(user, target, there, level)
 
 
-_LEVELS: Final = (MANAGE, WRITE, READ)
-
-
 def walk(graph: Graph, user: str) -> dict[str, int]:
     """What a user reaches, and the best level: through itself and through groups, never through another user."""
     best = {user: MANAGE}
-    for level in _LEVELS:
-        pending = [id_ for id_, reached in best.items() if reached == level]
-        for id_ in pending:
-            node = graph.node(id_)
-            if id_ != user and not (node is not None and node.is_group):
-                continue
-            for head, edge in chain(graph.steps(id_).items(), graph.links_from(id_).items()):
-                reached = min(level, edge)
-                if reached > best.get(head, NONE):
-                    best[head] = reached
-                    if reached == level:
-                        pending.append(head)
+    pending = [user]
+    while pending:
+        id_ = pending.pop()
+        node = graph.node(id_)
+        if id_ != user and (node is None or not node.is_group):
+            continue
+        for head, edge in chain(graph.steps(id_).items(), graph.links_from(id_).items()):
+            level = min(best[id_], edge)
+            if level > best.get(head, NONE):
+                best[head] = level
+                pending.append(head)
     return best

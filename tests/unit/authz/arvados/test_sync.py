@@ -89,7 +89,7 @@ def expected(listed: list[Listed]) -> Graph:
             graph.put(_node(each, records))
     for each in listed:
         if each.get("name") in LEVELS and "link_class" in each:
-            tail, head = (OWN.get(each[end], each[end]) for end in ("tail_uuid", "head_uuid"))
+            tail, head = (OWN[each[end]] if each[end] in OWN else each[end] for end in ("tail_uuid", "head_uuid"))
             tail_node, head_node = graph.node(tail), graph.node(head)
             if tail_node is None or head_node is None or tail == head or not {tail, head} & records.keys():
                 continue
