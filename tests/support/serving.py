@@ -27,6 +27,8 @@ from support.waiting import eventually
 FAIRLEAD = (sys.executable, "-c", "import os; os.closerange(3, 256); from fairlead_server.main import main; main()")
 # The limit of what a command of a test may take; a loaded machine takes its time.
 COMMAND_S = 20.0
+NESTED = ("user", "group", "object")
+"""Commands that have commands: `fairlead user add`."""
 
 
 class Done(NamedTuple):
@@ -75,9 +77,9 @@ class Commands:
     @asynccontextmanager
     async def running(self, *arguments: str, token: str | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
         """Starts `fairlead` with these arguments, and kills it at the end of the block unless it has ended."""
-        subcommand, *others = arguments
+        words = 2 if arguments[0] in NESTED else 1
         process = await asyncio.create_subprocess_exec(
-            *FAIRLEAD, subcommand, "--url", self.url, *others,
+            *FAIRLEAD, *arguments[:words], "--url", self.url, *arguments[words:],
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env=self.environment(token), cwd=self.directory, limit=64 << 20,
         )  # fmt: skip

@@ -24,7 +24,7 @@ from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
 
 
 class Subcommand(NamedTuple):
-    """A row of the table: where the function is, and the line that describes it."""
+    """A row of the table: where the function is, or the application of several, and the line that describes it."""
 
     target: str
     summary: str
@@ -38,7 +38,13 @@ SUBCOMMANDS = {
     "grant": Subcommand("fairlead_server.commands.permissions:grant", "Give a user a level on an object."),
     "revoke": Subcommand("fairlead_server.commands.permissions:revoke", "Take a level on an object from a user."),
     "can": Subcommand("fairlead_server.commands.permissions:can", "Say whether a user has a level on an object."),
-    "token": Subcommand("fairlead_server.commands.permissions:token", "Print a new token for a user."),
+    "who": Subcommand("fairlead_server.commands.permissions:who", "List the users who have a level on an object."),
+    "token": Subcommand("fairlead_server.commands.tokens:token", "Print a new token for a user."),
+    "user": Subcommand("fairlead_server.commands.users:application", "Make, list and end users."),
+    "group": Subcommand("fairlead_server.commands.objects:groups", "Make, list and change roles and projects."),
+    "object": Subcommand("fairlead_server.commands.objects:objects", "Make, list and change objects."),
+    "apply": Subcommand("fairlead_server.commands.apply:apply", "Make the changes in a file, all or none."),
+    "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
 }
 
 
@@ -64,18 +70,21 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     built = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     built.callback()(_options_of_all)
     for name, subcommand in SUBCOMMANDS.items():
-        function = load(subcommand.target) if arguments[0] == name else _not_loaded
+        loaded = load(subcommand.target) if arguments[0] == name else _not_loaded
+        if isinstance(loaded, typer.Typer):
+            built.add_typer(loaded, name=name, short_help=subcommand.summary)
+            continue
         # Options end where the command of `fairlead run` begins, so that it keeps its own.
         settings = {"allow_interspersed_args": False} if name == "run" else None
-        built.command(name, short_help=subcommand.summary, context_settings=settings)(function)
+        built.command(name, short_help=subcommand.summary, context_settings=settings)(loaded)
     return built
 
 
-def load(target: str) -> Callable[..., Any]:
-    """The function that "module:name" means."""
+def load(target: str) -> Callable[..., Any] | typer.Typer:
+    """The function or application that "module:name" means."""
     module, _, name = target.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return function
+    found: Callable[..., Any] | typer.Typer = getattr(importlib.import_module(module), name)
+    return found
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,0 +1,199 @@
+"""What the commands about permissions share: their options, how they ask the server, how they answer.
+
+    @asking("fairlead grant bob read job-1")
+    def grant(ask: Asking, user: UserArgument, ...) -> None:
+
+`asking` adds the options `--json`, `--url` and `--token-file`, and hands the command an `Asking`. With `--json` what the
+command has to say is one JSON document on stdout, an error included: {"error": {"uri", "text"}}, where the URI is
+empty if it was not the server that refused.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from fairlead_client import CallFailed
+from fairlead_client.errors import NOT_AUTHORIZED
+from fairlead_server.commands._notes import plural
+from fairlead_server.connect import (
+    DEFAULT_URL,
+    TOKEN_VARIABLE,
+    Server,
+    TokenFileOption,
+    UrlOption,
+    request,
+    server_of,
+    with_session,
+)
+from fairlead_server.errors import CommandError
+
+if TYPE_CHECKING:
+    from fairlead_client.autobahn_session import AutobahnSession
+
+P = ParamSpec("P")
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it would end of what is live now, and change nothing.")
+]
+
+Change = dict[str, Any]
+
+
+class Refusal(CommandError):
+    """The server has answered with this error."""
+
+    def __init__(self, uri: str, text: str) -> None:
+        super().__init__(text)
+        self.uri = uri
+
+
+class Asking:
+    """One run of a command."""
+
+    def __init__(self, server: Server, as_json: bool) -> None:
+        self._server = server
+        self.as_json = as_json
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """What `fairlead.authz.<name>` answers. Raises CommandError."""
+        return self.calls(name, [(args, kwargs)])[0]
+
+    def calls(
+        self,
+        name: str,
+        calls: Sequence[tuple[Sequence[Any], dict[str, Any]]],
+        on_answer: Callable[[dict[str, Any]], None] = lambda answer: None,
+    ) -> list[dict[str, Any]]:
+        """The answers to several calls of one procedure, one after the other in one session. Raises CommandError."""
+
+        async def job(session: AutobahnSession) -> list[dict[str, Any]]:
+            answers: list[dict[str, Any]] = []
+            for args, kwargs in calls:
+                answers.append(await self._request(session, name, *args, **kwargs))
+                on_answer(answers[-1])
+            return answers
+
+        return with_session(self._server, job)
+
+    def pages(self, name: str, key: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        """All entries of a list that comes in pages, under this key of the answers. Raises CommandError."""
+
+        async def job(session: AutobahnSession) -> list[dict[str, Any]]:
+            entries: list[dict[str, Any]] = []
+            while True:
+                page = await self._request(session, name, *args, **kwargs)
+                entries += page[key]
+                if page["after"] is None:
+                    return entries
+                kwargs["after"] = page["after"]
+
+        return with_session(self._server, job)
+
+    async def _request(self, session: AutobahnSession, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        given = {keyword: value for keyword, value in kwargs.items() if value is not None}
+        try:
+            return await request(session, f"fairlead.authz.{name}", *args, **given)
+        except CallFailed as error:
+            raise Refusal(error.uri, _line(error, self._server)) from None
+
+    # --- answering ----------------------------------------------------------------------------
+
+    def answer(self, text: str, facts: dict[str, Any]) -> None:
+        """The answer for people, or the facts as JSON."""
+        if self.as_json:
+            print(json.dumps(facts))
+        elif text:
+            print(text)
+
+    def table(self, key: str, entries: list[dict[str, Any]], columns: Sequence[str]) -> None:
+        """Entries, a line each; as JSON one document with all that is known of them under this key."""
+        self.answer(aligned([[_cell(entry.get(column)) for column in columns] for entry in entries]), {key: entries})
+
+    def change(self, change: Change, done: str, dry_run: bool = False) -> None:
+        """Make a change and say so, or what it would end; also who keeps a right that was revoked."""
+        applied = self.call("apply", [change], dry_run=dry_run)
+        done = would_end(applied) if dry_run else done
+        self.answer("\n".join(kept(applied)) or done, {**change, **applied})
+
+
+def asking(*examples: str) -> Callable[[Callable[Concatenate[Asking, P], None]], Callable[..., None]]:
+    """Make it a command with the options that all of these commands have, and these examples in its help."""
+
+    def make(command: Callable[Concatenate[Asking, P], None]) -> Callable[..., None]:
+        def run(as_json: bool, url: str, token_file: Path | None, **given: Any) -> None:
+            try:
+                command(Asking(server_of(url, token_file), as_json), **given)  # type: ignore[call-arg]
+            except CommandError as error:
+                if as_json:
+                    print(json.dumps({"error": {"uri": getattr(error, "uri", ""), "text": str(error)}}))
+                raise
+
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        shared = inspect.signature(_options, eval_str=True).parameters.values()
+        parameters = [*own, *shared]
+        run.__name__ = command.__name__
+        run.__doc__ = "\n".join([inspect.getdoc(command) or "", "", _UNWRAPPED, "Examples:", *examples])
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return run
+
+    return make
+
+
+_UNWRAPPED = "\b"
+"""Tells the printer of the help that the lines behind it are lines."""
+
+
+def _options(
+    as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")] = False,
+    url: UrlOption = DEFAULT_URL,
+    token_file: TokenFileOption = None,
+) -> None:
+    """The options that `asking` adds."""
+
+
+# ---------------------------------------------------------------- the server's answers in words
+
+
+def kept(applied: dict[str, Any]) -> list[str]:
+    """A line for everybody who keeps a right that was revoked."""
+    return [f"{each['user']} can still {each['level']} {each['object']}: {each['why']}" for each in applied["still"]]
+
+
+def would_end(rehearsed: dict[str, Any]) -> str:
+    """What a dry run has counted: "would end 312 subscriptions of 9 users, 3 registrations"."""
+    counts = rehearsed["would_end"]
+    kinds = ("subscription", "registration", "call", "session")
+    parts = [plural(counts[f"{kind}s"], kind) for kind in kinds if counts[f"{kind}s"]]
+    if not parts:
+        return "would end nothing that is live"
+    return ", ".join([f"would end {parts[0]} of {plural(counts['users'], 'user')}", *parts[1:]])
+
+
+def aligned(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as lines, the columns below each other."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _line(error: CallFailed, server: Server) -> str:
+    """The error, and what to do about it where that is one thing."""
+    if error.uri == "fairlead.error.no_such_user":
+        return f"{error}; `fairlead user add USER` makes a user, and so does `fairlead token USER --create`"
+    if error.uri == NOT_AUTHORIZED and server.token is None:
+        return f"{error}; you have given no token: {TOKEN_VARIABLE}, --token-file, or .fairlead/admin.token here"
+    return str(error)
