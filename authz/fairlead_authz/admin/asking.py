@@ -5,15 +5,14 @@ hear that something does not exist.
 """
 
 from fairlead_authz.changes import shown
-from fairlead_authz.errors import NoSuchObject
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import NUMBERS
+from fairlead_authz.levels import NUMBERS, READ
+from fairlead_authz.rights import Rights
 from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument
 from fairlead_router.rpc.call import Call
 
 
-def level_of(text: str) -> Level:
+def checked_level(text: str) -> Level:
     """The level of this name. Raises InvalidArgument."""
     for level in NUMBERS:
         if level == text:
@@ -21,10 +20,8 @@ def level_of(text: str) -> Level:
     raise InvalidArgument(f"level {shown(text)} must be one of {', '.join(NUMBERS)}")
 
 
-def find(graph: Graph, call: Call, level: Level, id_: str) -> Node:
-    """A node on which the caller has this level. Raises NotAuthorized, and NoSuchObject to administrators."""
-    call.require(level, id_)
-    node = graph.node(id_)
-    if node is None:
-        raise NoSuchObject(f"{shown(id_)} does not exist", id=id_)
-    return node
+def may_read(rights: Rights, call: Call, id_: str, include_trash: bool = False) -> bool:
+    """Whether the caller may read it now, with `include_trash` also where it lies in the trash."""
+    if call.caller.can("read", id_):
+        return True
+    return include_trash and rights.can(call.caller.principal.authid, READ, id_, include_trash=True)

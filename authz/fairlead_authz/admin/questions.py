@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
 
-from fairlead_authz.admin.asking import find, level_of
+from fairlead_authz.admin.asking import checked_level, may_read
 from fairlead_authz.admin.listing import candidates, first_ids
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
-from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import Kind
-from fairlead_authz.levels import NAMES
+from fairlead_authz.errors import Conflict, NoSuchObject
+from fairlead_authz.graph import Kind, Node
+from fairlead_authz.levels import NAMES, NUMBERS
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.rpc.call import Call
 
@@ -31,6 +31,7 @@ class CheckArguments(msgspec.Struct):
     user: str
     level: str
     object: str
+    include_trash: bool = False
 
 
 class GetArguments(msgspec.Struct):
@@ -38,6 +39,7 @@ class GetArguments(msgspec.Struct):
 
     positional: ClassVar[tuple[str, ...]] = ("id",)
     id: str
+    include_trash: bool = False
 
 
 class ListArguments(msgspec.Struct):
@@ -46,6 +48,7 @@ class ListArguments(msgspec.Struct):
     positional: ClassVar[tuple[str, ...]] = ()
     kind: str | None = None
     owner: str | None = None
+    include_trash: bool = False
     after: str = ""
     limit: int = PAGE_ENTRIES
 
@@ -66,11 +69,12 @@ class Questions:
         self._authz = authz
         self._graph = state.graph
         self._closures = state.closures
+        self._rights = state.rights
 
     def check(self, call: Call) -> dict[str, Any]:
         """Whether a user has a level on an object, and why."""
         arguments = call.arguments(CheckArguments)
-        user, level, object_id = arguments.user, level_of(arguments.level), arguments.object
+        user, level, object_id = arguments.user, checked_level(arguments.level), arguments.object
         own = call.caller.principal.authid
         is_manager = call.caller.can("manage", object_id)
         if user != own and not is_manager:
@@ -78,13 +82,21 @@ class Questions:
         if user != own and not call.caller.can("read", user):
             return {"allowed": False, "why": f"there is no user {user!r}"}
         allowed = self._authz.can(user, level, object_id)
+        if not allowed and arguments.include_trash and self._rights.can(user, NUMBERS[level], object_id, True):
+            return {"allowed": True, "why": f"{object_id} is in the trash, where {user} may still {level} it"}
         if allowed or is_manager or call.caller.can("read", object_id):
             return {"allowed": allowed, "why": self._authz.explain(user, level, object_id)}
         return {"allowed": False, "why": f"no grant or ownership leads from {user} to {object_id}, if there is one"}
 
     def get(self, call: Call) -> dict[str, Any]:
         """What is known of a user, group or object that the caller may read."""
-        return self._described(find(self._graph, call, "read", call.arguments(GetArguments).id).id)
+        arguments = call.arguments(GetArguments)
+        if not may_read(self._rights, call, arguments.id, arguments.include_trash):
+            raise NotAuthorized(f"{call.caller.principal.authid!r} may not read {shown(arguments.id)}")
+        node = self._graph.node(arguments.id)
+        if node is None:
+            raise NoSuchObject(f"{shown(arguments.id)} does not exist", id=arguments.id)
+        return _described(node)
 
     async def list_readable(self, call: Call) -> dict[str, Any]:
         """What the caller may read: of a kind, of an owner, or all."""
@@ -96,18 +108,21 @@ class Questions:
 
         def fits(id_: str) -> bool:
             node = self._graph.node(id_)
-            return node is not None and kind in (None, node.kind) and call.caller.can("read", id_)
+            is_meant = node is not None and kind in (None, node.kind)
+            return is_meant and may_read(self._rights, call, id_, arguments.include_trash)
 
-        ids = self._candidates(call, arguments.owner)
-        found = await first_ids(ids, arguments.after, limit + 1, fits)
-        objects, after = paged(((id_, self._described(id_)) for id_ in found if fits(id_)), limit)
+        found = await first_ids(self._candidates(call, arguments.owner), arguments.after, limit + 1, fits)
+        objects, after = paged(((id_, _described(self._graph.nodes[id_])) for id_ in found if fits(id_)), limit)
         return {"objects": objects, "after": after}
 
     async def members(self, call: Call) -> dict[str, Any]:
-        """Who is in a role: users, and roles that are in it. Others than its managers see themselves only."""
+        """Who is in a role: users, and roles that are in it, as far as the caller may see these links."""
         arguments = call.arguments(MembersArguments)
         limit = checked_limit(arguments.limit)
-        role = find(self._graph, call, "read", arguments.role)
+        call.require("read", arguments.role)
+        role = self._graph.node(arguments.role)
+        if role is None:
+            raise NoSuchObject(f"{shown(arguments.role)} does not exist", id=arguments.role)
         if role.kind != "role":
             raise Conflict(f"{role.id!r} is a {role.kind}: only a role has members")
 
@@ -128,15 +143,18 @@ class Questions:
             return list(self._graph.nodes)
         return list(candidates(self._graph, self._closures, principal.authid))
 
-    def _described(self, id_: str) -> dict[str, Any]:
-        described: dict[str, Any] = msgspec.to_builtins(self._graph.nodes[id_])
-        return described
+    def _may_see_link(self, call: Call, tail: str, head: str) -> bool:
+        user = call.caller.principal.authid
+        return call.caller.can("manage", head) or self._rights.may_see_link(user, tail, head)
 
     def _member(self, tail: str, role: str) -> dict[str, Any]:
         node = self._graph.nodes[tail]
         level = NAMES[self._graph.link_level(tail, role)]
         return {"id": tail, "kind": node.kind, "name": node.name, "level": level}
 
-    def _may_see_link(self, call: Call, tail: str, head: str) -> bool:
-        """Whoever manages the head sees who has what on it, and everybody what is their own (Arvados' rule R6)."""
-        return tail == call.caller.principal.authid or call.caller.can("manage", head)
+
+def _described(node: Node) -> dict[str, Any]:
+    """What belongs to a node of its kind and says something."""
+    described: dict[str, Any] = msgspec.to_builtins(node)
+    others = () if node.kind == "user" else ("is_admin", "is_active")
+    return {key: value for key, value in described.items() if value is not None and key not in others}

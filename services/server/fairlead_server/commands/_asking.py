@@ -3,9 +3,9 @@
     @asking("fairlead grant bob read job-1")
     def grant(ask: Asking, user: UserArgument, ...) -> None:
 
-`asking` adds the options `--json`, `--url` and `--token-file`, and hands the command an `Asking`. With `--json` what the
-command has to say is one JSON document on stdout, an error included: {"error": {"uri", "text"}}, where the URI is
-empty if it was not the server that refused.
+`asking` adds the options `--json`, `--url` and `--token-file`, and hands the command an `Asking`. With `--json` it
+prints one JSON document, an error too: {"error": {"uri", "text"}}, where the URI is empty if it was not the server that
+refused.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ class Asking:
     def change(self, change: Change, done: str, dry_run: bool = False) -> None:
         """Make a change and say so, or what it would end; also who keeps a right that was revoked."""
         applied = self.call("apply", [change], dry_run=dry_run)
-        done = would_end(applied) if dry_run else done
-        self.answer("\n".join(kept(applied)) or done, {**change, **applied})
+        lines = [*kept(applied), would_end(applied)] if dry_run else kept(applied) or [done]
+        self.answer("\n".join(lines), {**change, **applied})
 
 
 def asking(*examples: str) -> Callable[[Callable[Concatenate[Asking, P], None]], Callable[..., None]]:

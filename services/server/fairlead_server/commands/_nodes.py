@@ -17,6 +17,8 @@ OwnerOption = Annotated[
     str | None, typer.Option("--owner", metavar="OWNER", help="A user or a project; else you are.", show_default=False)
 ]
 
+TrashOption = Annotated[bool, typer.Option("--trash", help="Look into the trash too.")]
+
 
 def application_of(summary: str, commands: Mapping[str, Callable[..., None]]) -> typer.Typer:
     """The commands of `fairlead user` and its like, by name."""
@@ -32,9 +34,9 @@ def added(ask: Asking, change: Change) -> None:
 
 
 @asking("fairlead object show job-1")
-def show(ask: Asking, id_: IdArgument) -> None:
+def show(ask: Asking, id_: IdArgument, trash: TrashOption = False) -> None:
     """Show what is known of it. It needs read."""
-    node = ask.call("get", id_)
+    node = ask.call("get", id_, include_trash=trash)
     ask.answer(aligned([(key, _shown(key, value)) for key, value in node.items() if value not in (None, "")]), node)
 
 
@@ -46,7 +48,7 @@ def move(
     dry_run: DryRunOption = False,
 ) -> None:
     """Give it another owner. It needs write on both. Who could see it through the old one may lose it."""
-    kind = ask.call("get", id_)["kind"]
+    kind = ask.call("get", id_, include_trash=True)["kind"]
     ask.change({"op": "put", "kind": kind, "id": id_, "owner": owner}, f"{owner} owns {id_}", dry_run)
 
 

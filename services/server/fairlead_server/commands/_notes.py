@@ -1,4 +1,4 @@
-"""What `run` and `logs` tell their user beside the output: lines on stderr that begin with "fairlead:"."""
+"""How commands tell their user something: `note` beside the output, on stderr; numbers with their nouns."""
 
 from __future__ import annotations
 

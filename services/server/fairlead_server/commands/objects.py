@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from fairlead_server.commands._asking import Asking, asking
-from fairlead_server.commands._nodes import OF_ALL, IdArgument, NameOption, OwnerOption, added, application_of
+from fairlead_server.commands._nodes import (
+    OF_ALL,
+    IdArgument,
+    NameOption,
+    OwnerOption,
+    TrashOption,
+    added,
+    application_of,
+)
 from fairlead_server.errors import CommandError
 
 GROUPS = ("role", "project", "filter")
@@ -41,10 +49,13 @@ def list_groups(
     project: ProjectOption = False,
     filter_: FilterOption = False,
     owner: OwnerOption = None,
+    trash: TrashOption = False,
 ) -> None:
     """List the groups that you may see: all, or those of the kinds that are given."""
     kinds = _kinds(role, project, filter_) or list(GROUPS)
-    groups = [group for kind in kinds for group in ask.pages("list", "objects", kind=kind, owner=owner)]
+    groups = [
+        group for kind in kinds for group in ask.pages("list", "objects", kind=kind, owner=owner, include_trash=trash)
+    ]
     ask.table("groups", groups, ("id", "kind", "owner", "name"))
 
 
@@ -74,9 +85,14 @@ def list_objects(
     ask: Asking,
     owner: OwnerOption = None,
     kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="As object, collection.")] = None,
+    trash: TrashOption = False,
 ) -> None:
     """List what you may see: all, of an owner, or of a kind."""
-    ask.table("objects", ask.pages("list", "objects", kind=kind, owner=owner), ("id", "kind", "owner", "name"))
+    ask.table(
+        "objects",
+        ask.pages("list", "objects", kind=kind, owner=owner, include_trash=trash),
+        ("id", "kind", "owner", "name"),
+    )
 
 
 def _kinds(*chosen: bool) -> list[str]:

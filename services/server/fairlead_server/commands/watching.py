@@ -1,4 +1,4 @@
-"""`fairlead sessions` and `fairlead audit`: who is connected, and who changed what."""
+"""`fairlead sessions`: who is connected."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fairlead_server.commands._asking import Asking, aligned, asking
+from fairlead_server.commands._notes import plural
 from fairlead_server.commands._times import utc
 
 
@@ -21,6 +22,7 @@ def sessions(
 
 
 def _session(session: dict[str, Any]) -> tuple[str, ...]:
-    held = [f"{session[kind]} {kind}" for kind in ("subscriptions", "registrations", "calls") if session[kind]]
+    kinds = ("subscription", "registration", "call")
+    held = [plural(session[f"{kind}s"], kind) for kind in kinds if session[f"{kind}s"]]
     where = f"{session['transport']} {session['address'] or ''}"
     return str(session["session"]), session["user"], utc(session["since_us"]), where, ", ".join(held)
