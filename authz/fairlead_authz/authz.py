@@ -39,6 +39,7 @@ class Authz:
         self._live = Live(state.closures)
         self._funnel = Funnel(state, self._live)
         self._service = AdminService(self, state)
+        self._rules = rules
         self.authorizer = GraphAuthorizer(state.graph, state.rights, rules, is_open)
         self.authenticator = TokenAuthenticator(state.graph, state.tokens, state.policy.now_us)
 
@@ -128,6 +129,14 @@ class Authz:
     async def delete_token(self, token_id: str) -> None:
         """End a token (`v2/<id>/...`), and the sessions that came in with it. Raises StoreFailed."""
         await self._funnel.delete_token(token_id)
+
+    def replace_rules(self, rules: tuple[UriRule, ...]) -> None:
+        """Judge URIs by these from now on; what they do not allow ends in this turn, everybody else notices nothing.
+
+        Raises ValueError for a bad rule: the old ones stay in force.
+        """
+        self._rules.replace(rules)
+        self._live.rules_changed()
 
     def _asked(self, actor: Actor | Principal) -> Callable[[], Actor]:
         return lambda: self.actor(actor) if isinstance(actor, Principal) else actor

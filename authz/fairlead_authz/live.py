@@ -45,6 +45,11 @@ class Live(RealmObserver):
             self._realm.gate.grant()
             self._realm.gate.revoke_all()
 
+    def rules_changed(self) -> None:
+        """Other rules tie URIs to objects: judge all that is live again, by the objects that it is about now."""
+        if self._realm is not None:
+            self._realm.gate.rebind_all()
+
     def end_user(self, user: str) -> None:
         """The user is gone."""
         if self._realm is not None:

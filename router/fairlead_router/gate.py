@@ -70,8 +70,12 @@ class Hold:
         self.is_ended = False
         self.is_in_question = False
 
+    def find_object(self) -> str | None:
+        """Which object it is about, by what sources and rules say now; it is judged by that from now on."""
+        raise NotImplementedError
+
     def rest_on(self, object_cell: Cell) -> None:
-        """The hold, just judged and not admitted, rests on another object."""
+        """The hold, not admitted yet or released, rests on this object."""
         self.object_cell = object_cell
         self.seen = self.principal_cell.revision + object_cell.revision
         self.is_ended = False
@@ -177,16 +181,19 @@ class Gate:
         if moved:
             _for_each(self._broad, lambda hold: hold.purge_lost(moved))
 
-    def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
-        """These holds rest on another object from now on, and are judged by it in this turn."""
+    def rebind(self, holds: Iterable[Hold], reason: str = REVOKED) -> None:
+        """These holds are about another object from now on, and are judged by it in this turn."""
         self.moves += 1
-        cell = self.object_cell(object_id)
         moved = list(holds)
-        for hold in moved:
-            self.release(hold)
-            hold.rest_on(cell)
-            self.admit(hold)
+        _for_each(moved, self._rebind)
         self._sweep(moved, reason)
+
+    def rebind_all(self, reason: str = REVOKED) -> None:
+        """The rules are others: everything is judged again in this turn, by the object that it is about now."""
+        self.grant()
+        for cell in list(self._principals.values()):
+            _for_each(cell.holds, self._rebind)
+        self.revoke_all(reason)
 
     def grant(self) -> None:
         """Somebody gained something: what was denied on a pattern is judged again when the next event comes.
@@ -198,6 +205,13 @@ class Gate:
     def revoke_all(self, reason: str = REVOKED) -> None:
         """It is not known who lost what: judge everything again."""
         self.revoke(self.connected(), self.objects_in_use(), reason)
+
+    def _rebind(self, hold: Hold) -> None:
+        cell = self.object_cell(hold.find_object())
+        if cell is not hold.object_cell:
+            self.release(hold)
+            hold.rest_on(cell)
+            self.admit(hold)
 
     def _bumped(self, cells: "WeakValueDictionary[str, Cell]", names: Iterable[str]) -> list[Cell]:
         self.moves += 1

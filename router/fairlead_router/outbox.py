@@ -187,6 +187,13 @@ class Outbox:
         self._take_out(removed)
         return first
 
+    def relabel(self, owner: object, renewed: Callable[[About], About]) -> None:
+        """What is queued for this owner is about something else now, which all who share an item agree on."""
+        for position in self._positions_by_owner().get(owner, ()):
+            item = self.items[position]
+            if item.about is not None:
+                item.about = renewed(item.about)
+
     def queued_topics(self, owner: object) -> set[About]:
         """What the queued items of this owner are about."""
         abouts = (self.items[each].about for each in self._positions_by_owner().get(owner, ()))

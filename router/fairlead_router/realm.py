@@ -22,6 +22,7 @@ from fairlead_router.limits import Limits
 from fairlead_router.member import Member
 from fairlead_router.messages import Event, Goodbye
 from fairlead_router.meta import Meta
+from fairlead_router.meta.shown import renewed
 from fairlead_router.observer import Observers, RealmObserver
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
@@ -269,11 +270,7 @@ class Realm:
     def rebind_topic(self, topic: str) -> None:
         """The topic's object has changed: every member rests on the new one from now on."""
         subscription = self.broker.exact(topic)
-        members = [] if subscription is None else subscription.members
-        object_id = self.object_of_topic("subscribe", topic)
-        for membership in members:
-            membership.object_id = object_id
-        self.gate.rebind(members, object_id)
+        self.gate.rebind([] if subscription is None else subscription.members)
 
     def object_of_topic(self, action: Action, topic: str) -> str | None:
         """The object that gates a concrete topic: its source knows best, else the authorizer's rules say."""
@@ -283,6 +280,11 @@ class Realm:
             if object_id is not None:
                 return object_id
         return self.object_of(action, topic)
+
+    def renewed(self, about: About) -> About:
+        """What an event is about by the sources and the rules of now."""
+        seen_by = tuple(renewed(self, question) for question in about.seen_by)
+        return About(about.topic, self.object_of_topic("subscribe", about.topic), seen_by)
 
     def object_for(self, subscriptions: list[Subscription], topic: str) -> str | None:
         """The object that patterns are judged by; not looked up for an exact subscription, whose members rest on it."""

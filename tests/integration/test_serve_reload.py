@@ -51,6 +51,11 @@ class Reloadable:
         self.file = directory / "fairlead.toml"
         self.data = directory / "data"
         self.server: Server
+        self.port: int
+
+    @property
+    def admin_token(self) -> str:
+        return DataDirectory(self.data).admin_token.read_text().strip()
 
     def write(self, *parts: str) -> None:
         head = f'listen = "127.0.0.1:0"\ndata = "{self.data}"\n'
@@ -59,6 +64,7 @@ class Reloadable:
     async def open(self, *parts: str) -> None:
         self.write(*parts)
         self.server = await Server.open(config.load(self.file))
+        self.port = self.server.port
 
     def reload(self, *parts: str) -> list[str]:
         self.write(*parts)
@@ -66,7 +72,7 @@ class Reloadable:
 
     @asynccontextmanager
     async def joined(self, authid: str, ticket: str = "", realm: str = "r2", **how: Any) -> AsyncIterator[Client]:
-        async with await Client.connect(self.server.port, **how) as client:
+        async with await Client.connect(self.port, **how) as client:
             welcome = await join(client, authid, ticket or authid, realm)
             assert welcome[0] == 2, welcome
             yield client
@@ -213,6 +219,39 @@ async def test_main_realm_takes_over_its_users_and_leaves_tokens_alone(reloadabl
         assert (await with_token.ask([48, 1, {}, "fairlead.log.list"]))[0] == 50
 
 
+def rule(uri: str, **levels: str) -> str:
+    return f"[[rules]]\nuri = '{uri}'\n" + "".join(f"{action} = '{level}'\n" for action, level in levels.items())
+
+
+STATE = rule("com.app.{object}.state", subscribe="read")
+
+
+async def test_subscriptions_that_rest_on_a_rule_that_is_gone_end_and_no_others(reloadable: Reloadable) -> None:
+    await reloadable.open(STATE, rule("com.other.{object}", subscribe="read"))
+    async with reader(reloadable, "com.app.x.state", "com.other.x") as (alice, [lost, _]):
+        assert reloadable.reload(rule("com.other.{object}", subscribe="read")) == []
+        await publish_as_admin(reloadable, "com.app.x.state", "com.other.x")
+        revoked, event = await alice.receive(), await alice.receive()
+        assert (revoked[:2], revoked[2]["subscription"]) == ([35, 0], lost)
+        assert event[4] == ["com.other.x"]
+
+
+async def test_pattern_over_a_rule_that_is_gone_ends(reloadable: Reloadable) -> None:
+    await reloadable.open(STATE)
+    async with reader(reloadable, "com.app.", match="prefix") as (alice, [lost]):
+        reloadable.reload(rule("com.app.x.{object}", subscribe="read"))
+        revoked = await alice.receive()
+        assert (revoked[:2], revoked[2]["subscription"]) == ([35, 0], lost)
+
+
+async def test_new_rule_holds_without_a_new_session(reloadable: Reloadable) -> None:
+    await reloadable.open()
+    async with reader(reloadable) as (alice, _):
+        assert (await alice.ask([32, 1, {}, "com.app.x.state"]))[0] == 8
+        reloadable.reload(STATE)
+        assert (await alice.ask([32, 2, {}, "com.app.x.state"]))[0] == 33
+
+
 async def test_other_keys_are_named_and_left_as_they_are(reloadable: Reloadable) -> None:
     await reloadable.open(realm(ALLOW), user("alice"))
     new = realm(ALLOW, keys="cookies = true")
@@ -238,7 +277,49 @@ async def test_secret_that_goes_while_it_is_read_changes_nothing(reloadable: Rel
         pass
 
 
+@asynccontextmanager
+async def reader(reloadable: Reloadable, *topics: str, match: str = "exact") -> AsyncIterator[tuple[Client, list[int]]]:
+    """A session of alice, who may read x, and her subscriptions."""
+    async with reloadable.joined("admin", reloadable.admin_token, "realm1") as admin:
+        changes = [
+            {"op": "put", "kind": "user", "id": "alice"},
+            {"op": "put", "kind": "object", "id": "x"},
+            {"op": "grant", "user": "alice", "level": "read", "object": "x"},
+        ]
+        assert (await admin.ask([48, 1, {}, "fairlead.authz.apply", [changes]]))[0] == 50
+        token = (await admin.ask([48, 2, {}, "fairlead.authz.token", ["alice"]]))[3][0]["token"]
+    async with reloadable.joined("alice", token, "realm1") as alice:
+        answers = [await alice.ask([32, 1, {"match": match}, topic]) for topic in topics]
+        yield alice, [answer[2] for answer in answers]
+
+
+async def publish_as_admin(reloadable: Reloadable, *topics: str) -> None:
+    """To each topic its own name."""
+    async with reloadable.joined("admin", reloadable.admin_token, "realm1") as admin:
+        for topic in topics:
+            assert (await admin.ask([16, 1, {"acknowledge": True}, topic, [topic]]))[0] == 17
+
+
 # ---------------------------------------------------------------- the process
+
+
+async def test_sighup_swaps_the_rules_and_a_bad_rule_leaves_the_old_ones_in_force(tmp_path: Path) -> None:
+    it = Reloadable(tmp_path)
+    it.write(STATE)
+    async with serving(it.data, "--config", str(it.file)) as server:
+        it.port = server.port
+        async with reader(it, "com.app.x.state") as (alice, [subscription]):
+            it.write(rule("com.app.{object}.state", subscribe="raed"))
+            server.process.send_signal(signal.SIGHUP)
+            said = await line_with(server.process.stderr, "reloaded")
+            assert "rules" in said
+            assert "raed" in said
+            assert "allowed are manage, read, write" in said
+            await publish_as_admin(it, "com.app.x.state")
+            assert (await alice.receive())[4] == ["com.app.x.state"]
+            it.write(rule("com.other.{object}", subscribe="read"))
+            server.process.send_signal(signal.SIGHUP)
+            assert (await alice.receive())[2]["subscription"] == subscription
 
 
 async def test_sighup_has_the_file_read_again(tmp_path: Path) -> None:
@@ -252,7 +333,7 @@ async def test_sighup_has_the_file_read_again(tmp_path: Path) -> None:
         assert (await alice.receive())[:2] == [35, 0]
         stderr = without_page_note((await server.end()).stderr)
     assert stderr == (
-        f"fairlead: {it.file}: reloaded users, users_file, anonymous_role and permissions\n"
+        f"fairlead: {it.file}: reloaded users, users_file, anonymous_role, permissions and rules\n"
         f"fairlead: {it.file}: hosts: what is different there beside takes a restart\n"
     )
 

@@ -452,7 +452,7 @@ class GateSwitchedOff(Gate):
     def revoke(self, principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = REVOKED) -> None:
         pass
 
-    def rebind(self, holds: Iterable[Hold], object_id: str | None, reason: str = REVOKED) -> None:
+    def rebind(self, holds: Iterable[Hold], reason: str = REVOKED) -> None:
         pass
 
 

@@ -8,6 +8,8 @@ fails closed).
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fairlead_router.authorization import Action
 from fairlead_router.errors import AuthorizationFailed, LimitExceeded, NoSuchSession
 from fairlead_router.limits import Limits
@@ -29,6 +31,13 @@ def any_of(realm: "Realm", actions: tuple[Action, ...], uri: str, match: Match =
     except AuthorizationFailed:
         return ()
     return tuple(Question(action, uri, match, object_id) for action, object_id in zip(actions, objects, strict=True))
+
+
+def renewed(realm: "Realm", question: Question) -> Question:
+    """The same question about the object that its topic or procedure has now. Raises AuthorizationFailed."""
+    if question.match != "exact":
+        return question
+    return msgspec.structs.replace(question, object_id=_object_of(realm, question.action, question.uri))
 
 
 def find_peer(realm: "Realm", session_id: int) -> "Session":

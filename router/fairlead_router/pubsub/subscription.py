@@ -44,6 +44,13 @@ class Membership(Hold):
         subscription = self.subscription
         return self.session.may(Question("subscribe", subscription.topic, subscription.match, self.object_id))
 
+    def find_object(self) -> str | None:
+        """That of its topic; a pattern as a whole is about none."""
+        subscription = self.subscription
+        is_exact = subscription.match == "exact"
+        self.object_id = self.session.realm.object_of_topic("subscribe", subscription.topic) if is_exact else None
+        return self.object_id
+
     def revoke(self, reason: str) -> None:
         """The realm ends the subscription for this session and tells it."""
         self.session.realm.end_membership(self, reason)
@@ -54,6 +61,11 @@ class MetaMembership(Membership):
 
     __slots__ = ()
     is_broad = True
+
+    def find_object(self) -> str | None:
+        """What is queued is about other objects now too, by which it is taken back."""
+        self.outbox.relabel(self.subscription, self.session.realm.renewed)
+        return super().find_object()
 
     def purge_lost(self, objects: Container[str | None]) -> None:
         """Take back queued events that show what may no longer be seen."""

@@ -43,6 +43,10 @@ class Tie(Hold):
         """Ask for the level."""
         return self.call.caller.can(self._level, self.object_id)
 
+    def find_object(self) -> str | None:
+        """The same for ever."""
+        return self.object_id
+
     def revoke(self, reason: str) -> None:
         """The call ends."""
         self.call.revoke(reason)
@@ -128,8 +132,11 @@ class PendingCall(Hold):
 
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at CALL."""
-        object_id = self.caller.realm.object_of("call", self.procedure)
-        return self.caller.may(Question("call", self.procedure, "exact", object_id))
+        return self.caller.may(Question("call", self.procedure, "exact", self.find_object()))
+
+    def find_object(self) -> str | None:
+        """That of its procedure."""
+        return self.caller.realm.object_of("call", self.procedure)
 
     def revoke(self, reason: str) -> None:
         """The realm ends the call with ERROR not_authorized."""

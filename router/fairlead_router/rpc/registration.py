@@ -43,8 +43,11 @@ class Callee(Hold):
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at REGISTER."""
         procedure, match = self.registration.procedure, self.registration.match
-        object_id = self.session.realm.registering.object_of(procedure, match)
-        return self.session.may(Question("register", procedure, match, object_id))
+        return self.session.may(Question("register", procedure, match, self.find_object()))
+
+    def find_object(self) -> str | None:
+        """That of its procedure."""
+        return self.session.realm.registering.object_of(self.registration.procedure, self.registration.match)
 
     def revoke(self, reason: str) -> None:
         """The realm takes the procedure away from this callee, and with it the calls not written to it yet."""

@@ -54,6 +54,9 @@ class ShownResults(Hold):
         """Each result is looked at by itself."""
         return True
 
+    def find_object(self) -> None:
+        """None, as above."""
+
     def purge_lost(self, objects: Container[str | None]) -> None:
         """Replace what the caller may not see any more."""
         for queued in self.outbox.queued_owners():

@@ -106,7 +106,7 @@ class Server:
         return self._http.has_page
 
     def reload(self, config: Config) -> list[str]:
-        """Takes over users and permissions; what they take away ends in this turn of the loop.
+        """Takes over users, permissions and rules; what they take away ends in this turn of the loop.
 
         Returns the keys whose other values take a restart. Raises ConfigError if a file of secrets cannot be read;
         then nothing is different.

@@ -14,6 +14,7 @@ from fairlead_router.authorizers import ProcedureAuthorizer, StaticAuthorizer
 from fairlead_server.config import Config
 from fairlead_server.config.auth import AuthTable, Joining, joining
 from fairlead_server.config.realms import RealmTable
+from fairlead_server.config.rules import RuleTable
 from fairlead_server.joining import TableAuthenticator, end_sessions
 
 _ASKING = Principal("fairlead.authenticator", "service")
@@ -35,13 +36,13 @@ class ServedRealms:
         router.on_missing_realm = self._on_demand
 
     def replace(self, config: Config) -> None:
-        """Users and permissions are those of this configuration from now on; what they take away ends in this turn.
+        """Users, permissions and rules are those of this configuration now; what they take away ends in this turn.
 
         Raises ConfigError if a file of secrets cannot be read; then nothing is different.
         """
         main = joining(config.auth, self._decoys)
         tables = {table.name: (table, joining(table, self._decoys)) for table in config.realms}
-        self.main.replace(main)
+        self.main.replace(main, config.rules)
         for other in self._others:
             if other.table.name in tables:
                 other.replace(*tables[other.table.name])
@@ -56,21 +57,23 @@ class _MainRealm:
 
     def __init__(self, router: Router, realm: Realm, table: AuthTable, users: Joining, authz: Authz) -> None:
         self.realm = realm
-        self._tokens = authz.authenticator
+        self._authz = authz
         self._users = TableAuthenticator(users, _by_procedure(router, realm, table))
         self._active_users = ActiveUsers(authz.graph, self._users)
         self._offer()
 
-    def replace(self, users: Joining) -> None:
-        """Rights stay those of the graph."""
+    def replace(self, users: Joining, rules: tuple[RuleTable, ...]) -> None:
+        """Rights stay those of the graph; the rules say on which URIs."""
+        self._authz.replace_rules(rules)
         ended = self._users.replace(users)
         self._offer()
         end_sessions(self.realm, ended)
 
     def _offer(self) -> None:
-        methods: dict[str, Authenticator] = {"ticket": self._tokens, "anonymous": self._tokens}
+        tokens = self._authz.authenticator
+        methods: dict[str, Authenticator] = {"ticket": tokens, "anonymous": tokens}
         methods |= dict.fromkeys(self._users.methods, self._active_users)
-        self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else self._tokens
+        self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else tokens
 
 
 class _OtherRealm:

@@ -2,7 +2,7 @@
 
 SIGTERM and SIGINT end it in order (GOODBYE to all, what is being written is finished) with status 0; a second one ends
 it at once, as a kill -9 would, which loses nothing acknowledged either. SIGHUP has it read its configuration again: who
-may join and the permissions of `[[realms]]` are those of the file from then on.
+may join, the permissions of `[[realms]]` and `[[rules]]` are those of the file from then on.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def serve(
         bool, typer.Option("--exit-with-parent", help="End, in order, when the process that started it has ended.")
     ] = False,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C; SIGHUP has it take over users and permissions of a changed file.
+    """Run the server until SIGTERM or Ctrl-C; SIGHUP has it take over users and rights of a changed file.
 
     Without a configuration it serves this machine only, and only who has a token: that of the user admin is in the
     data directory, where commands on this machine find it.

@@ -1,4 +1,4 @@
-"""What of a changed file a running server takes over: who may join, and permissions. All else takes a restart."""
+"""What of a changed file a running server takes over: who may join, permissions and rules. All else takes a restart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from fairlead_server.config.file import Config
 from fairlead_server.config.realms import RealmTable
 
-TAKEN_OVER = "users, users_file, anonymous_role and permissions"
+TAKEN_OVER = "users, users_file, anonymous_role, permissions and rules"
 
 
 def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
@@ -18,7 +18,7 @@ def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
 
 def _lasting(config: Config) -> Config:
     realms = sorted((_lasting_realm(realm) for realm in config.realms), key=lambda realm: realm.name)
-    return replace(config, auth=replace(config.auth, users=(), users_file=None), realms=tuple(realms))
+    return replace(config, rules=(), auth=replace(config.auth, users=(), users_file=None), realms=tuple(realms))
 
 
 def _lasting_realm(realm: RealmTable) -> RealmTable:
