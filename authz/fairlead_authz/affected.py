@@ -1,165 +1,103 @@
-"""Who and what lost something by a change: exactly the connected users and the objects, for the gate's cells.
+"""Who or what may have lost something by a change: principals and objects, for the gate to bump their cells.
 
-Two kinds of loss. An object whose own links, owner or existence changed may be lost to whoever reached it by
-them: it is found through the closures that hold the link's tail or the old owner. A user whose closure
-shrank may have lost anything that hangs on what is gone from it. Either way a loss is one only if the right
-was there before and is not any more: who has another path lost nothing (G10), and a grant bumps nothing.
+Looked for among what is live only: connected users, and the objects that something live rests on. Whoever loses
+a right by an edge reached its tail; what is lost lies behind its head. So all that is lost is in
+`those who reach the tail x what is live behind the head`, and it is enough to bump either side: that with fewer
+holds. The gate judges each hold on what was bumped by the graph as it is then. A pair too many costs a judgement and
+ends nothing (G10); one too few is a leak. So where a side is not known cheaply, the other is bumped.
+
+Everything is looked for in the graph as it was, for a right that is lost was there: take the path that gave it, and of
+the edges on it that the change takes, the last. Its tail was reached (closures.py says why that is known even of
+a user whose closure is out of date), and what follows its head is there before and after.
+
+What lies behind a head is found by walking down the live tree from it (live_tree.py), along links to nodes of the
+tree, and along steps to roles and users that pass on what they reach.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
-from fairlead_authz.changeset import Changeset, NodeChange
-from fairlead_authz.closure import Closure
-from fairlead_authz.closures import Closures, Remade
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import MANAGE, NONE, READ, WRITE, level_of
-from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.closures import Closures
+from fairlead_authz.graph import Graph
+from fairlead_authz.live_tree import LiveTree
+from fairlead_authz.losses import Losses
+
+Ways = tuple[Mapping[str, object], ...]
+"""Where a walk goes on to from a node."""
 
 
 class Affected(NamedTuple):
-    """Connected users who lost something, and objects that a connected user lost."""
+    """Principals and objects, each of which may have lost something."""
 
     principals: set[str]
     objects: set[str]
 
 
-class PastGraph:
-    """The graph as it was before a changeset was made."""
+class Holds(Protocol):
+    """How many holds of the gate rest on a principal or an object."""
 
-    def __init__(self, graph: Graph, changeset: Changeset) -> None:
+    def of_principal(self, authid: str) -> int: ...
+
+    def on_object(self, object_id: str) -> int: ...
+
+
+class Search:
+    """Finds what losses affect. Use it before the graph, the closures and the tree are changed."""
+
+    def __init__(self, graph: Graph, closures: Closures, tree: LiveTree, holds: Holds) -> None:
         self._graph = graph
-        self._nodes = changeset.nodes
-        self._links: dict[str, dict[str, int]] = {}
-        for (tail, head), granted in changeset.links.items():
-            self._links.setdefault(head, {})[tail] = level_of(granted.before)
-
-    def node(self, node_id: str) -> Node | None:
-        """The node then."""
-        change = self._nodes.get(node_id)
-        return self._graph.node(node_id) if change is None else change.before
-
-    def link_level(self, tail: str, head: str) -> int:
-        """The link's level then."""
-        level = self._links.get(head, {}).get(tail)
-        return self._graph.link_level(tail, head) if level is None else level
-
-    def links_to(self, head: str) -> Mapping[str, int]:
-        """The links then; those that were not there have level 0."""
-        links = self._links.get(head)
-        return self._graph.links_to(head) if links is None else {**self._graph.links_to(head), **links}
-
-    def subjects(self, node_id: str) -> Mapping[str, None]:
-        """What was about the node then."""
-        gone = {key: None for key, (before, _) in self._nodes.items() if before is not None and before.about == node_id}
-        now = self._graph.subjects(node_id)
-        return {**{key: None for key in now if key not in self._nodes}, **gone}
-
-
-class PastClosures:
-    """The closures as they were before a changeset was made."""
-
-    def __init__(self, closures: Closures, remade: Mapping[str, Remade]) -> None:
         self._closures = closures
-        self._remade = remade
+        self._tree = tree
+        self._holds = holds
 
-    def of(self, user: str) -> Closure:
-        """What the user reached then."""
-        remade = self._remade.get(user)
-        return self._closures.of(user) if remade is None else remade.before
+    def find(self, losses: Losses) -> Affected:
+        """Who or what may lose something."""
+        found = Affected(set(losses.users), set())
+        for node_id in losses.nodes:
+            found.objects.update(self._walk(node_id, self._below) or ())
+        for (head, is_step), users in self._losers(losses).items():
+            self._add_side_with_fewer_holds(found, users, head, is_step)
+        return found
 
+    def _losers(self, losses: Losses) -> dict[tuple[str, bool], set[str]]:
+        """For each head of an edge, and whether a walk went on from there, the connected users who reach a tail."""
+        losers: dict[tuple[str, bool], set[str]] = {}
+        for tail, head, is_step in losses.edges:
+            users = self._closures.holders(tail)
+            if users:
+                losers.setdefault((head, is_step), set()).update(users)
+        return losers
 
-def make(graph: Graph, closures: Closures, changeset: Changeset, policy: Policy) -> Affected:
-    """Make the changes to graph and closures. Returns who and what lost something by them."""
-    suspects = _suspects(graph, closures, changeset)
-    tails = changeset.tails(graph)
-    changeset.make(graph)
-    remade = closures.update(tails)
-    past_graph = PastGraph(graph, changeset)
-    loss = Loss(Rights(past_graph, PastClosures(closures, remade), policy), Rights(graph, closures, policy))
-    objects = {
-        object_id
-        for target, users in suspects.items()
-        for object_id in _with_dependents(past_graph, target)
-        if any(loss.of(user, object_id) for user in users)
-    }
-    principals = {user for user, change in remade.items() if any(loss.of(user, x) for x in _behind(graph, change))}
-    principals |= {user for user in _demoted(closures, changeset) if any(loss.of(user, x) for x in graph.nodes)}
-    principals |= changeset.ended_users & set(closures.connected)
-    return Affected(principals, objects)
+    def _add_side_with_fewer_holds(self, found: Affected, users: set[str], head: str, is_step: bool) -> None:
+        limit = sum(map(self._holds.of_principal, users))
+        objects = self._walk(head, self._behind if is_step else self._below, limit)
+        if objects is None or sum(map(self._holds.on_object, objects)) > limit:
+            found.principals.update(users)
+        else:
+            found.objects.update(objects)
 
+    # --- the walk -----------------------------------------------------------------------------
 
-class Loss:
-    """What was allowed before and is not now."""
+    def _walk(self, start: str, onward: Callable[[str], Ways], limit: float = math.inf) -> set[str] | None:
+        """The nodes that are found from the start; None if more than so many must be looked at."""
+        seen = {start}
+        pending = [start]
+        while pending:
+            ways = onward(pending.pop())
+            limit -= sum(map(len, ways))
+            if limit < 0:
+                return None
+            new = [node_id for way in ways for node_id in way if node_id not in seen]
+            seen.update(new)
+            pending.extend(new)
+        return seen
 
-    def __init__(self, past: Rights, present: Rights) -> None:
-        self._past = past
-        self._present = present
+    def _below(self, node_id: str) -> Ways:
+        return (self._tree.children(node_id),)
 
-    def of(self, user: str, object_id: str) -> bool:
-        """Whether the user lost a level on the object."""
-        return any(
-            self._past.can(user, level, object_id) and not self._present.can(user, level, object_id)
-            for level in (READ, WRITE, MANAGE)
-        )
-
-
-def _suspects(graph: Graph, closures: Closures, changeset: Changeset) -> dict[str, set[str]]:
-    """For each object that could be lost as such, the connected users who could lose it: by what they reach now."""
-    suspects: dict[str, set[str]] = {}
-    for tail, head in changeset.lowered_links:
-        suspects.setdefault(head, set()).update(closures.holders(tail))
-    for node_id, (before, after) in changeset.nodes.items():
-        if before is None:
-            continue
-        if after is None or after.owner != before.owner:
-            suspects.setdefault(node_id, set()).update(closures.holders(before.owner))
-        was_visible_to_all = before.kind == "role" and (after is None or after.kind != "role")
-        was_about_another = after is not None and after.about != before.about
-        if was_visible_to_all or was_about_another:
-            suspects.setdefault(node_id, set()).update(closures.connected)
-    for root in changeset.lost_subtrees:
-        for node_id in _subtree(graph, root):
-            suspects.setdefault(node_id, set()).update(closures.connected)
-    return suspects
-
-
-def _subtree(graph: Graph, root: str) -> Iterator[str]:
-    """The node, and what it owns, projects and what they own included."""
-    pending = [root]
-    for node_id in pending:
-        yield node_id
-        pending.extend(graph.owned(node_id))
-
-
-def _with_dependents(past: PastGraph, object_id: str) -> Iterator[str]:
-    """The object, and what was read by whoever read it: log rows about it, the container that it requested."""
-    yield object_id
-    for subject in past.subjects(object_id):
-        node = past.node(subject)
-        if node is not None and node.kind == "log":
-            yield subject
-    node = past.node(object_id)
-    about = None if node is None or node.about is None else past.node(node.about)
-    if about is not None and about.kind == "container":
-        yield from _with_dependents(past, about.id)
-
-
-def _behind(graph: Graph, change: Remade) -> Iterator[str]:
-    """What a user reached through the nodes that it reaches less or not at all now."""
-    for node_id, level in change.before.owning.items():
-        followed = change.before.followed.get(node_id, NONE)
-        if change.after.owning.get(node_id, NONE) < level or change.after.followed.get(node_id, NONE) < followed:
-            yield node_id
-            yield from graph.owned(node_id)
-            yield from graph.links_from(node_id)
-
-
-def _demoted(closures: Closures, changeset: Changeset) -> list[str]:
-    """Connected users who are no administrators any more."""
-    return [user for user in closures.connected if user in changeset.nodes and _was_admin(changeset.nodes[user])]
-
-
-def _was_admin(change: NodeChange) -> bool:
-    before, after = change
-    return before is not None and before.is_admin and not (after is not None and after.is_admin)
+    def _behind(self, node_id: str) -> Ways:
+        """What a project owns counts if it is in the tree; a role passes on by its links, a user by its roles too."""
+        node = self._graph.node(node_id)
+        steps = self._graph.steps(node_id) if node is not None and node.kind != "project" else {}
+        return self._tree.children(node_id), self._graph.links_from(node_id), steps

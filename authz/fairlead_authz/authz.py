@@ -35,8 +35,7 @@ class Authz:
 
     def __init__(self, state: State, rules: UriRules, is_open: bool) -> None:
         self._state = state
-        self._realm: Realm | None = None
-        self._live = Live(state.closures)
+        self._live = Live(state.graph, state.closures)
         self._funnel = Funnel(state, self._live)
         self._service = AdminService(self, state)
         self._rules = rules
@@ -61,7 +60,6 @@ class Authz:
 
     def bind(self, realm: Realm) -> None:
         """Register the procedures, and end what is live when a right goes."""
-        self._realm = realm
         self._live.bind(realm)
         self._service.join(realm)
 
@@ -112,7 +110,7 @@ class Authz:
         """
         asking = self._asked(actor)()
         return rehearse(
-            self._state, self._realm, changes, asking, lambda object_id: self.can(asking.user, "manage", object_id)
+            self._state, self._live, changes, asking, lambda object_id: self.can(asking.user, "manage", object_id)
         )
 
     def set_policy(self, *, roles_visible: bool = True, users_visible: bool = True) -> None:

@@ -16,16 +16,6 @@ class NodeChange(NamedTuple):
     before: Node | None
     after: Node | None
 
-    @property
-    def is_loss_of_subtree(self) -> bool:
-        """Whether what the node owns may be hidden or frozen by this."""
-        before, after = self
-        if before is None or after is None:
-            return False
-        is_trashed = after.trash_at_us is not None and after.trash_at_us != before.trash_at_us
-        is_frozen = after.frozen_by is not None and before.frozen_by is None
-        return is_trashed or is_frozen or after.owner != before.owner
-
 
 class LinkChange(NamedTuple):
     """What a link grants before and after: a level, LOGIN or both; 0 where it does not exist."""
@@ -85,19 +75,6 @@ class Changeset:
             if node is not None and (is_step(node, level_of(levels.before)) or is_step(node, level_of(levels.after))):
                 tails.add(tail)
         return tails
-
-    @property
-    def lowered_links(self) -> list[tuple[str, str]]:
-        """The links that give a lower level than before."""
-        return [link for link, granted in self.links.items() if level_of(granted.after) < level_of(granted.before)]
-
-    @property
-    def lost_subtrees(self) -> list[str]:
-        """The nodes whose readers or writers may have lost them, and all that they own, though nobody's reach is less.
-
-        They are trashed, now or from a time on, frozen, or moved, maybe into a project that is trashed or frozen.
-        """
-        return [node_id for node_id, change in self.nodes.items() if change.is_loss_of_subtree]
 
     @property
     def is_only_taking(self) -> bool:

@@ -1,12 +1,21 @@
 """The closures of those who are asked about: kept for connected users, and for others as long as there is room.
 
-An index by node says whose closure holds it, so that a change makes anew only what it touches: the closures
-of connected users at once, since what they lost is wanted; those of others when they are next asked about.
+A change of the graph marks the closures that it touches as stale, and no more; a stale one is made anew when its
+user is next asked about. An index from node to user says whose closures hold a node, so who is touched by a change
+there, and who may have lost something by it (affected.py).
+
+Until a stale closure is made anew its old nodes stay in the index. That is enough to find whoever loses something:
+take a right that something live rests on, which was judged and has not been bumped since. The closure that is in the
+index was made then or later, and at that time some path gave the right; all nodes of the path are in the index. A
+change that takes an edge of that path finds the user by the edge's tail, and bumps. So as long as nothing was bumped
+the whole path is still there, stale or not, and whatever takes it next is found too. What a user has gained since
+matters to nothing that is live: before anything could rest on it, the closure would have been made anew.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
 
 from fairlead_authz.closure import Closure
 from fairlead_authz.graph import Graph
@@ -19,13 +28,6 @@ class ClosureSource(Protocol):
     """Where rights.py finds closures: those of now, or of before a change."""
 
     def of(self, user: str) -> Closure: ...
-
-
-class Remade(NamedTuple):
-    """A connected user's closure before and after a change."""
-
-    before: Closure
-    after: Closure
 
 
 class FreshClosures:
@@ -53,75 +55,81 @@ class Closures:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._sessions: Counter[str] = Counter()
-        self._connected: dict[str, Closure] = {}
-        self._others: OrderedDict[str, Closure] = OrderedDict()
+        self._known: dict[str, Closure] = {}
+        self._stale: set[str] = set()
+        self._others: OrderedDict[str, None] = OrderedDict()
         self._holders: dict[str, set[str]] = {}
 
     def of(self, user: str) -> Closure:
         """What the user reaches."""
-        closure = self._connected.get(user)
-        if closure is not None:
-            return closure
-        closure = self._others.get(user)
-        if closure is None:
-            closure = self._others[user] = self._make(user)
-            self._make_room()
-        else:
+        closure = self._known.get(user)
+        if closure is None or user in self._stale:
+            closure = self._make(user, closure)
+        if user in self._others:
             self._others.move_to_end(user)
         return closure
 
     def connect(self, user: str) -> None:
-        """A session of the user has opened: its closure stays, and is kept true by `update`."""
+        """A session of the user has opened: its closure stays once it has been asked for."""
         self._sessions[user] += 1
-        if user not in self._connected:
-            closure = self.of(user)
-            del self._others[user]
-            self._connected[user] = closure
+        self._others.pop(user, None)
 
     def disconnect(self, user: str) -> None:
         """A session of the user has ended; with the last one its closure is like any other's."""
         self._sessions[user] -= 1
         if self._sessions[user] == 0:
             del self._sessions[user]
-            self._others[user] = self._connected.pop(user)
-            self._make_room()
+            if user in self._known:
+                self._keep_for_now(user)
 
     @property
     def connected(self) -> Iterable[str]:
         """The users who hold a session."""
-        return self._connected.keys()
+        return self._sessions.keys()
 
     def holders(self, node_id: str) -> set[str]:
-        """The connected users who reach this node in a way that could extend to what it owns or is linked to."""
-        return {user for user in self._holders.get(node_id, ()) if user in self._connected}
+        """The connected users who may reach this node in a way that extends to what it owns or is linked to."""
+        return self._holders.get(node_id, _NOBODY) & self._sessions.keys()
 
-    def update(self, tails: Iterable[str]) -> Mapping[str, Remade]:
-        """The steps from these nodes have changed. Returns the connected users whose closures were made anew."""
-        touched = {user for tail in tails for user in self._holders.get(tail, ())}
-        remade: dict[str, Remade] = {}
-        for user in touched:
-            before = self._connected.get(user)
-            if before is None:
-                self._drop(self._others.pop(user))
-            else:
-                self._drop(before)
-                self._connected[user] = self._make(user)
-                remade[user] = Remade(before, self._connected[user])
-        return remade
+    def touch(self, tails: Iterable[str]) -> None:
+        """The steps from these nodes have changed: closures that hold one of them are stale."""
+        for tail in tails:
+            self._stale |= self._holders.get(tail, _NOBODY)
 
-    def _make(self, user: str) -> Closure:
-        closure = Closure(self._graph, user)
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """The graph is another for now, and nothing that is asked about it meanwhile is remembered."""
+        kept = self._known, self._stale, self._others, self._holders
+        self._known, self._stale, self._others, self._holders = {}, set(), OrderedDict(), {}
+        try:
+            yield
+        finally:
+            self._known, self._stale, self._others, self._holders = kept
+
+    def _make(self, user: str, before: Closure | None) -> Closure:
+        if before is not None:
+            self._take_out(before)
+        self._stale.discard(user)
+        closure = self._known[user] = Closure(self._graph, user)
         for node_id in closure.owning:
             self._holders.setdefault(node_id, set()).add(user)
+        if before is None and user not in self._sessions:
+            self._keep_for_now(user)
         return closure
 
-    def _make_room(self) -> None:
+    def _keep_for_now(self, user: str) -> None:
+        self._others[user] = None
         while len(self._others) > CLOSURES_KEPT:
-            self._drop(self._others.popitem(last=False)[1])
+            oldest, _ = self._others.popitem(last=False)
+            self._take_out(self._known.pop(oldest))
+            self._stale.discard(oldest)
 
-    def _drop(self, closure: Closure) -> None:
+    def _take_out(self, closure: Closure) -> None:
         for node_id in closure.owning:
             users = self._holders[node_id]
             users.discard(closure.user)
             if not users:
                 del self._holders[node_id]
+
+
+_NOBODY: Final[set[str]] = set()

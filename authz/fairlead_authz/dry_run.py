@@ -2,7 +2,7 @@
 
 The changes are worked out and made as the funnel does it, what rests on whoever and whatever lost something is
 judged by the realm's authorizer, and the changes are taken back: all in one step that nobody can look into. So the
-answer is exact for this moment; closures that were made anew for it are made anew again.
+answer is exact for this moment. What is known of the graph as it is stays aside meanwhile.
 
 It changes nothing and ends nothing. What will happen later by the clock (`trash_at`, expiry) is not counted.
 """
@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from fairlead_authz import affected
+from fairlead_authz.affected import Affected
 from fairlead_authz.changes import Change
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
+from fairlead_authz.live import Live
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
 from fairlead_router.gate import Hold
@@ -49,28 +50,28 @@ MayCount = Callable[[str], bool]
 Ended = Session | Membership | Callee | PendingCall
 
 
-def rehearse(state: State, realm: Realm | None, changes: list[Change], actor: Actor, may_count: MayCount) -> Rehearsed:
+def rehearse(state: State, live: Live, changes: list[Change], actor: Actor, may_count: MayCount) -> Rehearsed:
     """What the changes would do now. Raises a RequestError if one of them would be refused.
 
     Administrators have everything counted. Others what is on objects for which `may_count` says so.
     """
     changeset = work_out(state.graph, changes, actor, state.policy)
-    tails = changeset.tails(state.graph)
-    lost = affected.make(state.graph, state.closures, changeset, state.policy)
-    try:
-        still = still_allowed(state, changes)
-        ended = {} if realm is None else _ended(realm, lost, changeset)
-    finally:
-        changeset.take_back(state.graph)
-        state.closures.update(tails)
+    lost = live.affected(changeset)
+    with state.closures.aside():
+        changeset.make(state.graph)
+        try:
+            still = still_allowed(state, changes)
+            ended = {} if live.realm is None else _ended(live.realm, lost, changeset)
+        finally:
+            changeset.take_back(state.graph)
     counted = [each for each, objects in ended.items() if actor.is_admin or any(map(may_count, objects))]
     return Rehearsed(_count(counted), still)
 
 
-def _ended(realm: Realm, lost: affected.Affected, changeset: Changeset) -> dict[Ended, set[str]]:
+def _ended(realm: Realm, lost: Affected | None, changeset: Changeset) -> dict[Ended, set[str]]:
     """What ends, as the graph is now, and the objects whose loss ends it."""
     ended: dict[Ended, set[str]] = {}
-    for hold in realm.gate.holds_on(lost.principals, lost.objects):
+    for hold in realm.gate.holds_on(*(lost or ((), ()))):
         if hold.judge() is not True:
             what, object_id = _of(realm, hold)
             ended.setdefault(what, set()).update(() if object_id is None else (object_id,))

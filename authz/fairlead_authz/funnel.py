@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fairlead_authz import affected
 from fairlead_authz.changes import Change, Put, check_id
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
@@ -100,11 +99,10 @@ class Funnel:
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
         state = self._state
-        lost = affected.make(state.graph, state.closures, changeset, state.policy)
         state.revision += 1
         for user in changeset.ended_users:
             state.tokens.drop_all(user)
-        self._live.changed(lost, may_have_gained=not changeset.is_only_taking)
+        self._live.adopt(changeset)
         for user in changeset.ended_users:
             self._live.end_user(user)
 

@@ -1,7 +1,11 @@
 """The realm as authz sees it: who is connected, and what to end when a right, a user or a token goes."""
 
-from fairlead_authz.affected import Affected
+from fairlead_authz.affected import Affected, Search
+from fairlead_authz.changeset import Changeset
 from fairlead_authz.closures import Closures
+from fairlead_authz.graph import Graph
+from fairlead_authz.live_tree import LiveTree
+from fairlead_authz.losses import losses
 from fairlead_authz.tokens import TokenPrincipal
 from fairlead_router.authorization import Principal
 from fairlead_router.observer import RealmObserver
@@ -19,25 +23,47 @@ _SERVICE = "service"
 class Live(RealmObserver):
     """The sessions of the realm that authz is bound to; of none before that."""
 
-    def __init__(self, closures: Closures) -> None:
+    def __init__(self, graph: Graph, closures: Closures) -> None:
+        self._graph = graph
         self._closures = closures
-        self._realm: Realm | None = None
+        self.realm: Realm | None = None
+        self._tree = LiveTree(graph, self._is_in_use)
 
     def bind(self, realm: Realm) -> None:
-        """From now on this realm's sessions count."""
-        self._realm = realm
+        """From now on this realm's sessions count, and what is live in it."""
+        self.realm = realm
         for session_id, principal in realm.sessions():
             self.joined(session_id, principal)
         realm.observe(self)
+        realm.gate.watch_objects(self._tree.add)
 
-    def changed(self, lost: Affected, may_have_gained: bool) -> None:
-        """The graph has changed: judge again what rests on who and what lost something."""
-        if self._realm is None:
+    def adopt(self, changeset: Changeset) -> None:
+        """The graph changes, and whatever may rest on what is lost is judged again, all in this turn.
+
+        The gate is told of a loss even if nobody has suffered it: it may remember answers about objects that nothing
+        live rests on now.
+        """
+        lost = self.affected(changeset)
+        tails = changeset.tails(self._graph)
+        changeset.make(self._graph)
+        self._closures.touch(tails)
+        self._tree.update(changeset)
+        if self.realm is None:
             return
-        if may_have_gained:
-            self._realm.gate.grant()
-        if lost.principals or lost.objects:
-            self._realm.gate.revoke(lost.principals, lost.objects)
+        if not changeset.is_only_taking:
+            self.realm.gate.grant()
+        if lost is not None:
+            self.realm.gate.revoke(lost.principals, lost.objects)
+
+    def affected(self, changeset: Changeset) -> Affected | None:
+        """Who or what may lose something by it; None if it takes nothing away, or nobody can be connected yet."""
+        found = losses(self._graph, changeset)
+        if not found or self.realm is None:
+            return None
+        return Search(self._graph, self._closures, self._tree, self.realm.gate).find(found)
+
+    def _is_in_use(self, object_id: str) -> bool:
+        return self.realm is not None and self.realm.gate.is_in_use(object_id)
 
     def changed_policy(self) -> None:
         """What rights depend on beside the graph has changed: judge everything again."""
@@ -52,16 +78,16 @@ class Live(RealmObserver):
 
     def end_user(self, user: str) -> None:
         """The user is gone."""
-        if self._realm is not None:
-            self._realm.kill(USER_ENDED, f"user {user!r} was deleted or deactivated", authid=user)
+        if self.realm is not None:
+            self.realm.kill(USER_ENDED, f"user {user!r} was deleted or deactivated", authid=user)
 
     def end_token(self, id_: str) -> None:
         """The token is gone."""
-        if self._realm is None:
+        if self.realm is None:
             return
-        for session_id, principal in self._realm.sessions():
+        for session_id, principal in self.realm.sessions():
             if isinstance(principal, TokenPrincipal) and principal.token_id == id_:
-                self._realm.kill(TOKEN_ENDED, "the token of this session was deleted", session_id=session_id)
+                self.realm.kill(TOKEN_ENDED, "the token of this session was deleted", session_id=session_id)
 
     # --- what the realm tells its observer ----------------------------------------------------
 

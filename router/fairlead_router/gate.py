@@ -108,16 +108,27 @@ class Gate:
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
+        self._watchers: tuple[Callable[[str], None], ...] = ()
 
     # --- cells --------------------------------------------------------------------------------
 
     def principal_cell(self, authid: str) -> Cell:
         """The cell of a principal. A session keeps it for as long as it lives."""
-        return self._cell(self._principals, authid)
+        cell = self._principals.get(authid)
+        if cell is None:
+            cell = self._principals[authid] = Cell(self.moves)
+        return cell
 
     def object_cell(self, object_id: str | None) -> Cell:
         """The cell of an object; holds about no object share one."""
-        return self._no_object if object_id is None else self._cell(self._objects, object_id)
+        if object_id is None:
+            return self._no_object
+        cell = self._objects.get(object_id)
+        if cell is None:
+            cell = self._objects[object_id] = Cell(self.moves)
+            for watch in self._watchers:
+                watch(object_id)
+        return cell
 
     def basis(self, authid: str, object_id: str | None) -> Basis:
         """Once this differs, an answer that was asked for with it is stale."""
@@ -132,11 +143,25 @@ class Gate:
         """The objects that something live rests on."""
         return list(self._objects.keys())
 
-    def _cell(self, cells: "WeakValueDictionary[str, Cell]", name: str) -> Cell:
-        cell = cells.get(name)
-        if cell is None:
-            cell = cells[name] = Cell(self.moves)
-        return cell
+    def is_in_use(self, object_id: str) -> bool:
+        """Whether something live rests on the object."""
+        return object_id in self._objects
+
+    def watch_objects(self, watch: Callable[[str], None]) -> None:
+        """Call this with each object that is in use, now and whenever one comes into use. Not told when it goes out."""
+        self._watchers = (*self._watchers, watch)
+        for object_id in self.objects_in_use():
+            watch(object_id)
+
+    def of_principal(self, authid: str) -> int:
+        """How many holds rest on a principal."""
+        cell = self._principals.get(authid)
+        return 0 if cell is None else len(cell.holds)
+
+    def on_object(self, object_id: str) -> int:
+        """How many holds rest on an object."""
+        cell = self._objects.get(object_id)
+        return 0 if cell is None else len(cell.holds)
 
     # --- holds --------------------------------------------------------------------------------
 

@@ -155,16 +155,3 @@ class World:
         while chain[-1].kind != "user" and self.nodes[chain[-1].owner].kind in GROUPS:
             chain.append(self.nodes[chain[-1].owner])
         return chain
-
-
-def lost(before: World, after: World, user: str) -> set[str]:
-    """The nodes on which the user lost a level. A removed node is lost, but not by administrators."""
-    who = after.nodes.get(user)
-    is_admin = who is not None and who.is_admin
-    return {
-        node_id
-        for node_id in before.nodes
-        if not (is_admin and node_id not in after.nodes)
-        for level in (READ, WRITE, MANAGE)
-        if before.can(user, level, node_id) and not (node_id in after.nodes and after.can(user, level, node_id))
-    }

@@ -1,22 +1,41 @@
-"""Random histories: after every step each answer equals the oracle's, and so does what is reported as lost."""
+"""Random histories: after every step each answer equals the oracle's, and so do the subscriptions that are live."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead_authz import affected
-from fairlead_authz.changes import Change, Delete, Grant, Put, Revoke
+from fairlead_authz.authorizer import GraphAuthorizer
+from fairlead_authz.changes import (
+    Activate,
+    Change,
+    Deactivate,
+    Delete,
+    Freeze,
+    Grant,
+    Merge,
+    Put,
+    Revoke,
+    Trash,
+    Unfreeze,
+    Untrash,
+)
 from fairlead_authz.closures import Closures
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.explain import Explainer
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE
+from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import RequestError
-from unit.authz.oracle import World, lost
+from fairlead_router.gate import REVOKED, Gate
+from support.core import Core
+from unit.authz.oracle import World
 
 CONNECTED = ["ann", "ben", "dan"]
 """`dan` is connected although there may be no such user: deleted a moment ago, or from another authenticator."""
@@ -44,11 +63,30 @@ puts = st.one_of(
     st.builds(Put, st.sampled_from(SHAPES), st.just("shape")),
     st.builds(Put, st.just("user"), users, is_admin=st.booleans()),
     st.builds(Put, st.just("user"), users, is_active=st.booleans()),
+    st.builds(Put, st.just("object"), st.just("request"), about=st.sampled_from(["container", None])),
+)
+nodes = st.sampled_from([*PROJECTS, *OBJECTS, *ROLES, "container", "row", "shape"])
+lives = st.one_of(
+    st.builds(Trash, nodes, st.just(0)),
+    st.builds(Untrash, nodes),
+    st.builds(Freeze, st.sampled_from(PROJECTS)),
+    st.builds(Unfreeze, st.sampled_from(PROJECTS)),
+    st.builds(Deactivate, users),
+    st.builds(Activate, users),
+    st.builds(Merge, users, users),
 )
 deletes = st.builds(Delete, st.sampled_from([*PROJECTS, *OBJECTS, *ROLES, "dan", "shape"]))
 links = st.one_of(st.builds(Grant, tails, levels, heads), st.builds(Revoke, tails, levels, heads))
-changes: st.SearchStrategy[Change] = st.one_of(puts, links, links, links, deletes)
-histories = st.lists(st.lists(changes, min_size=1, max_size=4), max_size=20)
+changes: st.SearchStrategy[Change] = st.one_of(puts, links, links, links, deletes, lives)
+step_changes = st.lists(changes, min_size=1, max_size=4)
+
+LEVELS = ["read", "write", "manage"]
+HEADS = [*USERS, *ROLES, *PROJECTS, *OBJECTS, "container", "row", "x-row", "shape"]
+RULES = tuple(UriRule(f"com.{level}.{{object}}", subscribe=level) for level in LEVELS)  # type: ignore[arg-type]
+Wanted = tuple[str, str, str]
+"""A user, a level and a node: the user has subscribed to a topic that needs this level on the node."""
+
+wanted = st.tuples(st.sampled_from(CONNECTED), st.sampled_from(LEVELS), st.sampled_from(HEADS))
 
 
 def first_graph() -> Graph:
@@ -68,18 +106,21 @@ def first_graph() -> Graph:
 
 
 class Setting:
-    """A graph with the closures of connected users, and what is asked of them."""
+    """A graph with what is asked of it, and a realm with a session of each connected user. No store."""
 
     def __init__(self) -> None:
         self.graph = first_graph()
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, POLICY)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
-        for user in CONNECTED:
-            self.closures.connect(user)
+        self.core = Core(authorizer=GraphAuthorizer(self.graph, self.rights, UriRules(RULES), is_open=False))
+        self.live = Live(self.graph, self.closures)
+        self.live.bind(self.core.realm1)
+        self.peers = {user: self.core.join(user) for user in CONNECTED}
+        self.gate = RecordedGate(self.core.realm1.gate)
 
-    def step(self, step: list[Change]) -> affected.Affected | None:
-        """None if the step is refused, which must change nothing."""
+    def step(self, step: list[Change]) -> bool:
+        """False if the step is refused, which must change nothing."""
         before = World(self.graph)
         try:
             changeset = work_out(self.graph, step, CHANGER, POLICY)
@@ -87,39 +128,84 @@ class Setting:
             changeset = None
         now = World(self.graph)
         assert (now.nodes, now.links) == (before.nodes, before.links), "working out must change nothing"
-        if changeset is None:
-            return None
-        return affected.make(self.graph, self.closures, changeset, POLICY)
+        if changeset is not None:
+            self.live.adopt(changeset)
+        return changeset is not None
+
+    def subscribe(self, user: str, level: str, node_id: str) -> None:
+        """The user wants the events of a topic that needs this level on the node; it may be denied."""
+        self.peers[user].ask([32, 1, {}, topic(level, node_id)])
+
+    def subscriptions(self) -> set[Wanted]:
+        """What is live."""
+        return {
+            (user, level, node_id)
+            for user, peer in self.peers.items()
+            for level in LEVELS
+            for node_id in HEADS
+            if (found := self.core.realm1.broker.exact(topic(level, node_id))) is not None
+            and any(session.id == peer.session_id for session in found.live)
+        }
 
 
-@settings(max_examples=300, deadline=None)
-@given(histories)
-def test_answers_and_losses_equal_the_oracle_after_every_step(history: list[list[Change]]) -> None:
+class RecordedGate:
+    """Whom and what a gate was told about."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.bumped: list[tuple[set[str], set[str]]] = []
+        revoke = gate.revoke
+
+        def recording(principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = REVOKED) -> None:
+            self.bumped.append((set(principals), set(objects)))
+            revoke(principals, objects, reason)
+
+        gate.revoke = recording  # type: ignore[method-assign]
+
+
+def topic(level: str, node_id: str) -> str:
+    """A topic that needs the level on the node."""
+    return f"com.{level}.{node_id}"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(step_changes, max_size=20))
+def test_answers_equal_the_oracle_after_every_step(history: list[list[Change]]) -> None:
     setting = Setting()
-    before = World(setting.graph)
     for step in history:
-        reported = setting.step(step)
+        setting.step(step)
         after = World(setting.graph)
         for user in USERS:
             for node_id in after.nodes:
                 for level in (READ, WRITE, MANAGE):
                     assert setting.rights.can(user, level, node_id) is after.can(user, level, node_id)
-        if reported is not None:
-            check_report(reported, before, after)
-        before = after
 
 
-def check_report(reported: affected.Affected, before: World, after: World) -> None:
-    """All that was lost, and nothing that was not."""
-    losses = {user: lost(before, after, user) for user in CONNECTED}
-    for user, nodes in losses.items():
-        assert user in reported.principals or nodes <= reported.objects, (user, nodes, reported)
-    assert all(losses[user] for user in reported.principals if user in after.nodes and after.nodes[user].is_active)
-    assert reported.objects <= {node for nodes in losses.values() for node in nodes}
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.lists(wanted, max_size=5), step_changes), max_size=20))
+def test_after_every_step_exactly_those_subscriptions_are_live_that_may_be(
+    history: list[tuple[list[Wanted], list[Change]]],
+) -> None:
+    """None that was lost is missed, and none that is still allowed is ended; nothing but SUBSCRIBE asks for rights."""
+    setting = Setting()
+    for subscribed, step in history:
+        for each in subscribed:
+            setting.subscribe(*each)
+        before = setting.subscriptions()
+        setting.step(step)
+        after = World(setting.graph)
+        assert setting.subscriptions() == {each for each in before if is_allowed(after, *each)}
+
+
+def is_allowed(world: World, user: str, level: str, node_id: str) -> bool:
+    """Administrators may subscribe to what does not exist."""
+    who = world.nodes.get(user)
+    if node_id not in world.nodes:
+        return who is not None and who.is_admin
+    return (who is not None and who.is_admin) or world.can(user, NUMBERS[level], node_id)
 
 
 @settings(max_examples=100, deadline=None)
-@given(histories)
+@given(st.lists(step_changes, max_size=20))
 def test_an_explanation_names_edges_that_are_there_and_is_never_missing(history: list[list[Change]]) -> None:
     setting = Setting()
     for step in history:
@@ -150,75 +236,152 @@ def check_path(world: World, text: str, level: int) -> None:
             assert "not " not in sentence
 
 
-def test_what_nobody_connected_reaches_is_not_reported() -> None:
+def subscribed(*all_wanted: Wanted) -> Callable[[Setting], None]:
+    """These subscriptions, which must be allowed."""
+
+    def subscribe(setting: Setting) -> None:
+        for each in all_wanted:
+            setting.subscribe(*each)
+        assert setting.subscriptions() == set(all_wanted)
+
+    return subscribe
+
+
+def test_a_grant_bumps_nothing() -> None:
     setting = Setting()
-    setting.step([Put("object", "x", "eve")])
-    assert setting.step([Put("object", "x", "system")]) == (set(), set())
+    setting.step([Put("project", "p", "ann"), Put("object", "x", "p")])
+    subscribed(("ann", "read", "x"))(setting)
+    setting.step([Grant("ben", "read", "x"), Grant("red", "read", "p"), Grant("ben", "read", "red")])
+    setting.step([Put("object", "new", "p"), Put("user", "eve", is_admin=True)])
+    assert setting.gate.bumped == []
 
 
-def test_revoke_and_regrant_in_one_list_is_no_loss() -> None:
+def test_revoke_and_regrant_in_one_list_bumps_nothing() -> None:
     setting = Setting()
     setting.step([Put("object", "x", "ann"), Grant("ben", "read", "x")])
-    assert setting.step([Revoke("ben", "read", "x"), Grant("ben", "read", "x")]) == (set(), set())
+    setting.step([Revoke("ben", "read", "x"), Grant("ben", "read", "x")])
+    assert setting.gate.bumped == []
+
+
+def test_a_loss_of_nobody_bumps_nothing_but_is_told_for_what_the_gate_remembers() -> None:
+    setting = Setting()
+    setting.step([Put("object", "x", "system"), Grant("eve", "read", "x")])
+    setting.step([Revoke("eve", "read", "x")])
+    assert setting.gate.bumped == [(set(), set())]
 
 
 def test_the_survivor_of_two_paths_loses_nothing() -> None:
     setting = Setting()
     setting.step([Put("project", "p", "ann"), Put("object", "x", "p")])
     setting.step([Grant("ben", "read", "x"), Grant("ben", "read", "p")])
-    assert setting.step([Revoke("ben", "read", "x")]) == (set(), set())
+    subscribed(("ben", "read", "x"))(setting)
+    setting.step([Revoke("ben", "read", "x")])
+    assert setting.subscriptions() == {("ben", "read", "x")}
 
 
-def test_a_group_of_many_is_reported_by_the_object_that_it_lost() -> None:
+def test_a_group_of_many_is_found_by_the_object_that_it_lost() -> None:
     setting = Setting()
-    setting.step([Put("object", "x", "system"), *(Grant(user, "read", "red") for user in CONNECTED)])
-    setting.step([Grant("red", "read", "x")])
-    assert setting.step([Revoke("red", "read", "x")]) == (set(), {"x", "x-row"})
+    setting.step([Put("object", "x", "system"), Put("object", "request", "system")])
+    setting.step([Grant(user, "read", "red") for user in CONNECTED])
+    setting.step([Grant("red", "read", "x"), Grant("red", "read", "request")])
+    subscribed(*((user, "read", each) for user in ("ann", "ben") for each in ("x", "x-row", "request")))(setting)
+    setting.step([Revoke("red", "read", "x")])
+    assert setting.gate.bumped[-1] == (set(), {"x", "x-row"})
+    assert setting.subscriptions() == {("ann", "read", "request"), ("ben", "read", "request")}
 
 
-def test_who_leaves_a_group_is_reported_and_the_others_are_not() -> None:
+def test_who_leaves_a_group_is_bumped_rather_than_all_that_the_group_reads() -> None:
     setting = Setting()
-    setting.step([Put("project", "p", "system"), *(Grant(user, "read", "red") for user in CONNECTED)])
-    setting.step([Grant("red", "read", "p")])
-    assert setting.step([Revoke("ben", "read", "red")]) == ({"ben"}, set())
+    setting.step([Put("project", "p", "system"), *(Put("object", each, "p") for each in OBJECTS)])
+    setting.step([*(Grant(user, "read", "red") for user in CONNECTED), Grant("red", "read", "p")])
+    subscribed(*((user, "read", each) for user in ("ann", "ben") for each in OBJECTS))(setting)
+    setting.step([Revoke("ben", "read", "red")])
+    assert setting.gate.bumped[-1] == ({"ben"}, set())
+    assert setting.subscriptions() == {("ann", "read", each) for each in OBJECTS}
 
 
-def test_who_may_not_act_as_another_any_more_lost_what_the_other_owns_though_it_still_sees_it() -> None:
+def test_what_a_million_objects_hang_on_is_not_walked_through() -> None:
     setting = Setting()
-    setting.step([Put("object", "x", "ann"), Grant("ben", "read", "red"), Grant("red", "manage", "ann")])
-    reported = setting.step([Revoke("red", "manage", "ann")])
-    assert setting.rights.can("ben", READ, "ann")
-    assert reported == ({"ben"}, set())
+    setting.step([Put("project", "p", "ann"), Put("object", "x", "p"), Grant("ben", "read", "p")])
+    for number in range(1_000):
+        setting.graph.put(Node(f"n{number}", "object", "p"))
+    subscribed(("ben", "read", "x"))(setting)
+    looked_at = count_nodes(setting.graph)
+    setting.step([Revoke("ben", "read", "p")])
+    assert setting.subscriptions() == set()
+    assert len(looked_at) < 50
 
 
-def test_who_may_not_act_as_another_any_more_lost_what_the_other_was_granted() -> None:
+def count_nodes(graph: Graph) -> list[str]:
+    """The ids of the nodes that are looked at from now on."""
+    looked_at: list[str] = []
+    node = graph.node
+
+    def counting(node_id: str) -> Node | None:
+        looked_at.append(node_id)
+        return node(node_id)
+
+    graph.node = counting  # type: ignore[method-assign]
+    return looked_at
+
+
+ACTING_AS: dict[str, tuple[list[list[Change]], list[Change], set[Wanted], set[Wanted]]] = {
+    "who may not act as another any more lost what the other owns though it still sees it": (
+        [[Put("object", "x", "ann"), Grant("ben", "read", "red"), Grant("red", "manage", "ann")]],
+        [Revoke("red", "manage", "ann")],
+        {("ben", "read", "x"), ("ben", "read", "ann")},
+        {("ben", "read", "ann")},
+    ),
+    "who may not act as another any more lost what the other was granted": (
+        [[Put("object", "x", "system"), Grant("ann", "read", "x")], [Grant("ben", "manage", "ann")]],
+        [Revoke("ben", "manage", "ann")],
+        {("ben", "read", "x")},
+        set(),
+    ),
+    "who reaches another only through a third lost what the other was granted": (
+        [
+            [Put("object", "x", "ann"), Put("project", "p", "ann"), Grant("eve", "manage", "ann")],
+            [Grant("ben", "manage", "eve"), Grant("ben", "manage", "ann")],
+        ],
+        [Revoke("ben", "read", "ann")],
+        {("ben", "manage", "x"), ("ben", "read", "p")},
+        {("ben", "manage", "x")},
+    ),
+    "an administrator no more lost what it has by nothing else": (
+        [[Put("object", "x", "ann"), Put("user", "ben", is_admin=True)]],
+        [Put("user", "ben", is_admin=False)],
+        {("ben", "read", "x"), ("ben", "read", "ben")},
+        {("ben", "read", "ben")},
+    ),
+    "what is granted and taken away unseen leaves nothing behind": (
+        [[Put("project", "p", "system"), Put("object", "x", "p"), Grant("ben", "read", "x")]],
+        [Grant("ben", "read", "red"), Grant("red", "read", "p"), Revoke("ben", "read", "x")],
+        {("ben", "read", "x")},
+        {("ben", "read", "x")},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACTING_AS)
+def test_acting_as(name: str) -> None:
+    before, change, live, left = ACTING_AS[name]
     setting = Setting()
-    setting.step([Put("object", "x", "system"), Grant("ann", "read", "x")])
-    setting.step([Grant("ben", "read", "red"), Grant("red", "manage", "ann")])
-    assert setting.step([Revoke("red", "manage", "ann")]) == ({"ben"}, set())
+    for step in before:
+        assert setting.step(step)
+    subscribed(*live)(setting)
+    assert setting.step(change)
+    assert setting.subscriptions() == left
 
 
-def test_who_reaches_another_only_through_a_third_lost_what_the_other_was_granted() -> None:
+def test_a_right_that_was_replaced_unseen_is_found_when_it_goes() -> None:
     setting = Setting()
-    setting.step([Put("object", "x", "ann"), Put("project", "p", "ann"), Grant("eve", "manage", "ann")])
-    setting.step([Grant("ben", "manage", "eve"), Grant("ben", "manage", "ann")])
-    assert setting.step([Revoke("ben", "read", "ann")]) == ({"ben"}, set())
-    assert setting.rights.can("ben", MANAGE, "x")
-    assert not setting.rights.can("ben", READ, "p")
-
-
-def test_an_administrator_no_more_lost_what_it_has_by_nothing_else() -> None:
-    setting = Setting()
-    setting.step([Put("user", "ben", is_admin=True)])
-    assert setting.step([Put("user", "ben", is_admin=False)]) == ({"ben"}, set())
-
-
-def test_a_reader_among_many_is_reported() -> None:
-    setting = Setting()
-    setting.step([Put("object", "x", "system"), *(Put("role", f"r{number}") for number in range(9))])
-    setting.step([Grant(f"r{number}", "read", "x") for number in range(9)])
-    setting.step([Grant("ben", "read", "x")])
-    assert setting.step([Revoke("ben", "read", "x")]) == (set(), {"x", "x-row"})
+    setting.step([Put("project", "p", "system"), Put("object", "x", "p"), Grant("ben", "read", "x")])
+    subscribed(("ben", "read", "x"))(setting)
+    setting.step([Grant("ben", "read", "red"), Grant("red", "read", "p")])
+    setting.step([Revoke("ben", "read", "x")])
+    assert setting.subscriptions() == {("ben", "read", "x")}
+    setting.step([Revoke("red", "read", "p")])
+    assert setting.subscriptions() == set()
 
 
 def test_a_project_that_becomes_an_object_in_one_list_is_followed_no_more() -> None:

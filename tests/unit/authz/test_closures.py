@@ -23,26 +23,31 @@ def graph(users: int = 3) -> Graph:
     return made
 
 
-def test_a_connected_users_closure_is_made_anew_at_once_and_both_are_told() -> None:
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_a_closure_that_is_touched_is_made_anew_when_it_is_next_asked_for(is_connected: bool) -> None:
+    of = graph()
+    kept = Closures(of)
+    if is_connected:
+        kept.connect("u0")
+    before = kept.of("u0")
+    of.link("staff", "p", 0)
+    kept.touch(["staff"])
+    after = kept.of("u0")
+    assert "p" in before.followed
+    assert "p" not in after.followed
+    assert kept.of("u0") is after
+
+
+def test_whose_closure_is_stale_still_counts_as_a_holder_of_what_it_held() -> None:
     of = graph()
     kept = Closures(of)
     kept.connect("u0")
+    kept.of("u0")
     of.link("staff", "p", 0)
-    remade = kept.update(["staff"])
-    assert list(remade) == ["u0"]
-    assert "p" in remade["u0"].before.followed
-    assert "p" not in remade["u0"].after.followed
-    assert kept.of("u0") is remade["u0"].after
-
-
-def test_others_closures_are_forgotten_and_made_when_asked_for() -> None:
-    of = graph()
-    kept = Closures(of)
-    before = kept.of("u1")
-    of.link("staff", "p", 0)
-    assert kept.update(["staff"]) == {}
-    assert kept.of("u1") is not before
-    assert "p" not in kept.of("u1").followed
+    kept.touch(["staff"])
+    assert kept.holders("p") == {"u0"}
+    kept.of("u0")
+    assert kept.holders("p") == set()
 
 
 def test_what_is_not_touched_stays() -> None:
@@ -51,7 +56,7 @@ def test_what_is_not_touched_stays() -> None:
     kept.connect("u0")
     known = [kept.of("u0"), kept.of("u1")]
     of.link("u2", "staff", 0)
-    assert kept.update(["u2"]) == {}
+    kept.touch(["u2"])
     assert [kept.of("u0"), kept.of("u1")] == known
 
 
@@ -59,6 +64,7 @@ def test_a_user_is_connected_until_the_last_session_ends() -> None:
     kept = Closures(graph())
     kept.connect("u0")
     kept.connect("u0")
+    kept.of("u0")
     kept.disconnect("u0")
     assert list(kept.connected) == ["u0"]
     assert kept.holders("p") == {"u0"}

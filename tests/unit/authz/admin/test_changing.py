@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fairlead_authz import Grant, Put
+from fairlead_authz import Grant, Put, Revoke
 from fairlead_authz.closure import Closure
 from fairlead_router import Call, CallError, Member, Principal
 from fairlead_router.rpc.call import PENDING
@@ -214,3 +214,11 @@ async def test_a_change_that_is_none_is_named(site: Site, changes: list[object],
     uri, text = await site.refusal("dora", "apply", changes)
     assert uri == "wamp.error.invalid_argument"
     assert named in text
+
+
+async def test_what_a_dry_run_found_out_is_forgotten_and_the_change_itself_ends_it_all(site: Site) -> None:
+    await site.authz.apply([Put("role", "staff"), Grant("staff", "read", "p"), Grant("carol", "read", "staff")])
+    await listener(site, "carol", "com.app.y")
+    assert (await dry_run(site, "dora", revoke("carol", "read", "staff")))["subscriptions"] == 1
+    await site.authz.apply([Revoke("staff", "read", "p")])
+    assert site.realm.counters.subscriptions_revoked == 1
