@@ -33,6 +33,7 @@ from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import RequestError
+from fairlead_router.authorization import Level
 from fairlead_router.gate import REVOKED, Gate
 from support.core import Core
 from unit.authz.oracle import World
@@ -80,10 +81,10 @@ links = st.one_of(st.builds(Grant, tails, levels, heads), st.builds(Revoke, tail
 changes: st.SearchStrategy[Change] = st.one_of(puts, links, links, links, deletes, lives)
 step_changes = st.lists(changes, min_size=1, max_size=4)
 
-LEVELS = ["read", "write", "manage"]
+LEVELS: list[Level] = ["read", "write", "manage"]
 HEADS = [*USERS, *ROLES, *PROJECTS, *OBJECTS, "container", "row", "x-row", "shape"]
-RULES = tuple(UriRule(f"com.{level}.{{object}}", subscribe=level) for level in LEVELS)  # type: ignore[arg-type]
-Wanted = tuple[str, str, str]
+RULES = tuple(UriRule(f"com.{level}.{{object}}", subscribe=level) for level in LEVELS)
+Wanted = tuple[str, Level, str]
 """A user, a level and a node: the user has subscribed to a topic that needs this level on the node."""
 
 wanted = st.tuples(st.sampled_from(CONNECTED), st.sampled_from(LEVELS), st.sampled_from(HEADS))
@@ -132,7 +133,7 @@ class Setting:
             self.live.adopt(changeset)
         return changeset is not None
 
-    def subscribe(self, user: str, level: str, node_id: str) -> None:
+    def subscribe(self, user: str, level: Level, node_id: str) -> None:
         """The user wants the events of a topic that needs this level on the node; it may be denied."""
         self.peers[user].ask([32, 1, {}, topic(level, node_id)])
 
@@ -196,7 +197,7 @@ def test_after_every_step_exactly_those_subscriptions_are_live_that_may_be(
         assert setting.subscriptions() == {each for each in before if is_allowed(after, *each)}
 
 
-def is_allowed(world: World, user: str, level: str, node_id: str) -> bool:
+def is_allowed(world: World, user: str, level: Level, node_id: str) -> bool:
     """Administrators may subscribe to what does not exist."""
     who = world.nodes.get(user)
     if node_id not in world.nodes:
