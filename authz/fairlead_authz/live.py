@@ -62,14 +62,11 @@ class Live(RealmObserver):
             return None
         return Search(self._graph, self._closures, self._tree, self.realm.gate).find(found)
 
-    def _is_in_use(self, object_id: str) -> bool:
-        return self.realm is not None and self.realm.gate.is_in_use(object_id)
-
     def changed_policy(self) -> None:
         """What rights depend on beside the graph has changed: judge everything again."""
-        if self._realm is not None:
-            self._realm.gate.grant()
-            self._realm.gate.revoke_all()
+        if self.realm is not None:
+            self.realm.gate.grant()
+            self.realm.gate.revoke_all()
 
     def rules_changed(self) -> None:
         """Other rules tie URIs to objects: judge all that is live again, by the objects that it is about now."""
@@ -100,3 +97,6 @@ class Live(RealmObserver):
         """A session has ended."""
         if principal.authrole != _SERVICE:
             self._closures.disconnect(principal.authid)
+
+    def _is_in_use(self, object_id: str) -> bool:
+        return self.realm is not None and self.realm.gate.is_in_use(object_id)
