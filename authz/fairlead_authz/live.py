@@ -70,8 +70,8 @@ class Live(RealmObserver):
 
     def rules_changed(self) -> None:
         """Other rules tie URIs to objects: judge all that is live again, by the objects that it is about now."""
-        if self._realm is not None:
-            self._realm.gate.rebind_all()
+        if self.realm is not None:
+            self.realm.gate.rebind_all()
 
     def end_user(self, user: str) -> None:
         """The user is gone."""

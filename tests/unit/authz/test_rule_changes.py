@@ -49,7 +49,7 @@ class World:
     def revoke(self, user: str, object_id: str) -> None:
         """As the funnel does it, which has found that only the object is lost as such."""
         self.graph.link(user, object_id, 0)
-        self.closures.update([user])
+        self.closures.touch([user])
         self.core.realm1.gate.revoke(objects=[object_id])
 
     def join(self, authid: str) -> Peer:
