@@ -92,7 +92,7 @@ class Funnel:
         state = self._state
         changeset = work_out(state.graph, changes, actor, state.policy)
         if changeset:
-            await _commit(state.store.write(changeset, state.revision + 1, actor.user, msgspec.json.encode(changes)))
+            await _commit(state.store.append(changeset, state.revision + 1, actor.user, msgspec.json.encode(changes)))
             self._adopt(changeset)
         return Applied(state.revision, still_allowed(state, changes))
 

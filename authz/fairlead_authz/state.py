@@ -2,8 +2,9 @@
 
 from fairlead_authz.closures import Closures
 from fairlead_authz.explain import Explainer
+from fairlead_authz.queries import Loaded
 from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.store import Loaded, PermissionStore
+from fairlead_authz.store import PermissionStore
 from fairlead_authz.tokens import Tokens
 
 

@@ -59,4 +59,4 @@ permission_log = sa.Table(
 """`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
 {nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
 
-SCHEMA = Schema("permissions", metadata, version=1, migrations="fairlead_authz.migrations")
+SCHEMA = Schema("permissions", metadata, version=2, migrations="fairlead_authz.migrations")

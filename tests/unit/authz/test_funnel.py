@@ -28,7 +28,7 @@ from fairlead_authz import (
 from fairlead_authz.authz import ITSELF
 from fairlead_authz.changes import Change
 from fairlead_authz.graph import Graph
-from fairlead_authz.store import Rows
+from fairlead_authz.permission_log import Rows
 from fairlead_router import ANONYMOUS, AuthenticationFailed, InvalidArgument, NotAuthorized, Principal, RequestError
 from unit.authz.oracle import World
 

@@ -1,0 +1,167 @@
+"""All SQL of this package: jobs for a database, each runs in a thread, in one transaction, and touches nothing else."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from fairlead_authz.graph import Graph, Node
+from fairlead_authz.permission_log import Entry, Position, Rows, Slice
+from fairlead_authz.tables import links, nodes, permission_log, tokens
+from fairlead_authz.tokens import Token
+from fairlead_store import StoreUnavailable
+
+
+class Loaded(NamedTuple):
+    """What is in a store, all of one moment."""
+
+    graph: Graph
+    tokens: list[Token]
+    position: Position | None
+    """The newest entry of the log; None in a store that has not been begun."""
+
+    @property
+    def revision(self) -> int:
+        """The number of the newest change."""
+        return 0 if self.position is None else self.position.revision
+
+
+class LoggedChange(msgspec.Struct, frozen=True):
+    """A list of changes as it was asked for: who, when, and what."""
+
+    revision: int
+    at_us: int
+    actor: str
+    asked: msgspec.Raw
+
+
+class Audit(NamedTuple):
+    """Changes in the order in which they were made. `after`: where to go on, None at the end."""
+
+    changes: list[LoggedChange]
+    after: int | None
+
+
+AUDIT_SCAN_LIMIT = 10_000
+"""Entries that one audit looks at: who asks for a rare object goes on from where it ended."""
+
+_AUDITED = (permission_log.c.revision, permission_log.c.at_us, permission_log.c.actor, permission_log.c.asked)
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def load(realm: str, connection: sa.Connection) -> Loaded:
+    """Everything of a realm."""
+    graph = Graph()
+    columns = [nodes.c[name] for name in Node.__struct_fields__]
+    for row in connection.execute(sa.select(*columns).where(nodes.c.realm == realm)):
+        graph.put(Node(*row))
+    columns = [links.c.tail, links.c.head, links.c.level]
+    for tail, head, level in connection.execute(sa.select(*columns).where(links.c.realm == realm)):
+        graph.link(tail, head, level)
+    columns = [tokens.c[name] for name in Token.__struct_fields__]
+    found = [Token(*row) for row in connection.execute(sa.select(*columns).where(tokens.c.realm == realm))]
+    return Loaded(graph, found, _newest(realm, connection))
+
+
+def read_log(realm: str, after: Position, limit: int, connection: sa.Connection) -> Slice:
+    """What follows a position; a reset when the entry of that position is not there any more."""
+    log = permission_log.c
+    wanted = sa.select(log.revision, log.at_us, log.rows).where(log.realm == realm, log.revision >= after.revision)
+    found = connection.execute(wanted.order_by(log.revision).limit(limit + 2)).all()
+    is_gapless = [row.revision for row in found] == list(range(after.revision, after.revision + len(found)))
+    if not found or not is_gapless or found[0].at_us != after.at_us:
+        return Slice([], is_whole=False, is_reset=True)
+    entries = [
+        Entry(Position(revision, at_us), msgspec.json.decode(rows, type=Rows)) for revision, at_us, rows in found[1:]
+    ]
+    return Slice(entries[:limit], is_whole=len(entries) <= limit)
+
+
+def audit(realm: str, after: int, limit: int, about: tuple[str | None, str | None], connection: sa.Connection) -> Audit:
+    """Changes after a revision that name an object (in what they asked or changed) and were made by a user."""
+    object_id, user = about
+    log = permission_log.c
+    columns = (*_AUDITED, log.rows) if object_id is not None else _AUDITED
+    wanted = sa.select(*columns).where(log.realm == realm, log.revision > after).order_by(log.revision)
+    changes: list[LoggedChange] = []
+    revision = after
+    seen = 0
+    for row in connection.execute(wanted.limit(AUDIT_SCAN_LIMIT)):
+        if len(changes) == limit:
+            return Audit(changes, revision)
+        seen += 1
+        revision = row.revision
+        if (user is None or row.actor == user) and (object_id is None or _names(object_id, row.asked, row.rows)):
+            changes.append(LoggedChange(row.revision, row.at_us, row.actor, msgspec.Raw(row.asked)))
+    return Audit(changes, revision if seen == AUDIT_SCAN_LIMIT else None)
+
+
+def _names(object_id: str, *documents: bytes) -> bool:
+    """Whether the JSON documents have this id as a whole string: an id has no character that JSON escapes."""
+    quoted = msgspec.json.encode(object_id)
+    return any(quoted in document for document in documents)
+
+
+def _newest(realm: str, connection: sa.Connection) -> Position | None:
+    log = permission_log.c
+    newest = sa.select(log.revision, log.at_us).where(log.realm == realm).order_by(log.revision.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else Position(row.revision, row.at_us)
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def append(
+    realm: str, rows: Rows, ended_users: Iterable[str], entry: dict[str, Any], connection: sa.Connection
+) -> None:
+    """A change: its rows, the end of tokens, and its entry. Rows are deleted and inserted anew: the same on every
+    database. Raises StoreUnavailable when its revision is not the next one: another hand has written here.
+    """
+    newest = _newest(realm, connection)
+    revision = 1 if newest is None else newest.revision + 1
+    if entry["revision"] != revision:
+        raise StoreUnavailable(
+            f"change {entry['revision']} of realm '{realm}' was to follow, but the store is at {revision - 1}: "
+            f"something else has written there; start this server anew"
+        )
+    delete(nodes, [{"realm": realm, "id": node_id} for node_id in rows.nodes], connection)
+    delete(links, [{"realm": realm, "tail": tail, "head": head} for tail, head, _ in rows.links], connection)
+    delete(tokens, [{"realm": realm, "user": user} for user in ended_users], connection)
+    insert(nodes, [_node_row(realm, node) for node in rows.nodes.values() if node is not None], connection)
+    insert(links, [_link_row(realm, *link) for link in rows.links if link[2]], connection)
+    insert(permission_log, [entry], connection)
+
+
+def trim(realm: str, keep: int, connection: sa.Connection) -> int:
+    """Forget all entries but the newest; how many went. The newest itself always stays: revisions go on from it."""
+    newest = _newest(realm, connection)
+    if newest is None:
+        return 0
+    oldest = newest.revision - max(keep, 1)
+    log = permission_log.c
+    return connection.execute(permission_log.delete().where(log.realm == realm, log.revision <= oldest)).rowcount
+
+
+def insert(table: sa.Table, rows: list[dict[str, Any]], connection: sa.Connection) -> None:
+    """New rows, maybe none."""
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def delete(table: sa.Table, keys: list[dict[str, str]], connection: sa.Connection) -> None:
+    """The rows that have these values in these columns, the same columns for all."""
+    if keys:
+        condition = sa.and_(*(table.c[name] == sa.bindparam(f"key_{name}") for name in keys[0]))
+        values = [{f"key_{name}": value for name, value in key.items()} for key in keys]
+        connection.execute(table.delete().where(condition), values)
+
+
+def _node_row(realm: str, node: Node) -> dict[str, Any]:
+    return {"realm": realm, **msgspec.structs.asdict(node)}
+
+
+def _link_row(realm: str, tail: str, head: str, granted: int) -> dict[str, Any]:
+    return {"realm": realm, "tail": tail, "head": head, "level": granted}
