@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+from sqlalchemy import make_url
 
 USER = "fairlead"
 PASSWORD_USER = "guarded"
@@ -98,6 +99,24 @@ def server() -> PostgresServer:
 def new_database() -> str:
     """The URL of an empty database on the server of this run."""
     return server().new_database()
+
+
+def take_away(url: str) -> None:
+    """The database is lost for who uses it, and cannot be reached: as when its server goes away."""
+    name = make_url(url).database
+    server().execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    lose_connections(url)
+
+
+def give_back(url: str) -> None:
+    """It can be reached again."""
+    server().execute(f"ALTER DATABASE {make_url(url).database} ALLOW_CONNECTIONS true")
+
+
+def lose_connections(url: str) -> None:
+    """Whoever uses the database loses the connection."""
+    name = make_url(url).database
+    server().execute(f"SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 # ---------------------------------------------------------------- the process that holds the server
