@@ -61,7 +61,7 @@ class Authz:
     def bind(self, realm: Realm) -> None:
         """Register the procedures, and end what is live when a right goes."""
         self._live.bind(realm)
-        self._service.join(realm)
+        self._funnel.on_change = self._service.join(realm)
 
     async def close(self) -> None:
         """Leave the realm, finish the changes that have begun, and close the store."""

@@ -23,6 +23,7 @@ from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.errors import NoSuchUser, StoreFailed
 from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
 from fairlead_authz.live import Live
+from fairlead_authz.queries import LoggedChange
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
 from fairlead_authz.tokens import make_token
@@ -39,6 +40,8 @@ class Applied(msgspec.Struct, frozen=True):
 
     revision: int
     still: list[dict[str, str]]
+    at_us: int
+    """When it was made, as the log has it; of a list that changed nothing, when that was found."""
 
 
 class Funnel:
@@ -49,6 +52,8 @@ class Funnel:
         self._live = live
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.on_change: Callable[[LoggedChange], object] = lambda change: None
+        """Called with each change once it holds, before it is acknowledged."""
 
     async def apply(self, changes: list[Change], actor: Callable[[], Actor]) -> Applied:
         """Make the changes, all or none. Raises a RequestError; returns when no revoked right is served any more.
@@ -91,10 +96,13 @@ class Funnel:
     async def _apply(self, changes: list[Change], actor: Actor) -> Applied:
         state = self._state
         changeset = work_out(state.graph, changes, actor, state.policy)
-        if changeset:
-            await _commit(state.store.append(changeset, state.revision + 1, actor.user, msgspec.json.encode(changes)))
-            self._adopt(changeset)
-        return Applied(state.revision, still_allowed(state, changes))
+        if not changeset:
+            return Applied(state.revision, still_allowed(state, changes), state.policy.now_us())
+        asked = msgspec.json.encode(changes)
+        logged = await _commit(state.store.append(changeset, state.revision + 1, actor.user, asked))
+        self._adopt(changeset)
+        self.on_change(logged)
+        return Applied(state.revision, still_allowed(state, changes), logged.at_us)
 
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
@@ -130,10 +138,10 @@ class Funnel:
         self._live.end_token(id_)
 
 
-async def _commit(writing: Awaitable[None]) -> None:
+async def _commit(writing: Awaitable[T]) -> T:
     """Whatever goes wrong in the store, it has changed nothing, and the caller hears that."""
     try:
-        await writing
+        return await writing
     except StoreError as error:
         raise StoreFailed(f"the change was not kept: {error}") from error
     except Exception as error:

@@ -15,7 +15,7 @@ from fairlead_authz.clock import now_us
 from fairlead_authz.first_nodes import FIRST_REVISION, first_changeset
 from fairlead_authz.graph import SYSTEM
 from fairlead_authz.permission_log import Position, Rows, Slice
-from fairlead_authz.queries import Audit, Loaded
+from fairlead_authz.queries import Audit, Loaded, LoggedChange
 from fairlead_authz.tables import SCHEMA, tokens
 from fairlead_authz.tokens import Token
 from fairlead_store import Database, Readers
@@ -76,19 +76,20 @@ class PermissionStore(StoredPermissions):
             loaded = await super().load()
         return loaded
 
-    async def append(self, changeset: Changeset, revision: int, actor: str, asked: bytes) -> None:
+    async def append(self, changeset: Changeset, revision: int, actor: str, asked: bytes) -> LoggedChange:
         """Make a changeset durable under the next revision, the end of tokens included."""
-        rows = Rows.of(changeset)
+        rows, at_us = Rows.of(changeset), now_us()
         entry = {
             "realm": self._realm,
             "revision": revision,
-            "at_us": now_us(),
+            "at_us": at_us,
             "actor": actor,
             "asked": asked,
             "rows": msgspec.json.encode(rows),
         }
         ended_users = sorted(changeset.ended_users)
         await self._database.write(partial(queries.append, self._realm, rows, ended_users, entry))
+        return LoggedChange(revision, at_us, actor, msgspec.Raw(asked))
 
     async def trim(self, keep: int) -> int:
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""

@@ -151,6 +151,26 @@ async def test_sessions_are_shown_to_administrators_and_to_their_users(server: S
     assert "'bob'" in done.stderr
 
 
+async def test_who_lists_the_users_with_their_paths(server: Serving) -> None:
+    await lines(server, "object", "add", "asked-about", "--owner", "project")
+    await lines(server, "grant", "bob", "read", "asked-about")
+    [alice] = await lines(server, "token", "alice")
+    users = (await document(server, "who", "read", "asked-about", token=alice))["users"]
+    assert {"user": "bob", "via": "bob has read on asked-about"} in users
+    assert any(line.split()[0] == "bob" for line in await lines(server, "who", "read", "asked-about", token=alice))
+
+
+async def test_audit_says_who_changed_what_and_when(server: Serving) -> None:
+    [alice] = await lines(server, "token", "alice")
+    await lines(server, "object", "add", "audited", "--owner", "project", token=alice)
+    await lines(server, "grant", "bob", "read", "audited")
+    made, granted = await lines(server, "audit", "--object", "audited")
+    assert made.split()[1:] == ["alice", "put", "kind=object", "id=audited", "owner=project"]
+    assert granted.split()[1:] == ["admin", "grant", "user=bob", "level=read", "object=audited"]
+    assert (await document(server, "audit", "--object", "audited", token=alice))["changes"][0]["actor"] == "alice"
+    assert (await server.fairlead("audit", token=alice)).status == 125
+
+
 async def test_every_error_is_a_json_document_where_that_is_wanted(server: Serving) -> None:
     for arguments in (("object", "show", "nothing"), ("apply", "no-such-file"), ("can", "bob", "own", "job")):
         done = await server.fairlead(*arguments, "--json")

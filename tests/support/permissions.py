@@ -34,7 +34,7 @@ class Site:
         node = self.authz.graph.node(user)
         return self.realm.join(Principal(user, "admin" if node is not None and node.is_admin else "user"))
 
-    async def ask(self, user: str, procedure: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    async def ask(self, user: str, procedure: str, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """What a session of the user gets from `fairlead.authz.<procedure>`. Raises CallError."""
         member = self.join(user)
         try:
@@ -44,7 +44,7 @@ class Site:
         answer: dict[str, Any] = result.args[0]
         return answer
 
-    async def refusal(self, user: str, procedure: str, *args: Any, **kwargs: Any) -> tuple[str, str]:
+    async def refusal(self, user: str, procedure: str, /, *args: Any, **kwargs: Any) -> tuple[str, str]:
         """URI and text of the error that the user gets."""
         try:
             answer = await self.ask(user, procedure, *args, **kwargs)

@@ -1,7 +1,8 @@
 """The procedure that changes the graph: `fairlead.authz.apply`, and its dry run.
 
-What a change needs is judged in the funnel (editing.py). What the answer tells is judged here: of others who keep a
-right only those whom the caller may see.
+What a change needs is judged in the funnel (editing). What the answer tells is judged here. Of others who keep a
+right it names those whom the caller may see. The number of the change, `revision`, is for administrators alone, for it
+counts what others change (G13); others get the time of their change there, which grows as well and is in the log.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,7 +40,8 @@ class Changing:
             would_end = msgspec.to_builtins(rehearsed.would_end)
             return {"would_end": would_end, "still": _visible(call, rehearsed.still)}
         applied = await self._authz.apply(changes, principal)
-        return {"revision": applied.revision, "still": _visible(call, applied.still)}
+        revision = applied.revision if self._authz.actor(principal).is_admin else applied.at_us
+        return {"revision": revision, "still": _visible(call, applied.still)}
 
 
 def _visible(call: Call, still: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from fairlead_authz.admin.audit import Audit, Watch
 from fairlead_authz.admin.changing import Changing
 from fairlead_authz.admin.exporting import Exporting
 from fairlead_authz.admin.questions import Questions
 from fairlead_authz.admin.sessions import SessionProcedures
 from fairlead_authz.admin.tokens import TokenProcedures
+from fairlead_authz.queries import LoggedChange
 from fairlead_router.authorization import Principal
 from fairlead_router.member import Member
 from fairlead_router.realm import Realm
@@ -31,11 +33,12 @@ class AdminService:
         self._state = state
         self._member: Member | None = None
 
-    def join(self, realm: Realm) -> None:
-        """Register the procedures."""
+    def join(self, realm: Realm) -> Callable[[LoggedChange], None]:
+        """Register the procedures. Returns what wants to be told of each change: the topic for those who watch."""
         self._member = realm.join(PRINCIPAL)
         for name, procedure in self._procedures(realm).items():
             self._member.register(PREFIX + name, procedure)
+        return Watch(realm, self._member).changed
 
     def leave(self) -> None:
         """Answer nothing more."""
@@ -47,6 +50,7 @@ class AdminService:
         changing = Changing(self._authz)
         questions = Questions(self._authz, self._state)
         tokens = TokenProcedures(self._authz)
+        audit = Audit(self._authz, self._state.store)
         sessions = SessionProcedures(self._authz, realm, self._state.policy.now_us)
         return {
             "apply": changing.apply,
@@ -54,7 +58,9 @@ class AdminService:
             "get": questions.get,
             "list": questions.list_readable,
             "members": questions.members,
+            "who": questions.who,
             "export": Exporting(self._state).export,
             "token": tokens.token,
             "sessions": sessions.sessions,
+            "audit": audit.audit,
         }

@@ -45,6 +45,7 @@ SUBCOMMANDS = {
     "object": Subcommand("fairlead_server.commands.objects:objects", "Make, list and change objects."),
     "apply": Subcommand("fairlead_server.commands.apply:apply", "Make the changes in a file, all or none."),
     "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
+    "audit": Subcommand("fairlead_server.commands.watching:audit", "List who changed what, and when."),
 }
 
 
