@@ -34,16 +34,6 @@ class CheckArguments(msgspec.Struct):
     include_trash: bool = False
 
 
-class WhoArguments(msgspec.Struct):
-    """`who`."""
-
-    positional: ClassVar[tuple[str, ...]] = ("level", "object")
-    level: str
-    object: str
-    after: str = ""
-    limit: int = PAGE_ENTRIES
-
-
 class GetArguments(msgspec.Struct):
     """`get`."""
 
@@ -97,18 +87,6 @@ class Questions:
         if allowed or is_manager or call.caller.can("read", object_id):
             return {"allowed": allowed, "why": self._authz.explain(user, level, object_id)}
         return {"allowed": False, "why": f"no grant or ownership leads from {user} to {object_id}, if there is one"}
-
-    def who(self, call: Call) -> dict[str, Any]:
-        """The users who have a level on an object that the caller manages, as far as it may see them."""
-        arguments = call.arguments(WhoArguments)
-        level, object_id, limit = checked_level(arguments.level), arguments.object, checked_limit(arguments.limit)
-        call.require("manage", object_id)
-        if object_id not in self._graph.nodes:
-            raise NoSuchObject(f"{shown(object_id)} does not exist", id=object_id)
-        found = self._authz.who(level, object_id, arguments.after)
-        visible = ((user, {"user": user, "via": via}) for user, via in found if call.caller.can("read", user))
-        users, after = paged(visible, limit)
-        return {"users": users, "after": after}
 
     def get(self, call: Call) -> dict[str, Any]:
         """What is known of a user, group or object that the caller may read."""

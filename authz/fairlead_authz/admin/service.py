@@ -58,7 +58,6 @@ class AdminService:
             "get": questions.get,
             "list": questions.list_readable,
             "members": questions.members,
-            "who": questions.who,
             "export": Exporting(self._state).export,
             "token": tokens.token,
             "sessions": sessions.sessions,
