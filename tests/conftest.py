@@ -228,14 +228,33 @@ def running_loop() -> asyncio.AbstractEventLoop:
     return LOOP
 
 
-@pytest.fixture(autouse=True)
-def nothing_left_behind(running_loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Fails the test that leaves something behind. Set up first and torn down last of the function's fixtures."""
-    LEAKS.begin()
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_behind_by_module(running_loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """The same for what a module's tests share.
+
+    What outlives a module is pytest's own, and grows with every test: the collections of the next modules, one for each
+    test, need not look at it again.
+    """
+    before = LEAKS.held()
     yield
+    _run(LEAKS.settle(before), LIMIT_S)
+    gc.freeze()
+    _fail_with(LEAKS.complaint(before))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest, nothing_left_behind_by_module: None) -> Iterator[None]:
+    """Fails the test that leaves something behind. Set up first and torn down last of the function's fixtures."""
+    LEAKS.used_loop = False
+    before = LEAKS.held()
+    yield
+    request.node.funcargs = {}  # else what the fixtures made is collected with the next test, which is blamed for it
     if LEAKS.used_loop:
-        _run(LEAKS.settle(), LIMIT_S)
-    complaint = LEAKS.complaint()
+        _run(LEAKS.settle(before), LIMIT_S)
+    _fail_with(LEAKS.complaint(before))
+
+
+def _fail_with(complaint: str) -> None:
     if complaint:
         pytest.fail(complaint, pytrace=False)
 
