@@ -18,6 +18,9 @@ PAGE_SOURCES = $(shell find web -name node_modules -prune -o -name dist -prune -
 # Programs of the environment come first: its Node too, never the system's.
 RUN := env PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 NPM := $(RUN) npm --prefix web --loglevel=error
+# Most tests wait more than they compute. A module's tests stay together, for what they share is made once; in the order
+# of the directories, for those with servers and clients take longest, and the many short ones fill up the end.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP := env PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt
 
 SHELL := /bin/sh
@@ -33,10 +36,12 @@ help: ## this list
 demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL for each user; Ctrl-C ends it
 	@$(VENV)/bin/fairlead demo $(ARGS)
 
-test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: .venv/bin/pytest tests/unit/router -k prefix
-	$(RUN) pytest $(ARGS)
+test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: make test ARGS="tests/unit/router -k prefix"
+	$(RUN) pytest $(SIDE_BY_SIDE) $(ARGS)
+ifeq ($(filter tests/%,$(ARGS)),)
 	$(RUN) pytest tests/twisted $(ARGS)
 	$(NPM) test --silent
+endif
 
 interop: $(DEV) $(NODE_PEERS) $(NEXUS_PEER) $(XCONN) ## every WAMP client that we know, Go's included, and two hosts with a cable between them (root)
 	$(RUN) pytest tests/interop/test_clients.py tests/interop/test_client_ways.py tests/integration/test_hosts.py -m '' $(ARGS)

@@ -4,6 +4,7 @@ An `async def` test or fixture needs no mark. Inside, asyncio is at home; a Defe
 `await deferred.asFuture(asyncio.get_running_loop())`. An async test has 30 s, another limit with
 `@pytest.mark.limit_s(120)`. A test also fails when it leaves a task or a socket behind, or when
 something was raised where nobody waits for it: in a callback of the loop, a forgotten task, a Deferred.
+The same holds for what the tests of a module share.
 
 Autobahn's two frameworks exclude each other within one process, so `tests/twisted` holds the tests that
 import `autobahn.twisted`: `pytest` leaves them out, `pytest tests/twisted` runs only them.
@@ -230,10 +231,10 @@ def running_loop() -> asyncio.AbstractEventLoop:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_left_behind_by_module(running_loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """The same for what a module's tests share.
+    """Fails the last test of a module when what the module's tests share leaves something behind.
 
-    What outlives a module is pytest's own, and grows with every test: the collections of the next modules, one for each
-    test, need not look at it again.
+    What outlives a module is pytest's own, and grows with every module: the collections after later tests need not look
+    at it again.
     """
     before = LEAKS.held()
     yield

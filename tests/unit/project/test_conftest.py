@@ -17,7 +17,7 @@ from twisted.internet import defer
 
 from support.waiting import eventually
 
-FAILING = Path(__file__).parent / "samples" / "failing.py"
+SAMPLES = Path(__file__).parent / "samples"
 
 # What the child says of each test of samples/failing.py.
 COMPLAINTS = {
@@ -34,17 +34,17 @@ COMPLAINTS = {
     "test_warning": "UserWarning: a warning",
     "test_property": "assert 100 < 100",
     "test_eventually_gives_up": "still not arrived after 0.02 s: False",
+    "test_forgetful_fixture": "nobody waited for: Task exception was never retrieved",
     "test_failing_set_up": "ZeroDivisionError",
     "test_failing_tear_down": "ZeroDivisionError",
     "test_fixture_yielding_twice": "an async fixture yields once",
 }
 
 
-@pytest.fixture(scope="module")
-def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What pytest says of each test of samples/failing.py; empty for one that passes."""
-    report = tmp_path_factory.mktemp("failing") / "report.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", f"{FAILING}"]
+def complaints_about(sample: str, directory: Path) -> dict[str, str]:
+    """What pytest says of each test of a sample; empty for one that passes."""
+    report = directory / "report.xml"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={report}", f"{SAMPLES / sample}"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
     found: dict[str, str] = {}
@@ -52,6 +52,11 @@ def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         texts = [f"{outcome.get('message')}\n{outcome.text}" for outcome in case if outcome.tag in {"failure", "error"}]
         found[case.attrib["name"]] = found.get(case.attrib["name"], "") + "".join(texts)
     return found
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return complaints_about("failing.py", tmp_path_factory.mktemp("failing"))
 
 
 @pytest.mark.parametrize(("name", "complaint"), COMPLAINTS.items())
@@ -62,6 +67,12 @@ def test_sample_fails_and_says_why(complaints: dict[str, str], name: str, compla
 def test_failing_tests_do_not_harm_the_next(complaints: dict[str, str]) -> None:
     assert complaints.keys() - COMPLAINTS.keys() == {"test_that_passes_after_all_these"}
     assert complaints["test_that_passes_after_all_these"] == ""
+
+
+def test_what_a_module_leaves_behind_fails_its_last_test(tmp_path: Path) -> None:
+    complaints = complaints_about("leaving.py", tmp_path)
+    assert complaints["test_first"] == ""
+    assert "left a socket open" in complaints["test_last"]
 
 
 def test_plain_test_may_run_a_loop_of_its_own() -> None:

@@ -99,6 +99,19 @@ async def yielding_twice() -> AsyncIterator[int]:
     yield 2
 
 
+@pytest.fixture
+async def forgetting() -> list[object]:
+    """In a ring, so that only the collector finds it."""
+    ring: list[object] = [asyncio.get_running_loop().create_task(fail_later())]
+    ring.append(ring)
+    await asyncio.sleep(0.01)
+    return ring
+
+
+async def test_forgetful_fixture(forgetting: list[object]) -> None:
+    assert forgetting
+
+
 @pytest.mark.usefixtures("failing_set_up")
 async def test_failing_set_up() -> None:
     pass
