@@ -79,8 +79,10 @@ async def test_a_full_spool_holds_the_command_up_and_loses_nothing(
         command.join()
         writer.seal(0)
         assert await writer.close(20) is None
-        texts = [item.text async for item in follow(connection, "log") if isinstance(item, Record)]
-    assert [str(text).encode() + b"\n" for text in texts] == lines
+        records = [item async for item in follow(connection, "log") if isinstance(item, Record)]
+    # A writer that stands still within a line, on a busy machine, has the line delivered in parts.
+    got = [str(record.text) + ("" if record.is_partial else "\n") for record in records]
+    assert "".join(got).encode().splitlines(keepends=True) == lines
 
 
 async def test_stopping_takes_what_is_there(site: Site, pipe: tuple[Pipe, int], tmp_path: Path) -> None:
