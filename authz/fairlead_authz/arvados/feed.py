@@ -93,13 +93,13 @@ def _subscription(last_id: int) -> dict[str, object]:
     return asked | ({"last_log_id": last_id} if last_id else {})
 
 
-async def lines(file: str) -> Feed:
-    """The events in a file, a line of JSON each, and what is written to its end; `-`: of stdin, until that ends.
+async def lines(file: str, *, grows: bool = True) -> Feed:
+    """The events in a file, a line of JSON each, and as it `grows` for ever; `-`: of stdin, until that ends.
 
     A line that is no event is passed over. Raises BadSource for a file that cannot be read.
     """
     rest = b""
-    async for chunk in _chunks(file):
+    async for chunk in _chunks(file, grows):
         if chunk is GAP:
             rest = b""
             yield GAP
@@ -114,7 +114,7 @@ async def lines(file: str) -> Feed:
             yield GAP
 
 
-async def _chunks(file: str) -> AsyncIterator[bytes | Literal[Gap.GAP]]:
+async def _chunks(file: str, grows: bool) -> AsyncIterator[bytes | Literal[Gap.GAP]]:
     with _opened(file) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             reader = asyncio.StreamReader()
@@ -128,7 +128,7 @@ async def _chunks(file: str) -> AsyncIterator[bytes | Literal[Gap.GAP]]:
         while True:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
-            if file == STDIN:
+            if file == STDIN or not grows:
                 return
             await asyncio.sleep(GROWTH_S)
             if os.fstat(stream.fileno()).st_size < stream.tell():

@@ -44,6 +44,9 @@ SUBCOMMANDS = {
     "group": Subcommand("fairlead_server.commands.objects:groups", "Make, list and change roles and projects."),
     "object": Subcommand("fairlead_server.commands.objects:objects", "Make, list and change objects."),
     "apply": Subcommand("fairlead_server.commands.apply:apply", "Make the changes in a file, all or none."),
+    "arvados": Subcommand(
+        "fairlead_server.commands.arvados:application", "Take over an Arvados cluster's permissions."
+    ),
     "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
     "audit": Subcommand("fairlead_server.commands.watching:audit", "List who changed what, and when."),
 }

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from fairlead_client.autobahn_session import AutobahnSession
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would end of what is live now, and change nothing.")
@@ -57,7 +58,7 @@ class Asking:
     """One run of a command."""
 
     def __init__(self, server: Server, as_json: bool) -> None:
-        self._server = server
+        self.server = server
         self.as_json = as_json
 
     # --- asking -------------------------------------------------------------------------------
@@ -77,11 +78,11 @@ class Asking:
         async def job(session: AutobahnSession) -> list[dict[str, Any]]:
             answers: list[dict[str, Any]] = []
             for args, kwargs in calls:
-                answers.append(await self._request(session, name, *args, **kwargs))
+                answers.append(await self.request(session, name, *args, **kwargs))
                 on_answer(answers[-1])
             return answers
 
-        return with_session(self._server, job)
+        return with_session(self.server, job)
 
     def pages(self, name: str, key: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """All entries of a list that comes in pages, under this key of the answers. Raises CommandError."""
@@ -89,20 +90,25 @@ class Asking:
         async def job(session: AutobahnSession) -> list[dict[str, Any]]:
             entries: list[dict[str, Any]] = []
             while True:
-                page = await self._request(session, name, *args, **kwargs)
+                page = await self.request(session, name, *args, **kwargs)
                 entries += page[key]
                 if page["after"] is None:
                     return entries
                 kwargs["after"] = page["after"]
 
-        return with_session(self._server, job)
+        return with_session(self.server, job)
 
-    async def _request(self, session: AutobahnSession, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def work(self, job: Callable[[AutobahnSession], Awaitable[T]]) -> T:
+        """Do a job with a session of its own. Raises CommandError."""
+        return with_session(self.server, job)
+
+    async def request(self, session: AutobahnSession, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """One call of `fairlead.authz.<name>`. Raises Refusal, and what ends the session."""
         given = {keyword: value for keyword, value in kwargs.items() if value is not None}
         try:
             return await request(session, f"fairlead.authz.{name}", *args, **given)
         except CallFailed as error:
-            raise Refusal(error.uri, _line(error, self._server)) from None
+            raise Refusal(error.uri, _line(error, self.server)) from None
 
     # --- answering ----------------------------------------------------------------------------
 

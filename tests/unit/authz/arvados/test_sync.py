@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_authz.graph import SYSTEM, Graph, Node
-from unit.authz.arvados.cluster import (
+from support.arvados_records import (
     ANONYMOUS,
     CLUSTER,
     EVERYBODY,
@@ -18,9 +18,7 @@ from unit.authz.arvados.cluster import (
     NOW_US,
     PUBLIC,
     ROOT,
-    Here,
     Listed,
-    bring,
     collection,
     link,
     project,
@@ -28,6 +26,7 @@ from unit.authz.arvados.cluster import (
     user,
     uuid,
 )
+from unit.authz.arvados.cluster import Here, bring
 from unit.authz.oracle import World
 
 USERS = [uuid("tpzed", name) for name in ("ann", "ben", "eve")]
