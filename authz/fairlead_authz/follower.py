@@ -34,19 +34,19 @@ OnChange = Callable[[Rows | None], None]
 class Follower:
     """The graph of one realm as of a revision. Create it with `open`."""
 
-    def __init__(self, store: StoredPermissions, on_change: OnChange) -> None:
+    def __init__(self, store: StoredPermissions) -> None:
         self._store = store
-        self._on_change = on_change
         self._position = Position(0, 0)
         self._loop = asyncio.get_running_loop()
         self.graph = Graph()
+        self.on_change: OnChange = _ignore
         self.seen_at_s: float | None = None
         """All that was acknowledged before this time of the loop is in the graph; None before the first look."""
 
     @classmethod
-    async def open(cls, url: str, realm: str = "realm1", on_change: OnChange = lambda _rows: None) -> "Follower":
+    async def open(cls, url: str, realm: str = "realm1") -> "Follower":
         """Read the graph once. Raises StoreError, also where no server has made the store yet."""
-        follower = cls(StoredPermissions.look_into(url, realm), on_change)
+        follower = cls(StoredPermissions.look_into(url, realm))
         try:
             await follower.refresh()
         except BaseException:
@@ -74,7 +74,7 @@ class Follower:
             for entry in found.entries:
                 entry.rows.assign(self.graph)
                 self._position = entry.at
-                self._on_change(entry.rows)
+                self.on_change(entry.rows)
             is_whole = found.is_whole
         self.seen_at_s = began_s
 
@@ -102,4 +102,8 @@ class Follower:
         if loaded.position is None:
             raise StoreUnavailable("the permissions of this realm have not been begun: start its server first")
         self.graph, self._position = loaded.graph, loaded.position
-        self._on_change(None)
+        self.on_change(None)
+
+
+def _ignore(_rows: Rows | None) -> None:
+    pass

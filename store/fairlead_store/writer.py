@@ -12,7 +12,7 @@ job with one insert 55 us; through SQLAlchemy's begin_nested the savepoint alone
 while a commit of its own costs 160 us of CPU and the wait for the disk.
 
 A server may go away and come back. A job that meets this fails and is not repeated; the next
-group finds a new connection. Only a COMMIT without an answer is in doubt: telling either
+group begins on a new connection. Only a COMMIT without an answer is in doubt: telling either
 could be false, so its jobs are told when the database can be asked, and until then others are
 refused at once.
 """
@@ -125,9 +125,7 @@ class Writer:
         """One transaction. Afterwards each entry has its result or its error."""
         is_committing = False
         try:
-            connection = self._connected()
-            with connection.begin():
-                self._dialect.begin_group(connection)
+            with self._begin():
                 for entry in group:
                     self._run_job(entry)
                 is_committing = True
@@ -140,6 +138,20 @@ class Writer:
             if self._dialect.in_transaction(self._connection):
                 # SQLAlchemy takes a transaction whose COMMIT failed for ended; SQLite goes on in it.
                 self._dialect.execute_bare(self._connection, "ROLLBACK")
+
+    def _begin(self) -> sa.Transaction:
+        """A transaction in which we own the store, on a new connection where the last one was lost meanwhile."""
+        was_lost = self._connection.invalidated
+        connection = self._connected()
+        transaction = connection.begin()
+        try:
+            self._dialect.begin_group(connection)
+        except Exception:
+            transaction.close()
+            if was_lost or not connection.invalidated:
+                raise
+            return self._begin()
+        return transaction
 
     def _connected(self) -> sa.Connection:
         """The connection, made anew when it was lost. Raises a StoreError or the driver's."""
