@@ -7,7 +7,7 @@ authz.bind(realm)
 await authz.close()
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from fairlead_authz.admin.service import AdminService
 from fairlead_authz.authenticator import TokenAuthenticator
@@ -92,6 +92,12 @@ class Authz:
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """Which path allows it, or what is missing."""
         return self._state.explainer.explain(user, level, object_id)
+
+    def who(self, level: Level, object_id: str, after: str = "") -> Iterator[tuple[str, str]]:
+        """The users who have this level on the object now, sorted, those behind `after`; each with the path."""
+        users = self._state.who.users(NUMBERS[level], object_id)
+        for user in sorted(user for user in users if user > after):
+            yield user, self.explain(user, level, object_id)
 
     def actor(self, principal: Principal) -> Actor:
         """The principal as one who makes changes."""

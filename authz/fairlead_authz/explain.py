@@ -3,9 +3,11 @@
 It looks for a shortest path anew, with edges of the level that is asked for; nothing here decides anything.
 """
 
+from datetime import UTC, datetime
+
 from fairlead_authz.closures import ClosureSource
 from fairlead_authz.graph import Graph, Node, is_step
-from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE
+from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE, granted_names
 from fairlead_authz.rights import Rights
 from fairlead_router.authorization import Level
 
@@ -20,36 +22,63 @@ class Explainer:
 
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """The path that allows it, or the nearest thing that is missing."""
+        path = self.path(user, level, object_id)
+        if path is not None:
+            return "; ".join(path)
         who, target = self._graph.node(user), self._graph.node(object_id)
         if who is None:
             return f"there is no user {user!r}"
         if target is None:
             return f"there is no object {object_id!r}"
-        if not self._rights.can(user, NUMBERS[level], object_id):
-            return self._missing(who, level, target)
+        return self._missing(who, level, target)
+
+    def path(self, user: str, level: Level, object_id: str) -> list[str] | None:
+        """The sentences of a path that allows it, None where it is not allowed or there is no such node."""
+        who, target = self._graph.node(user), self._graph.node(object_id)
+        if who is None or target is None or not self._rights.can(user, NUMBERS[level], object_id):
+            return None
         if user == object_id:
-            return f"{user} is the user itself"
+            return [f"{user} is the user itself"]
         if who.is_admin:
-            return f"{user} is an administrator"
-        return "; ".join(self._steps(user, NUMBERS[level], target))
+            return [f"{user} is an administrator"]
+        return self._steps(user, NUMBERS[level], target)
 
     # --- denied -------------------------------------------------------------------------------
 
     def _missing(self, who: Node, level: Level, target: Node) -> str:
-        if level == "write" and self._rights.is_frozen(target):
-            return f"{target.id} is frozen, or in a frozen project: nobody can write to it"
-        if level == "read" and self._rights.is_trashed(target):
-            return f"{target.id} is in the trash, or in a project in the trash: nobody can see it"
+        closed = self._closed_to_all(level, target)
+        if closed is not None:
+            return closed
         if target.kind == "container":
             return f"no request of {target.id} can be read by {who.id}, and nobody can do more to a container"
         if target.kind == "log" and level == "read":
-            return f"{target.id} is about {target.about}: {self.explain(who.id, level, target.about or '')}"
+            return self._missing_log(who, target)
         for lower in (WRITE, READ):
             if lower < NUMBERS[level] and self._rights.can(who.id, lower, target.id):
                 has = f"{who.id} has {NAMES[lower]} on {target.id}"
                 path = "; ".join(self._steps(who.id, lower, target))
                 return f"{has}, not {level}" if path == has else f"{has}, not {level}: {path}"
+        if target.kind == "role" and level == "read" and self._rights.policy.roles_visible:
+            return f"{target.id} is a role, which active users read, and {who.id} is not active"
+        if level == "read" and target.is_group:
+            return f"no grant or ownership leads from {who.id} to {target.id}"
         return f"no grant or ownership leads from {who.id} to {target.id} or to its owner {target.owner}"
+
+    def _closed_to_all(self, level: Level, target: Node) -> str | None:
+        """What keeps everybody from it, whatever they were granted."""
+        frozen = self._rights.frozen(target) if level == "write" else None
+        if frozen is not None:
+            return f"{_inside(target, frozen)} frozen by {frozen.frozen_by}: nobody can write to it"
+        trashed = self._rights.trashed(target) if level == "read" else None
+        if trashed is not None and trashed.trash_at_us is not None:
+            since = datetime.fromtimestamp(trashed.trash_at_us // 1_000_000, UTC).isoformat()
+            return f"{_inside(target, trashed)} in the trash since {since}: nobody can see it"
+        return None
+
+    def _missing_log(self, who: Node, target: Node) -> str:
+        if target.about is None:
+            return f"{target.id} is about nothing that there is any more, so only administrators can read it"
+        return f"{target.id} is about {target.about}: {self.explain(who.id, 'read', target.about)}"
 
     # --- allowed ------------------------------------------------------------------------------
 
@@ -57,7 +86,7 @@ class Explainer:
         if target.kind == "container":
             return self._by_request(user, target)
         if target.kind == "log" and target.about is not None and level == READ:
-            return [f"{target.id} is about {target.about}", self.explain(user, "read", target.about)]
+            return [f"{target.id} is about {target.about}", *(self.path(user, "read", target.about) or ())]
         for persona in self._personas(user, level):
             steps = self._as_persona(persona, level, target)
             if steps is not None:
@@ -66,8 +95,9 @@ class Explainer:
 
     def _by_request(self, user: str, target: Node) -> list[str]:
         for request in self._graph.subjects(target.id):
-            if self._graph.nodes[request].kind != "log" and self._rights.can(user, READ, request):
-                return [self.explain(user, "read", request), f"{request} requested {target.id}"]
+            path = None if self._graph.nodes[request].kind == "log" else self.path(user, "read", request)
+            if path is not None:
+                return [*path, f"{request} requested {target.id}"]
         return []
 
     def _personas(self, user: str, level: int) -> list[str]:
@@ -107,7 +137,13 @@ class Explainer:
         node = self._graph.nodes[head]
         if is_step(node, MANAGE) and head in self._graph.owned(tail):
             return f"{tail} owns {head}"
-        granted = self._graph.link_level(tail, head)
-        if granted < level or (is_traversing and not is_step(node, granted)):
+        linked = self._graph.link_level(tail, head)
+        if linked < level or (is_traversing and not is_step(node, linked)):
             return None
-        return f"{tail} has {NAMES[granted]} on {head}"
+        if not self._rights.policy.counts(tail, node, linked):
+            return None
+        return f"{tail} has {granted_names(self._graph.granted(tail, head))[0]} on {head}"
+
+
+def _inside(target: Node, project: Node) -> str:
+    return f"{target.id} is" if target is project else f"{target.id} is in the {project.kind} {project.id}, which is"

@@ -6,6 +6,7 @@ from fairlead_authz.queries import Loaded
 from fairlead_authz.rights import Policy, Rights
 from fairlead_authz.store import PermissionStore
 from fairlead_authz.tokens import Tokens
+from fairlead_authz.who import Who
 
 
 class State:
@@ -20,6 +21,7 @@ class State:
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, policy)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
+        self.who = Who(self.graph, self.rights)
 
     def set_policy(self, policy: Policy) -> None:
         """Rights depend on this from now on."""

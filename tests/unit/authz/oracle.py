@@ -7,6 +7,7 @@ traversing) facts until nothing new is found, then the rules R1 to R5 asked of a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from fairlead_authz.graph import Graph, Node
@@ -77,11 +78,11 @@ class World:
         """M[user]: everything that some path gives."""
         if user not in self._facts:
             facts = {Fact(user, MANAGE, True)}
-            while True:
-                new = {fact for known in facts for fact in self._one_step(user, known)} - facts
-                if not new:
-                    break
+            pending = list(facts)
+            for known in pending:
+                new = set(self._one_step(user, known)) - facts
                 facts |= new
+                pending.extend(new)
             self._facts[user] = facts
         return self._facts[user]
 
@@ -93,17 +94,20 @@ class World:
     def _one_step(self, user: str, known: Fact) -> Iterator[Fact]:
         if known.node != user and self.nodes[known.node].kind not in GROUPS:
             return
-        for tail, head, edge in self._edges():
-            if tail == known.node:
-                kind = self.nodes[head].kind
-                yield Fact(head, min(known.level, edge), kind in GROUPS or (kind == "user" and edge == MANAGE))
+        for head, edge in self._edges.get(known.node, ()):
+            kind = self.nodes[head].kind
+            yield Fact(head, min(known.level, edge), kind in GROUPS or (kind == "user" and edge == MANAGE))
 
-    def _edges(self) -> list[tuple[str, str, int]]:
-        owned = [(n.owner, n.id, MANAGE) for n in self.nodes.values() if n.kind in GROUPS or n.kind == "user"]
-        return [
-            *owned,
-            *((tail, head, level) for (tail, head), level in self.links.items() if self._counts(tail, head)),
-        ]
+    @cached_property
+    def _edges(self) -> dict[str, list[tuple[str, int]]]:
+        edges: dict[str, list[tuple[str, int]]] = {}
+        for node in self.nodes.values():
+            if node.kind in GROUPS or node.kind == "user":
+                edges.setdefault(node.owner, []).append((node.id, MANAGE))
+        for (tail, head), level in self.links.items():
+            if self._counts(tail, head):
+                edges.setdefault(tail, []).append((head, level))
+        return edges
 
     def _counts(self, tail: str, head: str) -> bool:
         """The usual link from all users to a user gives nothing where users do not see each other."""
