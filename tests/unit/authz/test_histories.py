@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import UNSET
 
-from fairlead_authz import affected
+from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import (
     Activate,
     Change,
@@ -33,10 +33,13 @@ from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.explain import Explainer
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import NAMES, granted_names
+from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_authz.who import Who
-from fairlead_router import NotAuthorized, RequestError
-from unit.authz.oracle import MANAGE, READ, WRITE, World, lost
+from fairlead_router import Level, NotAuthorized, RequestError
+from support.core import Core
+from unit.authz.oracle import MANAGE, READ, WRITE, World
 
 HISTORIES = int(os.environ.get("FAIRLEAD_HISTORIES", "30"))
 
@@ -48,10 +51,12 @@ ROLES = ["red", "blue"]
 PROJECTS = ["p", "q"]
 THINGS = ["x", "vm", "wish", "hope"]
 CONTAINERS = ["c", "d"]
+RULES = tuple(UriRule(f"com.{level}.{{object}}", subscribe=level) for level in NAMES.values())
 ALL = [*USERS, *ROLES, *PROJECTS, *THINGS, *CONTAINERS, "filter", "row", "all-users"]
 
 users = st.sampled_from(USERS)
 anything = st.sampled_from(ALL)
+rights_levels: st.SearchStrategy[Level] = st.sampled_from(["read", "write", "manage"])
 owners = st.sampled_from([None, *USERS, *PROJECTS])
 flags = st.sampled_from([None, True, False])
 abouts = st.sampled_from([UNSET, None, *CONTAINERS])
@@ -113,8 +118,10 @@ class Histories(RuleBasedStateMachine):
         self.rights = Rights(self.graph, self.closures, self.policy)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
         self.who = Who(self.graph, self.rights)
-        for user in CONNECTED:
-            self.closures.connect(user)
+        self.core = Core(authorizer=GraphAuthorizer(self.graph, self.rights, UriRules(RULES), is_open=False))
+        self.live = Live(self.graph, self.closures)
+        self.live.bind(self.core.realm1)
+        self.peers = {user: self.core.join(user) for user in CONNECTED}
 
     def world(self) -> World:
         """The oracle of now."""
@@ -136,17 +143,25 @@ class Histories(RuleBasedStateMachine):
         elif isinstance(refused, NotAuthorized) and not isinstance(change, Put):
             assert not may_make(world, user, change), (change, refused.text)
 
+    @rule(user=st.sampled_from(CONNECTED), level=rights_levels, node_id=anything)
+    def a_user_subscribes(self, user: str, level: Level, node_id: str) -> None:
+        """To a topic that needs the level on the node; it may be denied."""
+        self.peers[user].ask([32, 1, {}, f"com.{level}.{node_id}"])
+
     @rule()
     def time_passes(self) -> None:
+        """Whom the clock takes something is not looked for here."""
         self.now_us += 30
+        self.core.realm1.gate.revoke_all()
 
     @rule(roles_visible=st.booleans(), users_visible=st.booleans())
     def the_policy_is_switched(self, roles_visible: bool, users_visible: bool) -> None:
         self.policy = self.policy._replace(roles_visible=roles_visible, users_visible=users_visible)
         self.rights.policy = self.policy
+        self.live.changed_policy()
 
     def make(self, step: list[Change], actor: Actor) -> RequestError | None:
-        """Make the changes, or say why they are refused; what connected users lost by them is reported."""
+        """Make the changes, or say why they are refused."""
         before = self.world()
         refused, changeset = None, None
         try:
@@ -156,11 +171,7 @@ class Histories(RuleBasedStateMachine):
         now = self.world()
         assert (now.nodes, now.granted) == (before.nodes, before.granted), "working out must change nothing"
         if changeset is not None:
-            reported = affected.make(self.graph, self.closures, changeset, self.policy)
-            after = self.world()
-            for user in CONNECTED:
-                missed = lost(before, after, user) - reported.objects
-                assert user in reported.principals or not missed, (user, missed)
+            self.live.adopt(changeset)
         return refused
 
     # --- what must hold -----------------------------------------------------------------------
@@ -175,6 +186,18 @@ class Histories(RuleBasedStateMachine):
                 for user in USERS:
                     assert self.rights.can(user, level, node_id) is (user in expected), (user, level, node_id)
                     self.check_reason(world, user, level, node_id)
+
+    @invariant()
+    def what_is_live_is_allowed(self) -> None:
+        """What was lost is not live any more; test_affected.py has that nothing else was ended."""
+        world = self.world()
+        for user, peer in self.peers.items():
+            for level, name in NAMES.items():
+                for node_id in ALL:
+                    found = self.core.realm1.broker.exact(f"com.{name}.{node_id}")
+                    if found is not None and any(session.id == peer.session_id for session in found.live):
+                        is_there = node_id in world.nodes
+                        assert world.can(user, level, node_id) if is_there else world.nodes[user].is_admin
 
     @invariant()
     def the_other_questions_are_answered_as_by_the_oracle(self) -> None:
