@@ -12,9 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_authz import Authz, Delete, Grant, Put, Revoke, UriRule
+from fairlead_authz import Authz, Deactivate, Delete, Freeze, Grant, Merge, Put, Revoke, Trash, UriRule
 from fairlead_authz.changes import Change
-from fairlead_router import ANONYMOUS, Action, CallError, Match, Member, MemberEvent, Principal, Realm, Router
+from fairlead_router import (
+    ANONYMOUS,
+    Action,
+    AuthenticationFailed,
+    CallError,
+    Match,
+    Member,
+    MemberEvent,
+    Principal,
+    Realm,
+    Router,
+)
 from fairlead_router.gate import Gate, Hold
 from support.waiting import eventually
 
@@ -29,6 +40,9 @@ class OpenGate(Gate):
         return True
 
     def revoke(self, principals: Iterable[str] = (), objects: Iterable[str] = (), reason: str = "") -> None:
+        """Nothing is judged again."""
+
+    def revoke_all(self, reason: str = "") -> None:
         """Nothing is judged again."""
 
 
@@ -112,6 +126,28 @@ REVOCATIONS: dict[str, tuple[list[Change], list[Change]]] = {
     ),
     "object deleted": ([Grant("bob", "read", "x")], [Delete("x")]),
     "acting-as source lost": ([Grant("bob", "manage", "alice")], [Revoke("bob", "read", "alice")]),
+    "role trashed": ([Grant("bob", "read", "staff"), Grant("staff", "read", "p")], [Trash("staff")]),
+    "object trashed": ([Grant("bob", "read", "x")], [Trash("x")]),
+    "object trashed, and an administrator reads it no more": ([Put("user", "bob", is_admin=True)], [Trash("x")]),
+    "an ancestor trashed": (
+        [Put("project", "inner", owner="p"), Put("object", "x", owner="inner"), Grant("bob", "read", "x")],
+        [Trash("p")],
+    ),
+    "project moved into the trash": (
+        [Put("project", "inner", owner="p"), Put("object", "x", owner="inner"), Grant("bob", "read", "x"), Trash("q")],
+        [Put("project", "inner", owner="q")],
+    ),
+    "login taken": ([Grant("bob", "login", "x")], [Revoke("bob", "login", "x")]),
+    "whom it acted as is merged into another": (
+        [
+            Put("object", "x", owner="carol"),
+            Grant("bob", "read", "carol"),
+            Grant("carol", "manage", "bob"),
+            Put("user", "dora"),
+            Grant("bob", "manage", "carol"),
+        ],
+        [Merge("carol", into="dora"), Revoke("bob", "manage", "dora")],
+    ),
     "admin flag dropped": ([Put("user", "bob", is_admin=True)], [Put("user", "bob", is_admin=False)]),
 }
 
@@ -129,6 +165,47 @@ async def test_nothing_published_after_the_loss_is_delivered(world: World, name:
         assert world.events["bob"] == ["permitted", "secret"]
     else:
         assert world.events["bob"] == ["permitted"]
+
+
+async def test_the_container_of_a_request_is_lost_when_the_request_gets_another(world: World) -> None:
+    await world.authz.apply([Put("container", "c"), Put("container", "d"), Grant("bob", "read", "p")])
+    await world.authz.apply([Put("container_request", "wish", owner="p", about="c"), Put("log", "row", about="c")])
+    await world.subscribe("bob", "com.app.c")
+    await world.subscribe("bob", "com.app.row")
+    await world.authz.apply([Put("container_request", "wish", about="d")])
+    await world.publish("com.app.c", "state")
+    await world.publish("com.app.row", "row")
+    assert world.events["bob"] == (["state", "row"] if _leaks(world) else [])
+
+
+async def test_frost_ends_no_reading_and_takes_writing(world: World) -> None:
+    await world.authz.apply([Grant("bob", "write", "x")])
+    bob = await world.subscribe("bob", "com.app.x")
+    await world.authz.apply([Freeze("p")])
+    await world.publish("com.app.x", "still read")
+    assert world.events["bob"] == ["still read"]
+    with pytest.raises(CallError, match="not_authorized"):
+        await bob.publish("com.app.x", ["no more"], acknowledge=True)
+
+
+@pytest.mark.parametrize(("switch", "node_id"), [("roles_visible", "staff"), ("users_visible", "alice")])
+async def test_a_switch_of_the_policy_takes_what_it_gave(world: World, switch: str, node_id: str) -> None:
+    await world.subscribe("bob", f"com.app.{node_id}")
+    await world.publish(f"com.app.{node_id}", "seen")
+    world.authz.set_policy(**{switch: False})
+    await world.publish(f"com.app.{node_id}", "hidden")
+    assert world.events["bob"] == (["seen", "hidden"] if _leaks(world) else ["seen"])
+    assert not world.authz.can("bob", "read", node_id)
+
+
+@pytest.mark.parametrize("change", [Deactivate("bob"), Merge("bob", into="carol")])
+async def test_the_sessions_and_tokens_of_a_user_that_is_shut_out_end(world: World, change: Change) -> None:
+    token = await world.authz.create_token("bob")
+    bob = world.join("bob")
+    await world.authz.apply([change])
+    await eventually(lambda: bob.session_id not in {id_ for id_, _ in world.realm.sessions()})
+    with pytest.raises(AuthenticationFailed):
+        world.authz.authenticator.principal(token)
 
 
 async def test_queued_events_are_taken_back(world: World) -> None:
