@@ -49,8 +49,7 @@ class Who:
     def _reaching(self, level: int, target: Node) -> set[str]:
         """The users who reach the target, or its owner in a way that extends to it, themselves or as another."""
         personas = self._starts(level, self._giving(level, target))
-        managers = (tail for persona in personas for tail in self._step_tails(MANAGE, self._graph.nodes[persona]))
-        return personas | self._starts(level, managers)
+        return personas | self._starts(level, self._managers(personas))
 
     def _giving(self, level: int, target: Node) -> Iterator[str]:
         """From where one more edge gives the level on the target."""
@@ -62,26 +61,28 @@ class Who:
             return
         owner = self._graph.node(target.owner)
         if owner is not None and owner.kind == "user":
-            yield from self._step_tails(MANAGE, owner)
+            yield from self._managers([owner.id])
+
+    def _managers(self, users: Iterable[str]) -> Iterator[str]:
+        """From where one more edge leads to one of these users in a way that it can be acted as."""
+        graph = self._graph
+        for user in users:
+            yield graph.nodes[user].owner
+            for tail, level in graph.links_to(user).items():
+                if level == MANAGE:
+                    yield tail
 
     def _starts(self, level: int, tails: Iterable[str]) -> set[str]:
         """The users from whom a walk over groups leads to one of these, and those among them."""
-        seen = dict.fromkeys(tails)
-        users: set[str] = set()
-        pending = list(seen)
-        for node_id in pending:
-            node = self._graph.node(node_id)
-            if node is None:
+        graph = self._graph
+        seen = set(tails)
+        pending = [node_id for node_id in seen if node_id not in graph.users]
+        while pending:
+            group = graph.node(pending.pop())
+            if group is None or not group.is_group:
                 continue
-            if node.kind == "user":
-                users.add(node_id)
-            elif node.is_group:
-                new = [tail for tail in self._step_tails(level, node) if tail not in seen]
-                seen.update(dict.fromkeys(new))
-                pending.extend(new)
-        return users
-
-    def _step_tails(self, level: int, head: Node) -> Iterator[str]:
-        """The tails of the edges of this level that a walk goes on from at the head."""
-        yield head.owner
-        yield from (tail for tail, linked in self._graph.links_to(head.id).items() if linked >= level)
+            links = graph.links_to(group.id).items()
+            new = {group.owner, *(tail for tail, linked in links if linked >= level)} - seen
+            seen |= new
+            pending.extend(node_id for node_id in new if node_id not in graph.users)
+        return seen & graph.users.keys()
