@@ -96,6 +96,11 @@ class FakeArvados:
         """The websocket server stops, as it does when its database is away."""
         await asyncio.gather(*[socket.close() for socket in list(self._sockets)])
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether a websocket has subscribed."""
+        return bool(self._sockets)
+
     # --- answers ------------------------------------------------------------------------------
 
     async def _list(self, request: web.Request) -> web.StreamResponse:

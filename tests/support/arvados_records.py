@@ -20,23 +20,23 @@ def uuid(type_: str, name: str, cluster: str = CLUSTER) -> str:
     return f"{cluster}-{type_}-{name:0>15}"
 
 
-def user(name: str, **attributes: Any) -> Listed:
+def user(name: str, /, **attributes: Any) -> Listed:
     return {"uuid": uuid("tpzed", name), "owner_uuid": ROOT, "is_active": True, "is_admin": False, **attributes}
 
 
-def project(name: str, owner: str, **attributes: Any) -> Listed:
+def project(name: str, owner: str, /, **attributes: Any) -> Listed:
     return {"uuid": uuid("j7d0g", name), "owner_uuid": owner, "group_class": "project", "name": name, **attributes}
 
 
-def role(name: str, **attributes: Any) -> Listed:
+def role(name: str, /, **attributes: Any) -> Listed:
     return {"uuid": uuid("j7d0g", name), "owner_uuid": ROOT, "group_class": "role", "name": name, **attributes}
 
 
-def collection(name: str, owner: str, **attributes: Any) -> Listed:
+def collection(name: str, owner: str, /, **attributes: Any) -> Listed:
     return {"uuid": uuid("4zz18", name), "owner_uuid": owner, "name": name, **attributes}
 
 
-def link(number: object, tail: str, name: str, head: str, **attributes: Any) -> Listed:
+def link(number: object, tail: str, name: str, head: str, /, **attributes: Any) -> Listed:
     return {
         "uuid": uuid("o0j2j", str(number)),
         "owner_uuid": ROOT,

@@ -177,6 +177,7 @@ class Possible:
         self._current = current
         self._wanted = wanted
         self._report = report
+        self._told: set[str] = set()
 
     def thing(self, id_: str) -> Thing | None:
         """The thing of this id."""
@@ -199,7 +200,9 @@ class Possible:
         return self._wanted.granted(link) if tail is None or tail.kind in TAILS else NONE
 
     def _kept(self, id_: str, before: Thing, problem: Problem) -> Thing:
-        self._report.add(problem, id_)
+        if id_ not in self._told:
+            self._told.add(id_)
+            self._report.add(problem, id_)
         return Thing(before.kind, SYSTEM, before.name, is_active=before.kind != "user", state=before.state)
 
 

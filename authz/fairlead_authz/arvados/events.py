@@ -53,6 +53,7 @@ _EVENT: Final = msgspec.json.Decoder(Event)
 def decode_event(text: bytes | str) -> Event | None:
     """The event of a line or a message; None for what is none: a keepalive, an answer, something broken."""
     try:
-        return _EVENT.decode(text)
+        event = _EVENT.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return None if event.event_type is None else event

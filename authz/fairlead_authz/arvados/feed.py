@@ -7,8 +7,8 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, closing
 from enum import Enum
 from io import FileIO
 from typing import Final, Literal
@@ -44,12 +44,10 @@ class Gap(Enum):
 GAP: Final = Gap.GAP
 """Events may be missing here."""
 
-Feed = AsyncIterator[Event | Literal[Gap.GAP]]
+Feed = AsyncGenerator[Event | Literal[Gap.GAP], None]
 
 
-async def websocket(
-    url: str, token: str, on_down: Callable[[str], None], *, first_pause_s: float = FIRST_PAUSE_S
-) -> Feed:
+def websocket(url: str, token: str, on_down: Callable[[str], None], *, first_pause_s: float = FIRST_PAUSE_S) -> Feed:
     """The events of Arvados' websocket, for ever: each new connection begins with a gap; `on_down` hears why one ended.
 
     It asks for what came after the last event, too, but Arvados forgets after ten minutes without saying so. The token
@@ -59,33 +57,45 @@ async def websocket(
     is_local = parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or (parts.scheme != "wss" and not (parts.scheme == "ws" and is_local)):
         raise BadSource(f"{url!r} is no URL of a websocket: wss://HOST/websocket (ws only on this machine)")
-    last_id, pause_s = 0, first_pause_s
-    while True:
-        try:
-            async for item in _connection(url, token, last_id):
-                if item is not GAP:
-                    last_id, pause_s = max(last_id, item.id or 0), first_pause_s
-                yield item
-            on_down("it was closed")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            on_down(type(error).__name__)  # its text may hold the URL, and so the token
-        await asyncio.sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+    return _Websocket(url, token, first_pause_s).events(on_down)
 
 
-async def _connection(url: str, token: str, last_id: int) -> Feed:
-    """What comes on one connection, until it is closed. Raises what aiohttp raises."""
-    timeout = aiohttp.ClientWSTimeout(ws_receive=SILENCE_S, ws_close=CLOSE_S)
-    async with (
-        aiohttp.ClientSession() as http,
-        http.ws_connect(url, params={"api_token": token}, max_msg_size=MAX_LINE_BYTES, timeout=timeout) as socket,
-    ):
-        await socket.send_json(_subscription(last_id))
-        yield GAP
-        async for message in socket:
-            event = decode_event(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
-            if event is not None:
-                yield event
+class _Websocket:
+    """Connections one after the other."""
+
+    def __init__(self, url: str, token: str, first_pause_s: float) -> None:
+        self._url = url
+        self._token = token
+        self._first_pause_s = self._pause_s = first_pause_s
+        self._last_id = 0
+
+    async def events(self, on_down: Callable[[str], None]) -> Feed:
+        while True:
+            try:
+                async with aclosing(self._connection()) as items:
+                    async for item in items:
+                        yield item
+                on_down("it was closed")
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                on_down(type(error).__name__)  # its text may hold the URL, and so the token
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+
+    async def _connection(self) -> Feed:
+        """What comes on one connection, until it is closed. Raises what aiohttp raises."""
+        timeout = aiohttp.ClientWSTimeout(ws_receive=SILENCE_S, ws_close=CLOSE_S)
+        parameters = {"api_token": self._token}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(self._url, params=parameters, max_msg_size=MAX_LINE_BYTES, timeout=timeout) as socket,
+        ):
+            await socket.send_json(_subscription(self._last_id))
+            yield GAP
+            async for message in socket:
+                event = decode_event(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+                if event is not None:
+                    self._last_id, self._pause_s = max(self._last_id, event.id or 0), self._first_pause_s
+                    yield event
 
 
 def _subscription(last_id: int) -> dict[str, object]:
@@ -99,24 +109,21 @@ async def lines(file: str, *, grows: bool = True) -> Feed:
     A line that is no event is passed over. Raises BadSource for a file that cannot be read.
     """
     rest = b""
-    async for chunk in _chunks(file, grows):
-        if chunk is GAP:
-            rest = b""
-            yield GAP
-            continue
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            event = decode_event(line)
-            if event is not None:
+    async with aclosing(_chunks(file, grows)) as chunks:
+        async for chunk in chunks:
+            text = rest + (chunk or b"")
+            *whole, rest = text.split(b"\n")
+            for event in filter(None, map(decode_event, whole)):
                 yield event
-        if len(rest) > MAX_LINE_BYTES:
-            rest = b""
-            yield GAP
+            if chunk is None or len(rest) > MAX_LINE_BYTES:
+                rest = b""
+                yield GAP
 
 
-async def _chunks(file: str, grows: bool) -> AsyncIterator[bytes | Literal[Gap.GAP]]:
+async def _chunks(file: str, grows: bool) -> AsyncGenerator[bytes | None, None]:
+    """What is read; None where the file has been written anew."""
     with _opened(file) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        if _is_waited_for(stream):
             reader = asyncio.StreamReader()
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(reader), stream
@@ -133,7 +140,13 @@ async def _chunks(file: str, grows: bool) -> AsyncIterator[bytes | Literal[Gap.G
             await asyncio.sleep(GROWTH_S)
             if os.fstat(stream.fileno()).st_size < stream.tell():
                 stream.seek(0)
-                yield GAP
+                yield None
+
+
+def _is_waited_for(stream: FileIO) -> bool:
+    """Whether reading may block: a file's never does, nor that of /dev/null."""
+    mode = os.fstat(stream.fileno()).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stream.isatty()
 
 
 def _opened(file: str) -> FileIO:

@@ -27,16 +27,14 @@ class Lists:
     """Records in memory, as a source."""
 
     def __init__(self, listed: Iterable[Listed], types: Iterable[str] = LISTS) -> None:
-        self._listed = [*FIRST, *listed]
+        self.listed = [*FIRST, *listed]
         self._types = frozenset(types)
 
     async def types(self) -> frozenset[str]:
         return self._types
 
     async def records(self, kind: ListKind, report: Report) -> Iterable[Record]:
-        items = [
-            msgspec.Raw(msgspec.json.encode(each)) for each in self._listed if LISTS[type_of(each["uuid"])] is kind
-        ]
+        items = [msgspec.Raw(msgspec.json.encode(each)) for each in self.listed if LISTS[type_of(each["uuid"])] is kind]
         return list(decode_records(items, kind, report))
 
 
