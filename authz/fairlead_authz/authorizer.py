@@ -29,7 +29,7 @@ class GraphAuthorizer:
         self.is_open = is_open
 
     def is_admin(self, principal: Principal) -> bool:
-        """Whether nothing is denied to this principal now; the role it joined with may be out of date."""
+        """Whether the principal is an administrator now; the role it joined with may be out of date."""
         if self.is_open:
             return True
         node = self._graph.nodes.get(principal.authid)

@@ -90,7 +90,8 @@ def _new_owner(edit: Edit, change: Put) -> str:
         if change.owner not in (None, SYSTEM):
             raise Conflict(f"{change.kind} {change.id!r} is owned by {SYSTEM!r}, not {change.owner!r}")
         return SYSTEM
-    default = SYSTEM if edit.actor.user == ANONYMOUS_USER else edit.actor.user
+    is_of_system = change.kind == "container" or edit.actor.user == ANONYMOUS_USER
+    default = SYSTEM if is_of_system else edit.actor.user
     owner = default if change.owner is None else change.owner
     _check_owner(edit, change.id, owner)
     return owner

@@ -68,7 +68,7 @@ def test_nobody_writes_to_what_is_frozen_administrators_included(desk: Desk) -> 
 
 def test_containers_are_made_and_changed_by_administrators(desk: Desk) -> None:
     desk.make(Put("container", "c"))
-    assert desk.node("c").state == "Queued"
+    assert (desk.node("c").state, desk.node("c").owner) == ("Queued", "system")
     desk.make(Put("container", "c", state="Running"))
     assert desk.node("c").state == "Running"
     desk.refuse(NotAuthorized, "make the container 'd'", Put("container", "d"), by="ann")
