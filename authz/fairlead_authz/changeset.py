@@ -30,9 +30,18 @@ class Changeset:
     def __init__(self) -> None:
         self.nodes: dict[str, NodeChange] = {}
         self.links: dict[tuple[str, str], LinkChange] = {}
+        self._ended_users: set[str] = set()
 
     def __bool__(self) -> bool:
-        return bool(self.nodes or self.links)
+        return bool(self.nodes or self.links or self._ended_users)
+
+    def __len__(self) -> int:
+        """How many nodes and links differ."""
+        return len(self.nodes) + len(self.links)
+
+    def end_user(self, user: str) -> None:
+        """The user's sessions and tokens end, although it may be there and active again after the list."""
+        self._ended_users.add(user)
 
     def set_node(self, node_id: str, known: Node | None, node: Node | None) -> None:
         """The node becomes this; `known` is what it was just before."""
@@ -85,8 +94,8 @@ class Changeset:
 
     @property
     def ended_users(self) -> set[str]:
-        """Users who may have no session and no token any more: removed, or not active any more."""
-        return {
+        """Users who may have no session and no token any more: removed, or not active any more, if only in between."""
+        return self._ended_users | {
             node_id
             for node_id, (before, after) in self.nodes.items()
             if before is not None

@@ -6,6 +6,8 @@ administrators hear `no_such_object`.
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from fairlead_authz.changes import Change, Put
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.closures import FreshClosures
@@ -13,7 +15,11 @@ from fairlead_authz.errors import Conflict, NoSuchObject
 from fairlead_authz.graph import ANONYMOUS_USER, WELL_KNOWN, Graph, Node, is_step
 from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, merged_grant
 from fairlead_authz.rights import Policy, Rights
-from fairlead_router.errors import NotAuthorized
+from fairlead_router.errors import LimitExceeded, NotAuthorized
+
+MAX_DIFFERENCES = 100_000
+"""Nodes and links that one list may change: the members of a role that is deleted, the things of a user who is merged.
+It is worked out and made in one turn of the loop, which so many hold up for a second."""
 
 
 class Actor(NamedTuple):
@@ -95,19 +101,23 @@ class Edit:
 
     def set_node(self, node: Node) -> None:
         """Add or replace a node."""
+        self._require_room()
         known = self.graph.node(node.id)
         self.graph.put(node)
         self.changeset.set_node(node.id, known, node)
         self._step_may_have_changed(node)
 
     def remove_node(self, node: Node) -> None:
-        """Remove a node that nothing hangs on any more."""
+        """Remove a node that nothing hangs on any more; a user's sessions and tokens end, should there be a new one."""
+        if node.kind == "user" and node.is_active:
+            self.changeset.end_user(node.id)
         self.graph.remove(node.id)
         self.changeset.set_node(node.id, node, None)
         self._step_may_have_changed(node)
 
     def set_link(self, tail: str, head: str, granted: int) -> None:
         """Set what a link grants; 0 removes it."""
+        self._require_room()
         self.changeset.set_link(tail, head, self.graph.granted(tail, head), granted)
         self.graph.link(tail, head, granted)
         self._step_may_have_changed(self.graph.node(head))
@@ -125,6 +135,17 @@ class Edit:
         """Everything that was granted on the head goes."""
         for tail in list(self.graph.links_to(head)):
             self.set_link(tail, head, NONE)
+
+    def shut_out(self, user: Node) -> None:
+        """The user is no administrator and not active any more, and its sessions and tokens end."""
+        if user.is_active:
+            self.changeset.end_user(user.id)
+        self.set_node(replace(user, is_active=False, is_admin=False))
+
+    def _require_room(self) -> None:
+        if len(self.changeset) >= MAX_DIFFERENCES:
+            text = f"the list changes more than {MAX_DIFFERENCES} nodes and links: make it in parts"
+            raise LimitExceeded(text, limit="differences_per_list")
 
     def _step_may_have_changed(self, head: Node | None) -> None:
         if head is None or is_step(head, MANAGE):

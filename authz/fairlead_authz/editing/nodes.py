@@ -79,7 +79,7 @@ def _create(edit: Edit, change: Put) -> None:
     )
     if change.kind == "user" and is_active:
         link_as_usual(edit, change.id)
-    elif change.kind == "role" and edit.actor.user in edit.graph.users:
+    elif change.kind == "role" and edit.actor.user in edit.graph.users and edit.actor.user != ANONYMOUS_USER:
         edit.set_link(edit.actor.user, change.id, MANAGE)
 
 

@@ -22,7 +22,7 @@ def deactivate(edit: Edit, change: Deactivate) -> None:
     user = _user(edit, change.id, "deactivate")
     refuse_fixed_user(user.id, is_ending=True)
     edit.remove_links_from(user.id)
-    edit.set_node(replace(user, is_active=False, is_admin=False))
+    edit.shut_out(user)
 
 
 def merge(edit: Edit, change: Merge) -> None:
@@ -43,7 +43,7 @@ def merge(edit: Edit, change: Merge) -> None:
         _move_link(edit, (user.id, head), (into.id, head))
     for tail in list(edit.graph.links_to(user.id)):
         _move_link(edit, (tail, user.id), (tail, into.id))
-    edit.set_node(replace(user, is_active=False, is_admin=False))
+    edit.shut_out(user)
 
 
 def link_as_usual(edit: Edit, user: str) -> None:

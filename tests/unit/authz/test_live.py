@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlead_authz import Authz, Deactivate, Delete, Freeze, Grant, Merge, Put, Revoke, Trash, UriRule
+from fairlead_authz import Activate, Authz, Deactivate, Delete, Freeze, Grant, Merge, Put, Revoke, Trash, UriRule
 from fairlead_authz.changes import Change
 from fairlead_router import (
     ANONYMOUS,
@@ -198,11 +198,20 @@ async def test_a_switch_of_the_policy_takes_what_it_gave(world: World, switch: s
     assert not world.authz.can("bob", "read", node_id)
 
 
-@pytest.mark.parametrize("change", [Deactivate("bob"), Merge("bob", into="carol")])
-async def test_the_sessions_and_tokens_of_a_user_that_is_shut_out_end(world: World, change: Change) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [Deactivate("bob")],
+        [Merge("bob", into="carol")],
+        [Put("user", "bob", is_active=False)],
+        [Deactivate("bob"), Activate("bob")],
+        [Delete("bob"), Put("user", "bob")],
+    ],
+)
+async def test_the_sessions_and_tokens_of_a_user_that_is_shut_out_end(world: World, changes: list[Change]) -> None:
     token = await world.authz.create_token("bob")
     bob = world.join("bob")
-    await world.authz.apply([change])
+    await world.authz.apply(changes)
     await eventually(lambda: bob.session_id not in {id_ for id_, _ in world.realm.sessions()})
     with pytest.raises(AuthenticationFailed):
         world.authz.authenticator.principal(token)

@@ -5,16 +5,35 @@ from __future__ import annotations
 import pytest
 
 from fairlead_authz.changes import Change, Deactivate, Delete, Freeze, Grant, Put
+from fairlead_authz.editing import Actor, edit, work_out
 from fairlead_authz.errors import Conflict, NoSuchObject
 from fairlead_authz.levels import MANAGE
-from fairlead_router import InvalidArgument, NotAuthorized
+from fairlead_router import InvalidArgument, LimitExceeded, NotAuthorized
 from unit.authz.editing.desk import Desk
+
+OPEN = Actor("anonymous", is_admin=True)
+"""An anonymous session in an open realm."""
 
 
 def test_whoever_makes_a_role_manages_it(desk: Desk) -> None:
     desk.make(Put("role", "crew"), by="bob")
     assert desk.node("crew").owner == "system"
     assert desk.graph.link_level("bob", "crew") == MANAGE
+
+
+def test_everybody_without_a_token_is_not_the_manager_of_what_is_made_in_an_open_realm(desk: Desk) -> None:
+    work_out(desk.graph, [Put("role", "crew"), Put("project", "q")], OPEN, desk.policy).make(desk.graph)
+    assert not desk.graph.links_to("crew")
+    assert desk.node("q").owner == "system"
+
+
+def test_a_list_that_changes_too_much_is_refused_whole_with_the_limit(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edit, "MAX_DIFFERENCES", 3)
+    desk.make(*(Grant(user, "read", "staff") for user in ("ann", "bob", "carol")))
+    desk.refuse(LimitExceeded, "differences_per_list", Delete("staff"))
+    assert len(desk.graph.links_to("staff")) == 4
 
 
 def test_a_role_is_changed_by_who_manages_it_and_not_by_who_writes_it(desk: Desk) -> None:
