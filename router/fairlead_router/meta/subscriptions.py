@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fairlead_router.errors import NoSuchSubscription
 from fairlead_router.meta.shown import any_of
 from fairlead_router.meta.table import TableMeta, iso_8601
+from fairlead_router.pubsub.broker import Broker
 from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.questions import Questions
 from fairlead_router.uris import Match
@@ -34,23 +35,29 @@ class SubscriptionMeta(TableMeta[Subscription]):
 
     def entries(self) -> Iterable[Subscription]:
         """All of them."""
-        return self.realm.broker.subscriptions()
+        return self._broker.subscriptions()
 
     def get(self, entry_id: int) -> Subscription | None:
         """The subscription of this id."""
-        return self.realm.broker.get(entry_id)
+        return self._broker.get(entry_id)
 
     def lookup(self, uri: str, match: Match) -> Subscription | None:
         """The subscription of exactly this topic or pattern."""
-        return self.realm.broker.lookup(uri, match)
+        return self._broker.lookup(uri, match)
 
     def match(self, uri: str) -> list[Subscription]:
         """All that an event on this topic goes to."""
-        return self.realm.broker.matching(uri)
+        return self._broker.matching(uri)
 
     def matched(self, entries: list[Subscription]) -> list[int]:
         """Their ids."""
         return [subscription.id for subscription in entries]
+
+    @property
+    def _broker(self) -> Broker:
+        """The tables, with nobody in them who has lost the right."""
+        self.realm.gate.settle()
+        return self.realm.broker
 
     def seen_by(self, entry: Subscription) -> Questions:
         """Who may subscribe to it."""

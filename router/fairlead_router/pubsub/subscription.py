@@ -32,6 +32,7 @@ class Membership(Hold):
     """One session's part in a subscription."""
 
     __slots__ = ("object_id", "session", "subscription")
+    is_asked_about = True
 
     def __init__(self, session: "Session", subscription: "Subscription", object_id: str | None) -> None:
         super().__init__(session.principal_cell, session.realm.gate.object_cell(object_id), session.outbox)

@@ -374,6 +374,21 @@ def test_acting_as(name: str) -> None:
     assert setting.subscriptions() == left
 
 
+def test_a_queued_event_of_a_pattern_is_taken_back_though_nothing_live_rests_on_its_object() -> None:
+    setting = Setting()
+    setting.step([Put("project", "p", "system"), Put("object", "x", "p"), Grant("ben", "read", "p")])
+    ben, ann = setting.peers["ben"], setting.peers["ann"]
+    ben.subscribe("com.read.", match="prefix")
+    ben.clog()
+    setting.step([Put("user", "eve", is_admin=True)])
+    setting.core.join("eve").send([16, 1, {}, topic("read", "x"), ["secret"]])
+    setting.core.host.run()
+    ann.subscribe("com.read.", match="prefix")
+    setting.step([Revoke("ben", "read", "p")])
+    ben.read_on()
+    assert ben.take() == []
+
+
 def test_a_right_that_was_replaced_unseen_is_found_when_it_goes() -> None:
     setting = Setting()
     setting.step([Put("project", "p", "system"), Put("object", "x", "p"), Grant("ben", "read", "x")])

@@ -684,6 +684,7 @@ def test_revocation_of_many_who_watch_revocations_needs_no_stack() -> None:
         watcher.subscribe("wamp.subscription.on_unsubscribe")
     rights.denied_uris.add("wamp.subscription.on_unsubscribe")
     core.realm1.gate.revoke(principals=["alice"])
+    core.host.run()
     assert core.realm1.counters.subscriptions_revoked == 500
     assert types_of(watchers[-1].take()) == [35]
 
