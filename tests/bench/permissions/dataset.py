@@ -60,7 +60,7 @@ class Dataset:
             yield Node(role, "role", SYSTEM, f"Role {role[-6:]}")
         yield Node(STAFF_PROJECT, "project", SYSTEM, "What staff works on")
         for number, project in enumerate(self.projects):
-            is_inside = number > 0 and choose.random() < 0.75  # noqa: PLR2004 - three of four are in another
+            is_inside = number > 0 and choose.random() < 0.75
             owner = self.projects[choose.randrange(number)] if is_inside else choose.choice(self.users)
             yield Node(project, "project", owner, f"Project {number}")
         for number, object_id in enumerate(self.objects):
