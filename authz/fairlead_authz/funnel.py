@@ -6,24 +6,28 @@ lost something are bumped, every live subscription and call on them is judged ag
 on are ended; then the change is acknowledged. A failed commit has changed nothing. A list is atomic: revoke
 and re-grant in one list is no change at all.
 
-One list after the other, in the order of their arrival. A caller that goes away or is cancelled stops
-nothing: what is committed is always adopted too.
+Lists are made one after the other, in the order of their arrival, but committed together: while one commit is in
+progress others arrive, and all that wait when it is done are worked out, each on what those before it come to, and
+committed in one transaction. So nobody waits behind more than the commit in progress and its own. If the commit of a
+group fails, all of it fails and nothing has changed. A caller that goes away or is cancelled stops nothing: what is
+committed is always adopted too.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
-from fairlead_authz.changes import Change, Put, check_id
+from fairlead_authz.changes import MAX_CHANGES, Change, Put, check_id
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.errors import NoSuchUser, StoreFailed
 from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
 from fairlead_authz.live import Live
-from fairlead_authz.queries import LoggedChange
+from fairlead_authz.queries import LoggedChange, NewChange
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
 from fairlead_authz.tokens import make_token
@@ -44,14 +48,29 @@ class Applied(msgspec.Struct, frozen=True):
     """When it was made, as the log has it; of a list that changed nothing, when that was found."""
 
 
+class Asked:
+    """A list of changes that waits for its turn. `applied` is what comes of it."""
+
+    def __init__(self, changes: list[Change], actor: Callable[[], Actor]) -> None:
+        self.changes = changes
+        self.actor = actor
+        self.applied: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
+        self.applied.add_done_callback(asyncio.Future.exception)  # nobody may be there any more to hear of it
+
+
+WorkedOut = list[tuple[Asked, NewChange | Exception]]
+"""Lists of changes, each with what it comes to or the reason why it is refused."""
+
+
 class Funnel:
-    """Changes permissions, one list at a time."""
+    """Changes permissions, one list after the other."""
 
     def __init__(self, state: State, live: Live) -> None:
         self._state = state
         self._live = live
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._asked: deque[Asked] = deque()
         self.on_change: Callable[[LoggedChange], object] = lambda change: None
         """Called with each change once it holds, before it is acknowledged."""
 
@@ -60,7 +79,10 @@ class Funnel:
 
         `actor` is asked when the turn has come: it may be an administrator no more.
         """
-        return await self._in_turn(lambda: self._apply(changes, actor()))
+        asked = Asked(changes, actor)
+        self._asked.append(asked)
+        self._start(lambda: self._make(self._next_group()))
+        return await asyncio.shield(asked.applied)
 
     async def create_token(self, user: str, actor: Callable[[], Actor], create_user: bool) -> str:
         """A new token of a user. Raises NotAuthorized, NoSuchUser, InvalidArgument, StoreFailed."""
@@ -76,7 +98,9 @@ class Funnel:
 
     async def _in_turn(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run the job when its turn comes, to its end: cancelling the caller cancels only its waiting."""
+        return await asyncio.shield(self._start(job))
 
+    def _start(self, job: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
         async def run() -> T:
             async with self._turn:
                 return await job()
@@ -84,7 +108,7 @@ class Funnel:
         task = asyncio.ensure_future(run())
         self._tasks.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        return task
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
@@ -93,16 +117,72 @@ class Funnel:
 
     # --- the jobs -----------------------------------------------------------------------------
 
-    async def _apply(self, changes: list[Change], actor: Actor) -> Applied:
+    def _next_group(self) -> list[Asked]:
+        """As many lists as wait, but no more changes than one may have. None if they were made with an earlier one."""
+        group: list[Asked] = []
+        room = MAX_CHANGES
+        while self._asked and (not group or len(self._asked[0].changes) <= room):
+            group.append(self._asked.popleft())
+            room -= len(group[-1].changes)
+        return group
+
+    async def _make(self, group: list[Asked]) -> None:
+        """Make these lists, each known to its caller as soon as it holds."""
+        try:
+            worked_out = self._work_out(group)
+            logged = iter(await self._commit(worked_out))
+            for asked, outcome in worked_out:
+                if isinstance(outcome, Exception):
+                    asked.applied.set_exception(outcome)
+                else:
+                    asked.applied.set_result(self._hold_from_now(asked, outcome, logged))
+                    await asyncio.sleep(0)  # each in a turn of its own
+        except Exception as error:  # noqa: BLE001 - all of them hear of it
+            for asked in group:
+                if not asked.applied.done():
+                    asked.applied.set_exception(error)
+
+    def _work_out(self, group: list[Asked]) -> WorkedOut:
+        """What each list comes to after those before it. The graph stays as it is."""
+        graph = self._state.graph
+        made: list[Changeset] = []
+        worked_out: WorkedOut = []
+        try:
+            for asked in group:
+                outcome = self._outcome(asked)
+                worked_out.append((asked, outcome))
+                if isinstance(outcome, NewChange):
+                    outcome.changeset.make(graph)
+                    made.append(outcome.changeset)
+        finally:
+            for changeset in reversed(made):
+                changeset.take_back(graph)
+        return worked_out
+
+    def _outcome(self, asked: Asked) -> NewChange | Exception:
+        """What the list comes to; whatever is wrong with it is no reason to refuse the others."""
+        try:
+            actor = asked.actor()
+            changeset = work_out(self._state.graph, asked.changes, actor, self._state.policy)
+            return NewChange(changeset, actor.user, msgspec.json.encode(asked.changes))
+        except Exception as error:  # noqa: BLE001 - raised to who asked
+            return error
+
+    async def _commit(self, worked_out: WorkedOut) -> list[LoggedChange]:
+        """Those that come to anything."""
+        new = [outcome for _, outcome in worked_out if isinstance(outcome, NewChange) and outcome.changeset]
+        return await _commit(self._state.store.append(new, self._state.revision + 1)) if new else []
+
+    def _hold_from_now(self, asked: Asked, new: NewChange, logged: Iterator[LoggedChange]) -> Applied:
+        """The list is durable, if it comes to anything: all that follows happens in this turn."""
         state = self._state
-        changeset = work_out(state.graph, changes, actor, state.policy)
-        if not changeset:
-            return Applied(state.revision, still_allowed(state, changes), state.policy.now_us())
-        asked = msgspec.json.encode(changes)
-        logged = await _commit(state.store.append(changeset, state.revision + 1, actor.user, asked))
-        self._adopt(changeset)
-        self.on_change(logged)
-        return Applied(state.revision, still_allowed(state, changes), logged.at_us)
+        at_us = state.policy.now_us()
+        if new.changeset:
+            self._adopt(new.changeset)
+            change = next(logged)
+            self.on_change(change)
+            at_us = change.at_us
+        return Applied(state.revision, still_allowed(state, asked.changes), at_us)
 
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
@@ -121,7 +201,9 @@ class Funnel:
         if check_id(user) in (SYSTEM, ANONYMOUS_USER):
             raise InvalidArgument(f"user {user!r} cannot have a token: nobody logs in as it")
         if create_user and state.graph.node(user) is None:
-            await self._apply([Put("user", user)], actor)
+            asked = Asked([Put("user", user)], lambda: actor)
+            await self._make([asked])
+            await asked.applied
         node = state.graph.node(user)
         if node is None or node.kind != "user":
             raise NoSuchUser(f"user {user!r} does not exist", id=user)

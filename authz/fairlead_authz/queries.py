@@ -1,11 +1,12 @@
 """All SQL of this package: jobs for a database, each runs in a thread, in one transaction, and touches nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from fairlead_authz.changeset import Changeset
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.permission_log import Entry, Position, Rows, Slice
 from fairlead_authz.tables import links, nodes, permission_log, tokens
@@ -34,6 +35,14 @@ class LoggedChange(msgspec.Struct, frozen=True):
     at_us: int
     actor: str
     asked: msgspec.Raw
+
+
+class NewChange(NamedTuple):
+    """A list of changes that is to be made durable: what it comes to, who asked for it, and what, in JSON."""
+
+    changeset: Changeset
+    actor: str
+    asked: bytes
 
 
 class Audit(NamedTuple):
@@ -114,25 +123,35 @@ def _newest(realm: str, connection: sa.Connection) -> Position | None:
 # --- writing --------------------------------------------------------------------------------------
 
 
-def append(
-    realm: str, rows: Rows, ended_users: Iterable[str], entry: dict[str, Any], connection: sa.Connection
-) -> None:
-    """A change: its rows, the end of tokens, and its entry. Rows are deleted and inserted anew: the same on every
-    database. Raises StoreUnavailable when its revision is not the next one: another hand has written here.
+def append(realm: str, changes: Sequence[NewChange], logged: Sequence[LoggedChange], connection: sa.Connection) -> None:
+    """Changes in their order: their rows, the end of tokens, and their entries.
+
+    Rows are deleted and inserted anew: the same on every database. Raises StoreUnavailable when the first revision is
+    not the next one: another hand has written here.
     """
     newest = _newest(realm, connection)
     revision = 1 if newest is None else newest.revision + 1
-    if entry["revision"] != revision:
+    if logged[0].revision != revision:
         raise StoreUnavailable(
-            f"change {entry['revision']} of realm '{realm}' was to follow, but the store is at {revision - 1}: "
+            f"change {logged[0].revision} of realm '{realm}' was to follow, but the store is at {revision - 1}: "
             f"something else has written there; start this server anew"
         )
-    delete(nodes, [{"realm": realm, "id": node_id} for node_id in rows.nodes], connection)
-    delete(links, [{"realm": realm, "tail": tail, "head": head} for tail, head, _ in rows.links], connection)
-    delete(tokens, [{"realm": realm, "user": user} for user in ended_users], connection)
-    insert(nodes, [_node_row(realm, node) for node in rows.nodes.values() if node is not None], connection)
-    insert(links, [_link_row(realm, *link) for link in rows.links if link[2]], connection)
-    insert(permission_log, [entry], connection)
+    nodes_after: dict[str, Node | None] = {}
+    granted_after: dict[tuple[str, str], int] = {}
+    ended_users: set[str] = set()
+    entries: list[dict[str, Any]] = []
+    for change, entry in zip(changes, logged, strict=True):
+        rows = Rows.of(change.changeset)
+        nodes_after |= rows.nodes
+        granted_after |= {(tail, head): granted for tail, head, granted in rows.links}
+        ended_users |= change.changeset.ended_users
+        entries.append(_entry_row(realm, entry, rows))
+    delete(nodes, [{"realm": realm, "id": node_id} for node_id in nodes_after], connection)
+    delete(links, [{"realm": realm, "tail": tail, "head": head} for tail, head in granted_after], connection)
+    delete(tokens, [{"realm": realm, "user": user} for user in sorted(ended_users)], connection)
+    insert(nodes, [_node_row(realm, node) for node in nodes_after.values() if node is not None], connection)
+    insert(links, [_link_row(realm, *link, granted) for link, granted in granted_after.items() if granted], connection)
+    insert(permission_log, entries, connection)
 
 
 def trim(realm: str, keep: int, connection: sa.Connection) -> int:
@@ -165,3 +184,14 @@ def _node_row(realm: str, node: Node) -> dict[str, Any]:
 
 def _link_row(realm: str, tail: str, head: str, granted: int) -> dict[str, Any]:
     return {"realm": realm, "tail": tail, "head": head, "level": granted}
+
+
+def _entry_row(realm: str, entry: LoggedChange, rows: Rows) -> dict[str, Any]:
+    return {
+        "realm": realm,
+        "revision": entry.revision,
+        "at_us": entry.at_us,
+        "actor": entry.actor,
+        "asked": bytes(entry.asked),
+        "rows": msgspec.json.encode(rows),
+    }

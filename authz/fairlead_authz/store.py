@@ -5,17 +5,17 @@ it, so that another process can follow (follower.py), and so that people can rea
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
 
 from fairlead_authz import queries
-from fairlead_authz.changeset import Changeset
 from fairlead_authz.clock import now_us
 from fairlead_authz.first_nodes import FIRST_REVISION, first_changeset
 from fairlead_authz.graph import SYSTEM
-from fairlead_authz.permission_log import Position, Rows, Slice
-from fairlead_authz.queries import Audit, Loaded, LoggedChange
+from fairlead_authz.permission_log import Position, Slice
+from fairlead_authz.queries import Audit, Loaded, LoggedChange, NewChange
 from fairlead_authz.tables import SCHEMA, tokens
 from fairlead_authz.tokens import Token
 from fairlead_store import Database, Readers
@@ -72,24 +72,22 @@ class PermissionStore(StoredPermissions):
         """The graph, the tokens and the revision; a realm that is new gets its first nodes."""
         loaded = await super().load()
         if loaded.position is None:
-            await self.append(first_changeset(), FIRST_REVISION, SYSTEM, b"[]")
+            await self.append([NewChange(first_changeset(), SYSTEM, b"[]")], FIRST_REVISION)
             loaded = await super().load()
         return loaded
 
-    async def append(self, changeset: Changeset, revision: int, actor: str, asked: bytes) -> LoggedChange:
-        """Make a changeset durable under the next revision, the end of tokens included."""
-        rows, at_us = Rows.of(changeset), now_us()
-        entry = {
-            "realm": self._realm,
-            "revision": revision,
-            "at_us": at_us,
-            "actor": actor,
-            "asked": asked,
-            "rows": msgspec.json.encode(rows),
-        }
-        ended_users = sorted(changeset.ended_users)
-        await self._database.write(partial(queries.append, self._realm, rows, ended_users, entry))
-        return LoggedChange(revision, at_us, actor, msgspec.Raw(asked))
+    async def append(self, changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:
+        """Make changes durable, all or none, under this revision (the next one) and those that follow.
+
+        The end of tokens is included.
+        """
+        at_us = now_us()
+        logged = [
+            LoggedChange(number, at_us, change.actor, msgspec.Raw(change.asked))
+            for number, change in enumerate(changes, revision)
+        ]
+        await self._database.write(partial(queries.append, self._realm, changes, logged))
+        return logged
 
     async def trim(self, keep: int) -> int:
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,10 @@ from fairlead_authz import (
     Put,
     Revoke,
 )
+from fairlead_authz import funnel as module
 from fairlead_authz.authz import ITSELF
 from fairlead_authz.changes import Change
+from fairlead_authz.queries import LoggedChange, NewChange
 from fairlead_router import ANONYMOUS, AuthenticationFailed, InvalidArgument, NotAuthorized, Principal, RequestError
 
 
@@ -80,15 +81,6 @@ async def test_a_list_is_atomic(authz: Authz) -> None:
     with pytest.raises(NoSuchUser, match="'carol'"):
         await authz.apply([Grant("bob", "read", "log"), Grant("carol", "read", "log")])
     assert not authz.can("bob", "read", "log")
-
-
-def break_store(directory: Path) -> None:
-    """No permission change can be committed any more, though it can begin."""
-    with sqlite3.connect(directory / "permissions.sqlite") as connection:
-        connection.execute(
-            "CREATE TRIGGER refuse BEFORE INSERT ON permission_log BEGIN SELECT RAISE(FAIL, 'no room'); END"
-        )
-    connection.close()
 
 
 async def test_what_changes_nothing_makes_no_revision(authz: Authz) -> None:
@@ -259,3 +251,70 @@ async def test_each_change_is_judged_by_those_before_it_in_the_list(authz: Authz
     with pytest.raises(NotAuthorized, match="'alice' may not write 'mine'"):
         await authz.apply(giving_up, alice)
     assert authz.can("alice", "manage", "o")
+
+
+# --- lists that wait are committed together ---------------------------------------------------------------------------
+
+
+def count_commits(authz: Authz) -> list[int]:
+    """How many changes each commit has, from now on."""
+    commits: list[int] = []
+    append = authz._state.store.append
+
+    async def counting(changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:
+        commits.append(len(changes))
+        return await append(changes, revision)
+
+    authz._state.store.append = counting  # type: ignore[method-assign]
+    return commits
+
+
+async def test_lists_that_wait_for_a_commit_are_committed_together_in_their_order(authz: Authz) -> None:
+    commits, first = count_commits(authz), authz.revision
+    asking = [asyncio.ensure_future(authz.apply([Put("object", f"o{number}")])) for number in range(10)]
+    await asyncio.sleep(0)
+    applied = [each.revision for each in await asyncio.gather(*asking)]
+    assert applied == list(range(first + 1, first + 11))
+    assert sum(commits) == 10
+    assert len(commits) <= 2
+
+
+async def test_a_list_is_worked_out_on_what_those_before_it_come_to(authz: Authz) -> None:
+    made, granted, gone, refused = await asyncio.gather(
+        authz.apply([Put("object", "o", owner="p")]),
+        authz.apply([Grant("bob", "read", "o")]),
+        authz.apply([Delete("o")]),
+        authz.apply([Grant("bob", "write", "o")]),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, NoSuchObject)
+    assert [isinstance(each, Applied) for each in (made, granted, gone)] == [True] * 3
+    assert authz.graph.node("o") is None
+
+
+async def test_whoever_ceases_to_be_an_administrator_in_a_list_before_may_not_make_the_next(authz: Authz) -> None:
+    await authz.apply([Put("user", "bob", is_admin=True)])
+    bob = Principal("bob", "admin")
+    dropped, refused = await asyncio.gather(
+        authz.apply([Put("user", "bob", is_admin=False)]),
+        authz.apply([Put("user", "eve")], bob),
+        return_exceptions=True,
+    )
+    assert isinstance(dropped, Applied)
+    assert isinstance(refused, NotAuthorized)
+
+
+async def test_a_group_has_no_more_changes_than_a_list_may_have(authz: Authz, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_CHANGES", 3)
+    commits = count_commits(authz)
+    await asyncio.gather(*[authz.apply([Put("object", f"o{n}"), Put("object", f"p{n}")]) for n in range(4)])
+    assert commits == [1, 1, 1, 1]
+
+
+async def test_a_caller_that_goes_away_stops_neither_its_list_nor_those_beside_it(authz: Authz) -> None:
+    asking = [asyncio.ensure_future(authz.apply([Put("object", f"o{number}")])) for number in range(3)]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    await authz.apply([Put("object", "o3")])
+    assert {f"o{number}" for number in range(4)} <= set(authz.graph.nodes)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from fairlead_authz import Actor, Authz, Delete, Grant, Put, queries
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.graph import Node
-from fairlead_authz.permission_log import Position, Rows
+from fairlead_authz.permission_log import Position
+from fairlead_authz.queries import LoggedChange, NewChange
 from fairlead_authz.store import PermissionStore, StoredPermissions
 from fairlead_store import StoreUnavailable
 
@@ -34,9 +35,13 @@ def change(name: str) -> Changeset:
     return changeset
 
 
+def new(changeset: Changeset) -> NewChange:
+    return NewChange(changeset, "admin", b"[]")
+
+
 async def append(store: PermissionStore, *revisions: int) -> None:
     for revision in revisions:
-        await store.append(change(f"o{revision}"), revision, "admin", b"[]")
+        await store.append([new(change(f"o{revision}"))], revision)
 
 
 async def newest(store: StoredPermissions) -> Position:
@@ -118,7 +123,7 @@ async def test_a_change_behind_one_that_failed_in_the_same_commit_fails_too(stor
     start = await newest(store)
     bad = change("o2")
     bad.nodes["o2"] = bad.nodes["o2"]._replace(after=Node("o2", "object", None))  # type: ignore[arg-type]
-    writing = [store.append(bad, 2, "admin", b"[]"), store.append(change("o3"), 3, "admin", b"[]")]
+    writing = [store.append([new(bad)], 2), store.append([new(change("o3"))], 3)]
     results = await asyncio.gather(*writing, return_exceptions=True)
     assert [isinstance(result, Exception) for result in results] == [True, True]
     assert await revisions_after(store, start) == []
@@ -131,7 +136,7 @@ async def test_no_reader_ever_sees_a_revision_before_those_that_come_before_it(
     reader = StoredPermissions.look_into(database_url, "realm1")
     position = await newest(store)
     seen: list[int] = []
-    writing = asyncio.gather(*[store.append(change(f"o{number}"), number, "admin", b"[]") for number in range(2, 302)])
+    writing = asyncio.gather(*[store.append([new(change(f"o{number}"))], number) for number in range(2, 302)])
     while len(seen) < 300:
         found = await reader.read(position, 7)
         assert not found.is_reset
@@ -150,8 +155,7 @@ async def test_a_change_that_is_not_committed_yet_is_not_read(store: PermissionS
     is_written, may_commit = asyncio.Event(), asyncio.Event()
 
     def write_slowly(connection: sa.Connection) -> None:
-        entry: dict[str, Any] = {"realm": "realm1", "revision": 2, "at_us": 7, "actor": "admin", "asked": b"[]"}
-        queries.append("realm1", Rows({}, []), [], entry | {"rows": b'{"nodes":{},"links":[]}'}, connection)
+        queries.append("realm1", [new(Changeset())], [LoggedChange(2, 7, "admin", msgspec.Raw(b"[]"))], connection)
         loop.call_soon_threadsafe(is_written.set)
         asyncio.run_coroutine_threadsafe(may_commit.wait(), loop).result(10)
 

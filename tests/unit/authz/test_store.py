@@ -105,6 +105,19 @@ async def test_a_failed_commit_changes_nothing(authz: Authz, database_url: str, 
     await again.close()
 
 
+async def test_if_the_commit_of_a_group_fails_all_of_it_fails_and_nothing_has_changed(
+    authz: Authz, database_url: str
+) -> None:
+    before, revision = World(authz.graph), authz.revision
+    mend = await break_store(authz, database_url, "constraint")
+    asking = [authz.apply([Put("object", f"o{number}")]) for number in range(5)]
+    assert [type(each) for each in await asyncio.gather(*asking, return_exceptions=True)] == [StoreFailed] * 5
+    now = World(authz.graph)
+    assert (now.nodes, now.links, authz.revision) == (before.nodes, before.links, revision)
+    await mend()
+    assert (await authz.apply([Put("object", "o")])).revision == revision + 1
+
+
 async def test_what_was_acknowledged_is_there_after_a_restart(database_url: str) -> None:
     first = await Authz.open(database_url)
     await first.apply([Put("user", "bob"), Put("object", "log"), Grant("bob", "write", "log")])
