@@ -48,7 +48,8 @@ def test_configuration_loads(text: str, tmp_path: Path) -> None:
 
 
 def loaded(page: str, tmp_path: Path) -> config.Config:
-    [text] = fenced(DOCS / page, "toml")
+    """The last configuration of the page."""
+    text = fenced(DOCS / page, "toml")[-1]
     path = tmp_path / "fairlead.toml"
     path.write_text(text, encoding="utf-8")
     return config.load(path)

@@ -6,10 +6,11 @@ that was begun before is good for nothing. Everybody else notices nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from fairlead_authz.live import USER_ENDED
+from fairlead_authz.oidc import OidcPrincipal
 from fairlead_router import AuthenticationFailed, Authenticator, MethodsAuthenticator, Principal, Realm
 from fairlead_router.auth import Decision, HelloRequest, then
 from fairlead_server.config.auth import Joining
@@ -61,7 +62,16 @@ def is_of_table(principal: Principal) -> bool:
 
 def end_sessions(realm: Realm, authids: set[str]) -> None:
     """Ends those that came in by the table; a token of the same user is another thing."""
+    _end(realm, lambda principal: principal.authid in authids and is_of_table(principal))
+
+
+def end_sessions_of_issuers(realm: Realm, issuers: set[str]) -> None:
+    """Ends those that came in with a JWT of one of these."""
+    _end(realm, lambda principal: isinstance(principal, OidcPrincipal) and principal.authprovider in issuers)
+
+
+def _end(realm: Realm, is_ended: Callable[[Principal], bool]) -> None:
     for session_id, principal in realm.sessions():
         session = realm.session(session_id)
-        if session is not None and principal.authid in authids and is_of_table(principal):
+        if session is not None and is_ended(principal):
             realm.end_session(session, USER_ENDED, ENDED_TEXT)

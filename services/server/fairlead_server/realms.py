@@ -6,16 +6,18 @@ from msgspec.structs import replace
 
 from fairlead_authz import Authz
 from fairlead_authz.authenticator import ActiveUsers
+from fairlead_authz.oidc import OidcAuthenticator
 from fairlead_router import Authenticator, Authorizer, MethodsAuthenticator, Principal, Realm, RealmSetup, Router
 from fairlead_router.auth.cookie import CookieAuthenticator, CookieStore
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.dynamic import ProcedureAuthenticator
 from fairlead_router.authorizers import ProcedureAuthorizer, StaticAuthorizer
 from fairlead_server.config import Config
-from fairlead_server.config.auth import AuthTable, Joining, joining
+from fairlead_server.config.auth import AuthTable, Joining, MainAuthTable, joining
+from fairlead_server.config.oidc import Issuers, read_issuers
 from fairlead_server.config.realms import RealmTable
 from fairlead_server.config.rules import RuleTable
-from fairlead_server.joining import TableAuthenticator, end_sessions
+from fairlead_server.joining import TableAuthenticator, end_sessions, end_sessions_of_issuers
 
 _ASKING = Principal("fairlead.authenticator", "service")
 """Who calls the procedures that say who may join."""
@@ -41,8 +43,9 @@ class ServedRealms:
         Raises ConfigError if a file of secrets cannot be read; then nothing is different.
         """
         main = joining(config.auth, self._decoys)
+        issuers = read_issuers(config.auth.oidc)
         tables = {table.name: (table, joining(table, self._decoys)) for table in config.realms}
-        self.main.replace(main, config.rules)
+        self.main.replace(main, issuers, config.rules)
         for other in self._others:
             if other.table.name in tables:
                 other.replace(*tables[other.table.name])
@@ -53,27 +56,29 @@ class ServedRealms:
 
 
 class _MainRealm:
-    """Who may join it: whoever has a token, anonymous sessions, and active users of the graph by `[auth]`."""
+    """Who may join it: whoever has a token or a JWT, anonymous sessions, and active users of the graph by `[auth]`."""
 
-    def __init__(self, router: Router, realm: Realm, table: AuthTable, users: Joining, authz: Authz) -> None:
+    def __init__(self, router: Router, realm: Realm, table: MainAuthTable, users: Joining, authz: Authz) -> None:
         self.realm = realm
         self._authz = authz
+        self._tickets = OidcAuthenticator(authz, router.host)
+        self._tickets.replace(read_issuers(table.oidc))
         self._users = TableAuthenticator(users, _by_procedure(router, realm, table))
         self._active_users = ActiveUsers(authz.graph, self._users)
         self._offer()
 
-    def replace(self, users: Joining, rules: tuple[RuleTable, ...]) -> None:
+    def replace(self, users: Joining, issuers: Issuers, rules: tuple[RuleTable, ...]) -> None:
         """Rights stay those of the graph; the rules say on which URIs."""
         self._authz.replace_rules(rules)
+        end_sessions_of_issuers(self.realm, self._tickets.replace(issuers))
         ended = self._users.replace(users)
         self._offer()
         end_sessions(self.realm, ended)
 
     def _offer(self) -> None:
-        tokens = self._authz.authenticator
-        methods: dict[str, Authenticator] = {"ticket": tokens, "anonymous": tokens}
+        methods: dict[str, Authenticator] = {"ticket": self._tickets, "anonymous": self._tickets}
         methods |= dict.fromkeys(self._users.methods, self._active_users)
-        self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else tokens
+        self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else self._tickets
 
 
 class _OtherRealm:

@@ -13,6 +13,7 @@ from fairlead_router import ANONYMOUS, AnonymousAuthenticator, Authenticator
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.dynamic import AUTHMETHODS
 from fairlead_server.config.methods import methods_of, principal_of
+from fairlead_server.config.oidc import OidcTable, read_issuers
 from fairlead_server.config.users import UserTable, check_role, read_users
 from fairlead_server.config.values import check_procedure, naming
 from fairlead_server.errors import ConfigError
@@ -41,6 +42,12 @@ class AuthTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return None
 
 
+class MainAuthTable(AuthTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[auth]` itself: in the main realm a ticket may be a JWT too."""
+
+    oidc: tuple[OidcTable, ...] = ()
+
+
 class Joining(NamedTuple):
     """Who may join by a table: each user's row by authid, with all secrets in it, and the methods to prove it."""
 
@@ -59,9 +66,10 @@ def joining(table: AuthTable, decoys: Decoys) -> Joining:
     return Joining({user.authid: user for user in users}, methods)
 
 
-def check_auth(table: AuthTable, lasting: tuple[str, ...]) -> None:
+def check_auth(table: MainAuthTable, lasting: tuple[str, ...]) -> None:
     """Raises ConfigError. `lasting` are the realms that are always there."""
     with naming("auth."):
+        read_issuers(table.oidc)
         static = check_joining(table, lasting)
         for authmethod in TAKEN:
             if authmethod in table.authenticator_methods:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fairlead_server.address import Address, parse_listen
-from fairlead_server.config.auth import AuthTable, check_auth
+from fairlead_server.config.auth import MainAuthTable, check_auth
 from fairlead_server.config.limits import LimitsTable, check_limits
 from fairlead_server.config.listeners import ListenerTable, check_listener, check_proxies
 from fairlead_server.config.options import OptionsTable, check_options
@@ -45,7 +45,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: LimitsTable = LimitsTable()
     options: OptionsTable = OptionsTable()
     rules: tuple[RuleTable, ...] = ()
-    auth: AuthTable = AuthTable()
+    auth: MainAuthTable = MainAuthTable()
     realms: tuple[RealmTable, ...] = ()
 
     @property

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from fairlead_server.config.file import Config
 from fairlead_server.config.realms import RealmTable
 
-TAKEN_OVER = "users, users_file, anonymous_role, permissions and rules"
+TAKEN_OVER = "users, users_file, oidc, anonymous_role, permissions and rules"
 
 
 def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
@@ -18,7 +18,9 @@ def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
 
 def _lasting(config: Config) -> Config:
     realms = sorted((_lasting_realm(realm) for realm in config.realms), key=lambda realm: realm.name)
-    return replace(config, rules=(), auth=replace(config.auth, users=(), users_file=None), realms=tuple(realms))
+    return replace(
+        config, rules=(), auth=replace(config.auth, users=(), users_file=None, oidc=()), realms=tuple(realms)
+    )
 
 
 def _lasting_realm(realm: RealmTable) -> RealmTable:

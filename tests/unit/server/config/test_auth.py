@@ -11,7 +11,7 @@ import pytest
 from fairlead_router import AnonymousAuthenticator, MethodsAuthenticator, Principal
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.auth.scram_keys import derive
-from fairlead_server.config.auth import AuthTable, check_auth, check_joining, joining
+from fairlead_server.config.auth import MainAuthTable, check_auth, check_joining, joining
 from fairlead_server.config.realms import RealmTable
 from fairlead_server.errors import ConfigError
 from support.hello import challenged, hello, verified
@@ -168,4 +168,4 @@ def test_procedure_must_be_one_that_somebody_can_register(procedure: str) -> Non
 def test_methods_that_the_realm_has_already_are_not_given_twice(tmp_path: Path) -> None:
     (tmp_path / "users.toml").write_text("[[users]]\nauthid = 'b'\nticket = 't'\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"users.ticket: in the main realm a ticket is a token"):
-        check_auth(AuthTable(users_file=str(tmp_path / "users.toml")), ())
+        check_auth(MainAuthTable(users_file=str(tmp_path / "users.toml")), ())
