@@ -244,6 +244,18 @@ async def test_pattern_over_a_rule_that_is_gone_ends(reloadable: Reloadable) -> 
         assert (revoked[:2], revoked[2]["subscription"]) == ([35, 0], lost)
 
 
+async def test_switch_of_what_is_visible_ends_what_it_takes_and_nothing_else(reloadable: Reloadable) -> None:
+    subscribe = rule("com.app.{object}.state", subscribe="read")
+    await reloadable.open(subscribe)
+    async with reader(reloadable, "com.app.x.state", "com.app.all-users.state", "com.app.admin.state") as (alice, ids):
+        assert reloadable.reload("[permissions]\nroles_visible = false\nusers_visible = false\n", subscribe) == []
+        ended = [(await alice.receive())[2]["subscription"]]
+        await publish_as_admin(reloadable, *(f"com.app.{each}.state" for each in ("x", "admin", "all-users")))
+        rest = [await alice.receive() for _ in range(2)]
+        assert ended == [ids[2]]
+        assert [message[4] for message in rest] == [["com.app.x.state"], ["com.app.all-users.state"]]
+
+
 async def test_new_rule_holds_without_a_new_session(reloadable: Reloadable) -> None:
     await reloadable.open()
     async with reader(reloadable) as (alice, _):
@@ -346,7 +358,7 @@ async def test_file_that_is_wrong_changes_nothing(tmp_path: Path, wrong: str) ->
         assert (await join(alice, "alice", "alice"))[0] == 2
         it.file.write_text(wrong, encoding="utf-8")
         server.process.send_signal(signal.SIGHUP)
-        assert (await line_with(server.process.stderr, "reloaded")).startswith(f"fairlead: not reloaded: {it.file}: ")
+        assert (await line_with(server.process.stderr, "reloaded")).startswith(f"fairlead: not reloaded: {it.file}:")
         assert await alice.subscribe("com.secret")
 
 

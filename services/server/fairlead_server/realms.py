@@ -15,8 +15,8 @@ from fairlead_router.authorizers import ProcedureAuthorizer, StaticAuthorizer
 from fairlead_server.config import Config
 from fairlead_server.config.auth import AuthTable, Joining, MainAuthTable, joining
 from fairlead_server.config.oidc import Issuers, read_issuers
+from fairlead_server.config.permissions import PermissionsTable
 from fairlead_server.config.realms import RealmTable
-from fairlead_server.config.rules import RuleTable
 from fairlead_server.joining import TableAuthenticator, end_sessions, end_sessions_of_issuers
 
 _ASKING = Principal("fairlead.authenticator", "service")
@@ -33,6 +33,7 @@ class ServedRealms:
         for table in config.realms:
             if not table.on_demand:
                 router.add_realm(table.name, authorizer=_authorizer(table), options=table.options)
+        _set_policy(authz, config.permissions)
         self.main = _MainRealm(router, main, config.auth, joining(config.auth, decoys), authz)
         self._others = [_OtherRealm(router, main, table, joining(table, decoys)) for table in config.realms]
         router.on_missing_realm = self._on_demand
@@ -45,7 +46,7 @@ class ServedRealms:
         main = joining(config.auth, self._decoys)
         issuers = read_issuers(config.auth.oidc)
         tables = {table.name: (table, joining(table, self._decoys)) for table in config.realms}
-        self.main.replace(main, issuers, config.rules)
+        self.main.replace(config, main, issuers)
         for other in self._others:
             if other.table.name in tables:
                 other.replace(*tables[other.table.name])
@@ -67,9 +68,10 @@ class _MainRealm:
         self._active_users = ActiveUsers(authz.graph, self._users)
         self._offer()
 
-    def replace(self, users: Joining, issuers: Issuers, rules: tuple[RuleTable, ...]) -> None:
+    def replace(self, config: Config, users: Joining, issuers: Issuers) -> None:
         """Rights stay those of the graph; the rules say on which URIs."""
-        self._authz.replace_rules(rules)
+        _set_policy(self._authz, config.permissions)
+        self._authz.replace_rules(config.rules)
         end_sessions_of_issuers(self.realm, self._tickets.replace(issuers))
         ended = self._users.replace(users)
         self._offer()
@@ -79,6 +81,10 @@ class _MainRealm:
         methods: dict[str, Authenticator] = {"ticket": self._tickets, "anonymous": self._tickets}
         methods |= dict.fromkeys(self._users.methods, self._active_users)
         self.realm.authenticator = MethodsAuthenticator(methods) if self._users.methods else self._tickets
+
+
+def _set_policy(authz: Authz, table: PermissionsTable) -> None:
+    authz.set_policy(roles_visible=table.roles_visible, users_visible=table.users_visible)
 
 
 class _OtherRealm:

@@ -5,6 +5,7 @@ Opening the server to other machines needs a file: a slip on a command line must
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ import msgspec
 from fairlead_server.address import Address, parse_listen
 from fairlead_server.config.auth import MainAuthTable, check_auth
 from fairlead_server.config.limits import LimitsTable, check_limits
+from fairlead_server.config.lines import line_of
 from fairlead_server.config.listeners import ListenerTable, check_listener, check_proxies
 from fairlead_server.config.options import OptionsTable, check_options
+from fairlead_server.config.permissions import PermissionsTable
 from fairlead_server.config.realms import RealmTable, check_realms
 from fairlead_server.config.rules import RuleTable, check_rule
-from fairlead_server.config.values import check_host, check_path, check_realm_name, check_url, origin_of
+from fairlead_server.config.values import check_host, check_path, check_realm_name, check_url, naming, origin_of
 from fairlead_server.config.wording import describe
 from fairlead_server.datadir import DEFAULT_PATH
 from fairlead_server.errors import ConfigError
@@ -44,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: bool | None = None
     limits: LimitsTable = LimitsTable()
     options: OptionsTable = OptionsTable()
+    permissions: PermissionsTable = PermissionsTable()
     rules: tuple[RuleTable, ...] = ()
     auth: MainAuthTable = MainAuthTable()
     realms: tuple[RealmTable, ...] = ()
@@ -97,9 +101,10 @@ def load(path: Path | None, *, listen: str | None = None, data: Path | None = No
 
 
 def read(path: Path) -> Config:
-    """The configuration in a file. Raises ConfigError naming the file, the key and what is allowed."""
+    """The configuration in a file. Raises ConfigError naming the file, the line, the key and what is allowed."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {str(path)!r}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -108,10 +113,17 @@ def read(path: Path) -> Config:
         config = msgspec.convert(values, Config)
         _check(config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {describe(str(error), values, Config)}") from None
+        raise ConfigError(_located(path, text, describe(str(error), values, Config))) from None
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(_located(path, text, str(error))) from None
     return config
+
+
+def _located(path: Path, text: str, error: str) -> str:
+    """The error, which begins with a key, behind the file and the line."""
+    place = re.match(r"(?:unknown key ')?([\w.\[\]]*)", error)
+    line = None if place is None else line_of(text, place[1])
+    return f"{path}: {error}" if line is None else f"{path}:{line}: {error}"
 
 
 def _check(config: Config) -> None:
@@ -126,12 +138,14 @@ def _check(config: Config) -> None:
     for host in config.hosts:
         check_host("hosts", host)
     check_proxies("trusted_proxies", config.trusted_proxies)
-    for listener in config.listeners:
-        check_listener(listener)
+    for index, listener in enumerate(config.listeners):
+        with naming(f"listeners[{index}]."):
+            check_listener(listener)
     check_limits(config.limits)
     check_options("options", config.options)
-    for rule in config.rules:
-        check_rule(rule)
+    for index, rule in enumerate(config.rules):
+        with naming(f"rules[{index}]."):
+            check_rule(rule)
     lasting = (config.realm, *(realm.name for realm in config.realms if not realm.on_demand))
     check_auth(config.auth, lasting)
     check_realms(config.realms, config.realm, lasting)

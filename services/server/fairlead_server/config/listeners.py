@@ -45,11 +45,11 @@ def check_listener(listener: ListenerTable) -> None:
     try:
         where = parse_endpoint(listener.endpoint)
     except ValueError as error:
-        raise ConfigError(f"listeners.endpoint: {error}") from None
+        raise ConfigError(f"endpoint: {error}") from None
     _check_tls(listener, where)
-    check_proxies("listeners.trusted_proxies", listener.trusted_proxies)
+    check_proxies("trusted_proxies", listener.trusted_proxies)
     if not re.fullmatch(r"0?[0-7]{3}", listener.unix_mode):
-        raise ConfigError(f"listeners.unix_mode: {listener.unix_mode!r} must be three octal digits, like 0660")
+        raise ConfigError(f"unix_mode: {listener.unix_mode!r} must be three octal digits, like 0660")
 
 
 def check_proxies(key: str, proxies: tuple[str, ...]) -> None:
@@ -63,8 +63,8 @@ def check_proxies(key: str, proxies: tuple[str, ...]) -> None:
 def _check_tls(listener: ListenerTable, where: Endpoint) -> None:
     tls = listener.tls
     if where.scheme == "tls" and tls is None:
-        raise ConfigError(f"listeners.tls: {listener.endpoint!r} needs a certificate")
+        raise ConfigError(f"tls: {listener.endpoint!r} needs a certificate")
     if where.scheme in ("tcp", "unix") and tls is not None:
-        raise ConfigError(f"listeners.tls: {listener.endpoint!r} does not speak TLS: write tls://HOST:PORT")
+        raise ConfigError(f"tls: {listener.endpoint!r} does not speak TLS: write tls://HOST:PORT")
     if tls is not None and tls.client_certificate != "none" and tls.client_ca is None:
-        raise ConfigError("listeners.tls.client_ca: client certificates need the authority that has signed them")
+        raise ConfigError("tls.client_ca: client certificates need the authority that has signed them")

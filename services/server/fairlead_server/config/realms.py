@@ -36,18 +36,18 @@ class RealmTable(AuthTable, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def check_realms(realms: tuple[RealmTable, ...], main: str, lasting: tuple[str, ...]) -> None:
     """Raises ConfigError. `lasting` are the realms that are always there, `main` among them."""
     names = [main]
-    for realm in realms:
-        with naming("realms."):
+    for index, realm in enumerate(realms):
+        with naming(f"realms[{index}]."):
             _check_name(realm, names)
             check_joining(realm, lasting)
             _check_permissions(realm)
             if realm.authorizer is not None:
                 _check_authorizer(realm, realm.authorizer)
             check_options("options", realm.options)
+            if not (realm.users or realm.users_file or realm.authenticator or realm.anonymous_role):
+                text = "nobody could join: give users, users_file, authenticator or anonymous_role"
+                raise ConfigError(f"name: {realm.name!r}: {text}")
         names.append(realm.name)
-        if not (realm.users or realm.users_file or realm.authenticator or realm.anonymous_role):
-            text = "nobody could join: give users, users_file, authenticator or anonymous_role"
-            raise ConfigError(f"realms: {realm.name!r}: {text}")
 
 
 def _check_name(realm: RealmTable, others: list[str]) -> None:
@@ -64,8 +64,7 @@ def _check_permissions(realm: RealmTable) -> None:
     try:
         check_rules(realm.permissions)
     except InvalidRule as error:
-        text = f"permission {error.index + 1} of {realm.name!r}: {error.text}"
-        raise ConfigError(f"permissions.{error.key}: {text}") from None
+        raise ConfigError(f"permissions[{error.index}].{error.key}: {error.text}") from None
 
 
 def _check_authorizer(realm: RealmTable, procedure: str) -> None:

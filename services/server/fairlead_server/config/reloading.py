@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fairlead_server.config.file import Config
+from fairlead_server.config.permissions import PermissionsTable
 from fairlead_server.config.realms import RealmTable
 
 TAKEN_OVER = "users, users_file, oidc, anonymous_role, permissions and rules"
@@ -18,9 +19,8 @@ def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
 
 def _lasting(config: Config) -> Config:
     realms = sorted((_lasting_realm(realm) for realm in config.realms), key=lambda realm: realm.name)
-    return replace(
-        config, rules=(), auth=replace(config.auth, users=(), users_file=None, oidc=()), realms=tuple(realms)
-    )
+    auth = replace(config.auth, users=(), users_file=None, oidc=())
+    return replace(config, rules=(), permissions=PermissionsTable(), auth=auth, realms=tuple(realms))
 
 
 def _lasting_realm(realm: RealmTable) -> RealmTable:

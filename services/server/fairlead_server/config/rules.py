@@ -19,6 +19,6 @@ def check_rule(rule: RuleTable) -> None:
     components = rule.uri.split(".")
     others = [component for component in components if component != OBJECT_COMPONENT]
     if len(others) != len(components) - 1 or not all(re.fullmatch(r"[^\s.#{]+", other) for other in others):
-        raise ConfigError(f"rules.uri: {rule.uri!r} must be a WAMP URI with {OBJECT_COMPONENT} as just one component")
+        raise ConfigError(f"uri: {rule.uri!r} must be a WAMP URI with {OBJECT_COMPONENT} as just one component")
     if components[0] in ("wamp", "fairlead"):
-        raise ConfigError(f"rules.uri: {rule.uri!r} must not be under 'wamp.' or 'fairlead.', whose rules are built in")
+        raise ConfigError(f"uri: {rule.uri!r} must not be under 'wamp.' or 'fairlead.', whose rules are built in")

@@ -8,21 +8,46 @@ from typing import Any
 import msgspec
 from msgspec.inspect import CollectionType, EnumType, LiteralType, NoneType, StructType, Type, UnionType, type_info
 
+_TABLE_NUMBER = re.compile(r"\[\d+\]")
+
 
 def describe(text: str, values: dict[str, Any], root: type[msgspec.Struct]) -> str:
     """The error of msgspec as "key: what is wrong": it names places as `$.limits` or `$.rules[...].call`."""
     found = re.fullmatch(r"(?P<what>.*?)(?: - at `\$\.?(?P<place>[^`]*)`)?", text, re.DOTALL)
     assert found is not None
-    place = re.sub(r"\[[^\]]*\]", "", found["place"] or "")
+    place = _place(found["place"] or "", values, root)
+    table = _TABLE_NUMBER.sub("", place)
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", found["what"], re.DOTALL)
     if unknown is not None:
         key = f"{place}.{unknown[1]}" if place else unknown[1]
-        return f"unknown key {key!r}; allowed are {', '.join(keys_of(tables_of(root)[place]))}"
+        return f"unknown key {key!r}; allowed are {', '.join(keys_of(tables_of(root)[table]))}"
     what = found["what"].replace("`", "'")
     if what.startswith("Invalid enum value"):
-        what = f"{what}; allowed are {', '.join(_names_at(place, root))}"
+        what = f"{what}; allowed are {', '.join(_names_at(table, root))}"
     given = _value_at(place, values)
     return f"{place or 'the file'}: {what}" + (f" ({given!r})" if given is not None else "")
+
+
+def _place(dotted: str, values: dict[str, Any], root: type[msgspec.Struct]) -> str:
+    """The place as msgspec gives it, with the number of the table that is wrong instead of dots in brackets."""
+    place, kind, value = [], type_info(root), values
+    for key in dotted.split(".") if dotted.replace("...", "") else []:
+        name = key.partition("[")[0]
+        assert isinstance(kind, StructType)
+        kind, value = _bare(next(field.type for field in kind.fields if field.encode_name == name)), value[name]
+        if isinstance(kind, StructType) and isinstance(value, list) and "[" in key:
+            number = next(index for index, each in enumerate(value) if not _fits(each, kind.cls))
+            name, value = f"{name}[{number}]", value[number]
+        place.append(name)
+    return ".".join(place)
+
+
+def _fits(value: Any, table: type) -> bool:
+    try:
+        msgspec.convert(value, table)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def tables_of(root: type[msgspec.Struct]) -> dict[str, StructType]:

@@ -11,6 +11,7 @@ from fairlead_server import config
 from fairlead_server.config.listeners import TlsTable
 from fairlead_server.config.wording import keys_of, tables_of
 from fairlead_server.errors import ConfigError
+from support.places import without_numbers
 
 GUESTS = "[[realms]]\nname = 'x'\nanonymous_role = 'x'\n"
 DEPLOY = Path(__file__).parents[4] / "deploy"
@@ -102,7 +103,7 @@ def test_no_file_means_loopback_and_closed() -> None:
             "auth.authenticator_realm: 'r' is none of the realms that are always there: realm1",
         ),
         ("[[realms]]\nanonymous_role = 'x'", "realms: Object missing required field 'name'"),
-        ("[[realms]]\nname = 'x'", "realms: 'x': nobody could join: give users, users_file"),
+        ("[[realms]]\nname = 'x'", "realms.name: 'x': nobody could join: give users, users_file"),
         ("[[realms]]\nname = 'x y'\nanonymous_role = 'x'", "realms.name: 'x y' must be a WAMP URI"),
         ("[[realms]]\nname = 'realm1'\nanonymous_role = 'x'", "realms.name: 'realm1' is there twice"),
         ("[[realms]]\nname = 'x'\non_demand = true\nanonymous_role = 'x'", "realms.name: 'x': with on_demand the name"),
@@ -117,7 +118,7 @@ def test_no_file_means_loopback_and_closed() -> None:
         ),
         (
             GUESTS + "permissions = [{uri = 'a b', roles = ['x'], allow = ['call']}]",
-            "realms.permissions.uri: permission 1 of ",
+            "realms.permissions.uri: URI 'a b' is not valid",
         ),
         (
             GUESTS + "permissions = [{uri = 'a', roles = ['*'], allow = ['call']}, {uri = 'a', roles = ['x']}]",
@@ -125,7 +126,7 @@ def test_no_file_means_loopback_and_closed() -> None:
         ),
         (
             GUESTS + "permissions = [{uri = 'a', allow = ['call']}]",
-            "realms.permissions.roles: permission 1 of ",
+            "realms.permissions.roles: the rule is for nobody",
         ),
         (
             GUESTS + "permissions = [{uri = 'a', roles = ['x'], allow = ['cal']}]",
@@ -178,8 +179,8 @@ def test_an_error_names_file_and_key_and_what_is_allowed(tmp_path: Path, text: s
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         config.load(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert message in str(caught.value)
+    assert without_numbers(caught.value).startswith(f"{path}: ")
+    assert message in without_numbers(caught.value)
     assert "\n" not in str(caught.value)
 
 

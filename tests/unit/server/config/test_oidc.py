@@ -66,8 +66,11 @@ def test_an_issuer_is_a_url_that_nobody_on_the_way_can_speak_for(tmp_path: Path,
             table() + table(issuer="https://b.example.org", prefix=""),
             "auth.oidc[0].prefix: 'a-' begins with that of 'https://b.example.org', ''",
         ),
-        (table(key="x"), "unknown key 'auth.oidc.key'; allowed are issuer, audience, prefix"),
-        ("[[realms]]\nname = 'x'\nanonymous_role = 'x'\n[[realms.oidc]]\nissuer = 'x'\n", "unknown key 'realms.oidc'"),
+        (table(key="x"), "unknown key 'auth.oidc[0].key'; allowed are issuer, audience, prefix"),
+        (
+            "[[realms]]\nname = 'x'\nanonymous_role = 'x'\n[[realms.oidc]]\nissuer = 'x'\n",
+            "unknown key 'realms[0].oidc'",
+        ),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
