@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,14 @@ async def test_keys_may_stand_in_a_file(site: Site, tmp_path: Path) -> None:
     site.server = await Server.open(config.load(site.file))
     assert (await site.answer(site.issuer.token("alice")))[0] == 2
     assert (site.issuer.discoveries, site.issuer.fetches) == (0, 0)
+
+
+async def test_a_session_ends_with_its_token(site: Site) -> None:
+    await site.open("create_users = true", "leeway_s = 1")
+    async with await Client.connect(site.server.port) as alice:
+        assert (await site.login(alice, site.issuer.token("alice", exp=int(time.time()) + 1)))[0] == 2
+        [goodbye] = await alice.receive_until(6)
+        assert goodbye[2] == "fairlead.close.token_ended"
 
 
 async def test_sessions_end_with_their_issuer_and_no_others(site: Site) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jwt
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from fairlead_authz.oidc.issuer import Algorithm
 
@@ -23,6 +24,16 @@ class _Document(msgspec.Struct):
     keys: list[dict[str, Any]]
 
 
+class _Key(msgspec.Struct):
+    """What is said of a key beside its numbers."""
+
+    kty: str
+    kid: str | None = None
+    use: str = "sig"
+    key_ops: tuple[str, ...] = ("verify",)
+    alg: str | None = None
+
+
 class KeySet:
     """The keys that can be used; others (to encrypt, of strange kinds, too short) are as if they were not there."""
 
@@ -30,9 +41,10 @@ class KeySet:
         allowed = tuple(algorithms)
         self._by_id: dict[str | None, dict[str, jwt.PyJWK]] = {}
         for key in keys:
-            usable = _by_algorithm(key, allowed)
-            if usable:
-                self._by_id.setdefault(key.get("kid"), usable)
+            said = _read(key)
+            usable = {} if said is None else _by_algorithm(key, said, allowed)
+            if said is not None and usable:
+                self._by_id.setdefault(said.kid, usable)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -58,12 +70,17 @@ def decode_keys(data: bytes, algorithms: Iterable[Algorithm]) -> KeySet:
     return keys
 
 
-def _by_algorithm(key: dict[str, Any], allowed: tuple[Algorithm, ...]) -> dict[str, jwt.PyJWK]:
-    if key.get("use", "sig") != "sig" or "verify" not in key.get("key_ops", ["verify"]):
-        return {}
-    if not isinstance(key.get("kid"), str | None):
-        return {}
-    fitting = [each for each in allowed if _KINDS[each[:2]] == key.get("kty") and key.get("alg", each) == each]
+def _read(key: dict[str, Any]) -> _Key | None:
+    """None for a key that is not to verify with."""
+    try:
+        said = msgspec.convert(key, _Key)
+    except msgspec.ValidationError:
+        return None
+    return said if said.use == "sig" and "verify" in said.key_ops else None
+
+
+def _by_algorithm(key: dict[str, Any], said: _Key, allowed: tuple[Algorithm, ...]) -> dict[str, jwt.PyJWK]:
+    fitting = [each for each in allowed if _KINDS[each[:2]] == said.kty and said.alg in (None, each)]
     made = {algorithm: _make(key, algorithm) for algorithm in fitting}
     return {algorithm: each for algorithm, each in made.items() if each is not None}
 
@@ -74,5 +91,5 @@ def _make(key: dict[str, Any], algorithm: Algorithm) -> jwt.PyJWK | None:
         made = jwt.PyJWK({name: key[name] for name in _PUBLIC if name in key}, algorithm)
         prepared = made.Algorithm.prepare_key(made.key)
         return None if made.Algorithm.check_key_length(prepared) else made
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
         return None

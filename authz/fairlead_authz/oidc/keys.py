@@ -94,8 +94,7 @@ class FetchedKeys:
         """Joins the fetch that is going on, or begins one unless it is too soon after the one before."""
         if self._is_pausing:
             return None
-        if self._fetch is None:
-            self._begin()
+        self._begin()
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         return waiting
@@ -126,7 +125,7 @@ class FetchedKeys:
     def _decode(self, data: bytes) -> None:
         try:
             self._take(decode_keys(data, self._issuer.algorithms))
-        except InvalidKeys as error:
+        except Exception as error:  # noqa: BLE001 - logged there: whatever is wrong, the old keys stay
             self._failed(error)
 
     def _take(self, keys: KeySet) -> None:

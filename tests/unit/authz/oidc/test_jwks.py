@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead_authz.oidc.issuer import USUAL, Algorithm
 from fairlead_authz.oidc.jwks import MAX_KEYS, InvalidKeys, decode_keys
@@ -52,6 +54,10 @@ def test_a_key_is_bound_to_the_algorithms_that_it_is_for(key: dict[str, Any], al
         {"kty": "oct", "kid": "k", "alg": "HS256", "k": "c2VjcmV0"},
         {"kid": "k"},
         {"kty": ["RSA"], "kid": "k"},
+        jwk("ES256", key_ops=7),
+        jwk("ES256", use=None),
+        jwk("ES256", x=7),
+        jwk("EdDSA", x=[]),
         public_jwk(rsa.generate_private_key(public_exponent=65537, key_size=1024), "k"),
     ],
     ids=str,
@@ -66,6 +72,18 @@ def test_the_private_part_of_a_key_that_was_published_is_not_kept() -> None:
     found = decode_keys(key_set({**jwk("EdDSA"), "d": "AAAA"}), USUAL).get("k")
     assert found is not None
     assert not hasattr(found["EdDSA"].key, "private_bytes")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=2)
+)
+MEMBERS = st.sampled_from(["kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e"])
+
+
+@given(st.sampled_from(["RS256", "ES256", "EdDSA"]), st.dictionaries(MEMBERS, JSON | st.just("AQAB")))
+def test_no_member_of_a_key_makes_the_others_useless(algorithm: str, changed: dict[str, Any]) -> None:
+    keys = decode_keys(key_set({**jwk(algorithm), **changed}, jwk("ES256", "other")), USUAL)
+    assert keys.get("other") is not None
 
 
 def test_without_an_id_the_only_key_is_meant_and_of_several_none() -> None:
