@@ -33,15 +33,14 @@ KEPT_S = 86_400.0
 class Keys(Protocol):
     """Where an issuer's keys come from."""
 
+    are_out_of_reach: bool
+    """Whether the issuer could not be asked the last time."""
+
     def find(self, kid: str | None) -> dict[str, Any] | None:
         """The key of this id, by algorithm, if it is there."""
 
     def fetched_again(self) -> Awaitable[None] | None:
         """The fetch that may bring a key that is not there; None: there is none now."""
-
-    @property
-    def are_out_of_reach(self) -> bool:
-        """Whether the issuer could not be asked the last time."""
 
     def close(self) -> None:
         """Fetch nothing more."""
@@ -74,17 +73,15 @@ class FetchedKeys:
         self._host = host
         self._ask = partial(fetch, issuer.issuer)
         self._keys = KeySet()
-        self._failures = 0
+        self.are_out_of_reach = False
+        """Whether the last fetch failed."""
+
+        self._next_pause_s = PAUSE_S
         self._is_pausing = False
         self._fetch: Timer | None = None
         self._waiting: list[asyncio.Future[None]] = []
         self._timers: dict[str, Timer] = {}
         self._begin()
-
-    @property
-    def are_out_of_reach(self) -> bool:
-        """Whether the last fetch failed."""
-        return self._failures > 0
 
     def find(self, kid: str | None) -> dict[str, Any] | None:
         """The key of this id."""
@@ -100,7 +97,8 @@ class FetchedKeys:
         return waiting
 
     def close(self) -> None:
-        """Nobody is called back any more."""
+        """Nobody is asked any more, not even by a login that has begun."""
+        self._is_pausing = True
         for timer in self._timers.values():
             timer.cancel()
         if self._fetch is not None:
@@ -129,17 +127,18 @@ class FetchedKeys:
             self._failed(error)
 
     def _take(self, keys: KeySet) -> None:
-        if self._failures:
+        if self.are_out_of_reach:
             log.warning("issuer %s: its keys are there again", self._issuer.issuer)
         self._keys = keys
-        self._failures = 0
+        self.are_out_of_reach = False
+        self._next_pause_s = PAUSE_S
         self._after(PAUSE_S, "pause", self._end_pause)
         self._after(REFRESH_S, "fetch", self._begin)
         self._after(KEPT_S, "forget", self._forget)
 
     def _failed(self, error: BaseException) -> None:
-        pause_s = min(PAUSE_S * 2**self._failures, MOST_PAUSE_S)
-        self._failures += 1
+        self.are_out_of_reach = True
+        pause_s, self._next_pause_s = self._next_pause_s, min(2 * self._next_pause_s, MOST_PAUSE_S)
         self._after(pause_s, "fetch", self._try_again)
         text = "issuer %s: its keys could not be fetched: %s; %s; it is asked again in %g s"
         outlook = "those that are known go on" if self._keys else "nobody can come in with its tokens"

@@ -9,7 +9,7 @@ import pytest
 
 from fairlead_authz.oidc.fetching import FetchFailed
 from fairlead_authz.oidc.issuer import Issuer
-from fairlead_authz.oidc.keys import KEPT_S, PAUSE_S, REFRESH_S, FetchedKeys
+from fairlead_authz.oidc.keys import KEPT_S, MOST_PAUSE_S, PAUSE_S, REFRESH_S, FetchedKeys
 from support.core import Answer, HandHost
 from support.issuer import key_set, private_key, public_jwk
 
@@ -122,6 +122,14 @@ async def test_an_issuer_that_is_down_is_asked_ever_more_seldom(world: World) ->
     assert pauses == [10, 20, 40, 80, 160, 320, 600, 600, 600]
 
 
+async def test_an_outage_of_weeks_ends_too(world: World) -> None:
+    for _ in range(2_000):
+        world.answer(DOWN)
+        world.host.advance(MOST_PAUSE_S)
+    world.answer(keys_of("new"))
+    assert world.known == {"new"}
+
+
 @pytest.mark.parametrize("answer", [DOWN, b"<html>", key_set(), asyncio.CancelledError()])
 async def test_a_bad_answer_changes_no_key_and_is_one_line_in_the_log(
     old: World, answer: bytes | BaseException, caplog: pytest.LogCaptureFixture
@@ -160,6 +168,7 @@ async def test_what_is_closed_asks_nobody_and_keeps_nobody_waiting(old: World) -
     old.keys.close()
     assert waiting is not None
     await waiting
+    assert old.keys.fetched_again() is None
     old.host.advance(KEPT_S)
     assert len(old.asked) == 2
     assert old.host.pending_timers == 0
