@@ -1,6 +1,6 @@
 """Who a peer is: a token names its user; without one the peer is anonymous."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from fairlead_authz.graph import Graph
 from fairlead_authz.tokens import TokenPrincipal, Tokens
@@ -30,10 +30,9 @@ class ActiveUsers:
 class TokenAuthenticator:
     """The Authenticator of a realm: the WAMP method `ticket`, whose ticket is a token, and `anonymous`."""
 
-    def __init__(self, graph: Graph, tokens: Tokens, now_us: Callable[[], int]) -> None:
+    def __init__(self, graph: Graph, tokens: Tokens) -> None:
         self._graph = graph
         self._tokens = tokens
-        self._now_us = now_us
 
     def authenticate(self, hello: HelloRequest) -> Principal | ChallengeRequest:
         """Raises NoMatchingAuthMethod, and AuthenticationFailed for an anonymous peer that claims to be a user."""
@@ -49,10 +48,10 @@ class TokenAuthenticator:
 
     def principal(self, token: str, authid: str | None = None) -> Principal:
         """Whose token it is. Raises AuthenticationFailed; `authid` must be the same if it is given."""
-        found = self._tokens.find(token, self._now_us())
-        node = None if found is None else self._graph.node(found.user)
-        if found is None or node is None or not node.is_active:
+        found = self._tokens.find(token)
+        if found is None:
             raise AuthenticationFailed("the token is not valid")
+        node = self._graph.nodes[found.user]
         if authid not in (None, "", node.id):
             raise AuthenticationFailed(f"the token does not belong to user {authid!r}")
         return TokenPrincipal(node.id, "admin" if node.is_admin else "user", "ticket", "fairlead", token_id=found.id)

@@ -3,6 +3,7 @@
 from fairlead_authz.graph import Graph
 from fairlead_authz.levels import NUMBERS
 from fairlead_authz.rights import Rights
+from fairlead_authz.tokens import TokenPrincipal, Tokens
 from fairlead_authz.uri_rules import UriRules
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.uris import Match
@@ -22,8 +23,9 @@ _OPEN_TOPICS = frozenset({"fairlead.session.lagged", "fairlead.session.revoked"}
 class GraphAuthorizer:
     """The Authorizer of a realm. In an open realm everybody may everything (the router keeps the reserved URIs)."""
 
-    def __init__(self, graph: Graph, rights: Rights, rules: UriRules, is_open: bool) -> None:
+    def __init__(self, graph: Graph, tokens: Tokens, rights: Rights, rules: UriRules, is_open: bool) -> None:
         self._graph = graph
+        self._tokens = tokens
         self._rights = rights
         self._rules = rules
         self.is_open = is_open
@@ -44,10 +46,13 @@ class GraphAuthorizer:
         """Deny by default. A pattern may be subscribed to where each of its events is judged by its object.
 
         Administrators may everything that no rule ties to an object; of objects neither what is in the trash nor
-        writing to what is frozen.
+        writing to what is frozen. A token is good for what is in its scopes only, whoever its user is.
         """
-        if self.is_open:
-            return True
+        if isinstance(principal, TokenPrincipal) and not self._is_in_scope(principal, action, uri, match):
+            return False
+        return self.is_open or self._may(principal, action, uri, match, object_id)
+
+    def _may(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
         is_admin = self.is_admin(principal)
         if match != "exact":
             return is_admin or (action == "subscribe" and self._rules.covers(uri, match, action))
@@ -60,6 +65,11 @@ class GraphAuthorizer:
         if found is None or level is None:
             return is_admin
         return self._rights.can(principal.authid, NUMBERS[level], object_id or found.object_id)
+
+    def _is_in_scope(self, principal: TokenPrincipal, action: Action, uri: str, match: Match) -> bool:
+        """What one hears of oneself needs no scope."""
+        is_open = action == "subscribe" and uri in _OPEN_TOPICS
+        return is_open or self._tokens.allow(principal, action, uri, match)
 
     def can(self, principal: Principal, level: Level, object_id: str) -> bool:
         """Whether the principal has this level on the object now."""

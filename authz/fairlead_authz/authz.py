@@ -7,23 +7,31 @@ authz.bind(realm)
 await authz.close()
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, UnsetType
 
 from fairlead_authz.admin.service import AdminService
 from fairlead_authz.authenticator import TokenAuthenticator
 from fairlead_authz.authorizer import GraphAuthorizer
-from fairlead_authz.changes import Change
+from fairlead_authz.changes import Change, Put
 from fairlead_authz.dry_run import Rehearsed, rehearse
 from fairlead_authz.editing import Actor
+from fairlead_authz.expiry import Expiry
 from fairlead_authz.funnel import Applied, Funnel
 from fairlead_authz.graph import ADMIN, Graph
+from fairlead_authz.issuing import Issuer, Requester, ShownToken
 from fairlead_authz.levels import NUMBERS
 from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy
+from fairlead_authz.scopes import check_scopes
 from fairlead_authz.state import State
 from fairlead_authz.store import PermissionStore
+from fairlead_authz.tokens import Terms, TokenPrincipal
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.authorization import Level, Principal
+from fairlead_router.errors import NotAuthorized
 from fairlead_router.realm import Realm
 
 ITSELF = Actor(ADMIN, is_admin=True)
@@ -36,11 +44,13 @@ class Authz:
     def __init__(self, state: State, rules: UriRules, is_open: bool) -> None:
         self._state = state
         self._live = Live(state.graph, state.closures)
-        self._funnel = Funnel(state, self._live)
+        self._expiry = Expiry(state, self._live)
+        self._funnel = Funnel(state, self._live, self._expiry)
+        self._issuer = Issuer(state, self._live, self._expiry)
         self._service = AdminService(self, state)
         self._rules = rules
-        self.authorizer = GraphAuthorizer(state.graph, state.rights, rules, is_open)
-        self.authenticator = TokenAuthenticator(state.graph, state.tokens, state.policy.now_us)
+        self.authorizer = GraphAuthorizer(state.graph, state.tokens, state.rights, rules, is_open)
+        self.authenticator = TokenAuthenticator(state.graph, state.tokens)
 
     @classmethod
     async def open(
@@ -61,11 +71,13 @@ class Authz:
     def bind(self, realm: Realm) -> None:
         """Register the procedures, and end what is live when a right goes."""
         self._live.bind(realm)
+        self._expiry.bind(realm)
         self._funnel.on_change = self._service.join(realm)
 
     async def close(self) -> None:
         """Leave the realm, finish the changes that have begun, and close the store."""
         self._service.leave()
+        self._expiry.close()
         await self._funnel.close()
         await self._state.store.close()
 
@@ -126,13 +138,61 @@ class Authz:
             self._state.set_policy(policy)
             self._live.changed_policy()
 
-    async def create_token(self, user: str, actor: Actor | Principal = ITSELF, *, create_user: bool = False) -> str:
-        """A new token of a user, who is made first if need be. Raises a RequestError."""
-        return await self._funnel.create_token(user, self._asked(actor), create_user)
+    # --- tokens -------------------------------------------------------------------------------
 
-    async def delete_token(self, token_id: str) -> None:
-        """End a token (`v2/<id>/...`), and the sessions that came in with it. Raises StoreFailed."""
-        await self._funnel.delete_token(token_id)
+    async def create_token(
+        self,
+        user: str,
+        actor: Actor | Principal = ITSELF,
+        *,
+        create_user: bool = False,
+        scopes: Sequence[str] | None = None,
+        expires_us: int | None = None,
+        container: str | None = None,
+    ) -> str:
+        """A new token of a user, who is made first if need be. Raises a RequestError.
+
+        `scopes` as in scopes.py, None: whatever the user may. It is valid until `expires_us`, microseconds since 1970,
+        and while `container` is locked or running.
+        """
+        terms = Terms(None if scopes is None else check_scopes(scopes), expires_us, container)
+        if create_user and user not in self.graph.nodes:
+            await self.apply([Put("user", user)], actor)
+        return await self._funnel.in_turn(lambda: self._issuer.create(user, self._requester(actor), terms))
+
+    async def change_token(
+        self,
+        token_id: str,
+        actor: Actor | Principal = ITSELF,
+        *,
+        scopes: Sequence[str] | UnsetType | None = UNSET,
+        expires_us: int | UnsetType | None = UNSET,
+    ) -> None:
+        """Give a token (`v2/<id>/...`) other terms; its sessions are judged by them at once. Raises a RequestError."""
+        changes: dict[str, Any] = {}
+        if scopes is not UNSET:
+            changes["scopes"] = None if scopes is None else check_scopes(scopes)
+        if expires_us is not UNSET:
+            changes["expires_us"] = expires_us
+        await self._funnel.in_turn(lambda: self._issuer.change(token_id, self._requester(actor), changes))
+
+    async def delete_token(self, token_id: str, actor: Actor | Principal = ITSELF) -> None:
+        """End a token (`v2/<id>/...`), and the sessions that came in with it. Raises a RequestError."""
+        await self._funnel.in_turn(lambda: self._issuer.delete(token_id, self._requester(actor)))
+
+    def tokens_of(self, user: str, actor: Actor | Principal = ITSELF) -> list[ShownToken]:
+        """The tokens of a user, the oldest first. Raises NotAuthorized."""
+        return self._issuer.listed(user, self._requester(actor))
+
+    def _requester(self, actor: Actor | Principal) -> Requester:
+        """Who asks, as of now, and the token that it came in with. Raises NotAuthorized if that has ended meanwhile."""
+        asking = self._asked(actor)()
+        if not isinstance(actor, TokenPrincipal):
+            return Requester(asking.user, asking.is_admin)
+        token = self._state.tokens.get(actor.token_id)
+        if token is None:
+            raise NotAuthorized("the token that this session came in with is not valid any more")
+        return Requester(asking.user, asking.is_admin, token)
 
     def replace_rules(self, rules: tuple[UriRule, ...]) -> None:
         """Judge URIs by these from now on; what they do not allow ends in this turn, everybody else notices nothing.

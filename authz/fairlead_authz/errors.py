@@ -4,6 +4,7 @@
 |---|---|---|
 | `fairlead.error.no_such_object` | id | check the id, or put the object first |
 | `fairlead.error.no_such_user` | id | check the id, or make the user (`fairlead token USER --create`) |
+| `fairlead.error.no_such_token` | id | list the user's tokens |
 | `fairlead.error.conflict` | | the change contradicts what there is: the text says what |
 | `fairlead.error.store_failed` | | nothing has changed; try again after a pause |
 | `wamp.error.invalid_argument` | | the text names the value and the rule: don't repeat it |
@@ -23,6 +24,12 @@ class NoSuchUser(RequestError):
     """An id names no user or role."""
 
     uri = "fairlead.error.no_such_user"
+
+
+class NoSuchToken(RequestError):
+    """An id names no token."""
+
+    uri = "fairlead.error.no_such_token"
 
 
 class Conflict(RequestError):

@@ -21,17 +21,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fairlead_authz.changes import MAX_CHANGES, Change, Put, check_id
+from fairlead_authz.changes import MAX_CHANGES, Change
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.errors import NoSuchUser, StoreFailed
-from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
+from fairlead_authz.errors import StoreFailed
+from fairlead_authz.expiry import Expiry
 from fairlead_authz.live import Live
 from fairlead_authz.queries import LoggedChange, NewChange
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
-from fairlead_authz.tokens import make_token
-from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_store import StoreError
 
 T = TypeVar("T")
@@ -65,9 +63,10 @@ WorkedOut = list[tuple[Asked, NewChange | Exception]]
 class Funnel:
     """Changes permissions, one list after the other."""
 
-    def __init__(self, state: State, live: Live) -> None:
+    def __init__(self, state: State, live: Live, expiry: Expiry) -> None:
         self._state = state
         self._live = live
+        self._expiry = expiry
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asked: deque[Asked] = deque()
@@ -84,19 +83,7 @@ class Funnel:
         self._start(lambda: self._make(self._next_group()))
         return await asyncio.shield(asked.applied)
 
-    async def create_token(self, user: str, actor: Callable[[], Actor], create_user: bool) -> str:
-        """A new token of a user. Raises NotAuthorized, NoSuchUser, InvalidArgument, StoreFailed."""
-        return await self._in_turn(lambda: self._create_token(user, actor(), create_user))
-
-    async def delete_token(self, id_: str) -> None:
-        """End a token, and the sessions that came in with it. Raises StoreFailed."""
-        await self._in_turn(lambda: self._delete_token(id_))
-
-    async def close(self) -> None:
-        """Wait for what has begun."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _in_turn(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def in_turn(self, job: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run the job when its turn comes, to its end: cancelling the caller cancels only its waiting."""
         return await asyncio.shield(self._start(job))
 
@@ -109,6 +96,10 @@ class Funnel:
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    async def close(self) -> None:
+        """Wait for what has begun."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
@@ -171,7 +162,7 @@ class Funnel:
     async def _commit(self, worked_out: WorkedOut) -> list[LoggedChange]:
         """Those that come to anything."""
         new = [outcome for _, outcome in worked_out if isinstance(outcome, NewChange) and outcome.changeset]
-        return await _commit(self._state.store.append(new, self._state.revision + 1)) if new else []
+        return await commit(self._state.store.append(new, self._state.revision + 1)) if new else []
 
     def _hold_from_now(self, asked: Asked, new: NewChange, logged: Iterator[LoggedChange]) -> Applied:
         """The list is durable, if it comes to anything: all that follows happens in this turn."""
@@ -190,37 +181,15 @@ class Funnel:
         state.revision += 1
         for user in changeset.ended_users:
             state.tokens.drop_all(user)
+        self._expiry.adopt(changeset)
         self._live.adopt(changeset)
+        for token in state.tokens.ended_by(changeset):
+            self._live.end_token(token.id)
         for user in changeset.ended_users:
             self._live.end_user(user)
 
-    async def _create_token(self, user: str, actor: Actor, create_user: bool) -> str:
-        state = self._state
-        if not actor.is_admin:
-            raise NotAuthorized(f"{actor.user!r} may not make tokens: that is for administrators")
-        if check_id(user) in (SYSTEM, ANONYMOUS_USER):
-            raise InvalidArgument(f"user {user!r} cannot have a token: nobody logs in as it")
-        if create_user and state.graph.node(user) is None:
-            asked = Asked([Put("user", user)], lambda: actor)
-            await self._make([asked])
-            await asked.applied
-        node = state.graph.node(user)
-        if node is None or node.kind != "user":
-            raise NoSuchUser(f"user {user!r} does not exist", id=user)
-        if not node.is_active:
-            raise InvalidArgument(f"user {user!r} is not active: its token would not be valid")
-        token, text = make_token(user, state.policy.now_us())
-        await _commit(state.store.add_token(token))
-        state.tokens.add(token)
-        return text
 
-    async def _delete_token(self, id_: str) -> None:
-        await _commit(self._state.store.delete_token(id_))
-        self._state.tokens.drop(id_)
-        self._live.end_token(id_)
-
-
-async def _commit(writing: Awaitable[T]) -> T:
+async def commit(writing: Awaitable[T]) -> T:
     """Whatever goes wrong in the store, it has changed nothing, and the caller hears that."""
     try:
         return await writing

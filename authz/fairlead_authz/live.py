@@ -1,21 +1,20 @@
 """The realm as authz sees it: who is connected, and what to end when a right, a user or a token goes."""
 
+from collections.abc import Iterable
+
 from fairlead_authz.affected import Affected, Search
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.closures import Closures
 from fairlead_authz.graph import Graph
 from fairlead_authz.live_tree import LiveTree
-from fairlead_authz.losses import losses
+from fairlead_authz.losses import Losses, losses
 from fairlead_authz.tokens import TokenPrincipal
 from fairlead_router.authorization import Principal
 from fairlead_router.observer import RealmObserver
-from fairlead_router.realm import Realm
+from fairlead_router.realm import TOKEN_ENDED, Realm
 
 USER_ENDED = "fairlead.close.user_ended"
 """GOODBYE reason for the sessions of a user who was deleted or deactivated."""
-
-TOKEN_ENDED = "fairlead.close.token_ended"
-"""GOODBYE reason for the sessions that came in with a token that was deleted."""
 
 _SERVICE = "service"
 
@@ -28,6 +27,7 @@ class Live(RealmObserver):
         self._closures = closures
         self.realm: Realm | None = None
         self._tree = LiveTree(graph, self._is_in_use)
+        self._of_token: dict[str, set[int]] = {}
 
     def bind(self, realm: Realm) -> None:
         """From now on this realm's sessions count, and what is live in it."""
@@ -73,6 +73,24 @@ class Live(RealmObserver):
         if self.realm is not None:
             self.realm.gate.rebind_all()
 
+    def hidden(self, node_ids: Iterable[str]) -> None:
+        """The clock has put these in the trash: judge again what rests on them and on what is below them."""
+        if self.realm is not None:
+            found = Losses(set(), set(node_ids), set())
+            lost = Search(self._graph, self._closures, self._tree, self.realm.gate).find(found)
+            self.realm.gate.revoke(lost.principals, lost.objects)
+
+    def regained(self) -> None:
+        """The clock has given something back."""
+        if self.realm is not None:
+            self.realm.gate.grant()
+
+    def rejudge(self, user: str) -> None:
+        """A token of the user is good for something else now: more, less or both."""
+        if self.realm is not None:
+            self.realm.gate.grant()
+            self.realm.gate.revoke([user])
+
     def end_user(self, user: str) -> None:
         """The user is gone."""
         if self.realm is not None:
@@ -80,11 +98,9 @@ class Live(RealmObserver):
 
     def end_token(self, id_: str) -> None:
         """The token is gone."""
-        if self.realm is None:
-            return
-        for session_id, principal in self.realm.sessions():
-            if isinstance(principal, TokenPrincipal) and principal.token_id == id_:
-                self.realm.kill(TOKEN_ENDED, "the token of this session was deleted", session_id=session_id)
+        if self.realm is not None:
+            for session_id in list(self._of_token.get(id_, ())):
+                self.realm.kill(TOKEN_ENDED, "the token of this session is not valid any more", session_id=session_id)
 
     # --- what the realm tells its observer ----------------------------------------------------
 
@@ -92,11 +108,18 @@ class Live(RealmObserver):
         """A session has opened. Services have every right, so nothing need be known of what they reach."""
         if principal.authrole != _SERVICE:
             self._closures.connect(principal.authid)
+        if isinstance(principal, TokenPrincipal):
+            self._of_token.setdefault(principal.token_id, set()).add(session_id)
 
     def left(self, session_id: int, principal: Principal, reason: str) -> None:
         """A session has ended."""
         if principal.authrole != _SERVICE:
             self._closures.disconnect(principal.authid)
+        if isinstance(principal, TokenPrincipal):
+            sessions = self._of_token[principal.token_id]
+            sessions.discard(session_id)
+            if not sessions:
+                del self._of_token[principal.token_id]
 
     def _is_in_use(self, object_id: str) -> bool:
         return self.realm is not None and self.realm.gate.is_in_use(object_id)

@@ -72,11 +72,15 @@ def _user_lost(before: Node, after: Node) -> bool:
 def _node_lost(before: Node, after: Node) -> bool:
     """Whether anything differs but what takes nothing from others, or is looked at by itself."""
     same = replace(after, name=before.name, is_admin=before.is_admin, is_active=before.is_active)
-    if after.trash_at_us is None:
+    if not _is_trashed_sooner(before.trash_at_us, after.trash_at_us):
         same = replace(same, trash_at_us=before.trash_at_us)
     if after.frozen_by is None:
         same = replace(same, frozen_by=before.frozen_by)
     return same != before
+
+
+def _is_trashed_sooner(before_us: int | None, after_us: int | None) -> bool:
+    return after_us is not None and (before_us is None or after_us < before_us)
 
 
 def _link(graph: Graph, tail: str, head: str, level: int) -> Edge:

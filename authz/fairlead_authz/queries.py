@@ -70,7 +70,8 @@ def load(realm: str, connection: sa.Connection) -> Loaded:
     for tail, head, level in connection.execute(sa.select(*columns).where(links.c.realm == realm)):
         graph.link(tail, head, level)
     columns = [tokens.c[name] for name in Token.__struct_fields__]
-    found = [Token(*row) for row in connection.execute(sa.select(*columns).where(tokens.c.realm == realm))]
+    rows = connection.execute(sa.select(*columns).where(tokens.c.realm == realm))
+    found = [msgspec.convert(dict(zip(Token.__struct_fields__, row, strict=True)), Token) for row in rows]
     return Loaded(graph, found, _newest(realm, connection))
 
 
@@ -152,6 +153,12 @@ def append(realm: str, changes: Sequence[NewChange], logged: Sequence[LoggedChan
     insert(nodes, [_node_row(realm, node) for node in nodes_after.values() if node is not None], connection)
     insert(links, [_link_row(realm, *link, granted) for link, granted in granted_after.items() if granted], connection)
     insert(permission_log, entries, connection)
+
+
+def write_tokens(realm: str, kept: list[Token], ended: list[str], connection: sa.Connection) -> None:
+    """Keep tokens, new or changed, and forget those of these ids."""
+    delete(tokens, [{"realm": realm, "id": id_} for id_ in [*(token.id for token in kept), *ended]], connection)
+    insert(tokens, [{"realm": realm, **msgspec.structs.asdict(token)} for token in kept], connection)
 
 
 def trim(realm: str, keep: int, connection: sa.Connection) -> int:

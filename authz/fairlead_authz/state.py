@@ -1,5 +1,6 @@
 """What an Authz holds in memory, for the parts that read and change it."""
 
+from fairlead_authz.clock import Clock
 from fairlead_authz.closures import Closures
 from fairlead_authz.explain import Explainer
 from fairlead_authz.queries import Loaded
@@ -14,12 +15,13 @@ class State:
 
     def __init__(self, store: PermissionStore, loaded: Loaded, policy: Policy) -> None:
         self.store = store
-        self.policy = policy
+        self.clock = Clock()
+        self.policy = policy._replace(now_us=self.clock.now_us)
         self.graph = loaded.graph
         self.revision = loaded.revision
-        self.tokens = Tokens(loaded.tokens)
+        self.tokens = Tokens(loaded.tokens, self.graph, self.clock.now_us)
         self.closures = Closures(self.graph)
-        self.rights = Rights(self.graph, self.closures, policy)
+        self.rights = Rights(self.graph, self.closures, self.policy)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
         self.who = Who(self.graph, self.rights)
 

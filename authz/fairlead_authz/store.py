@@ -16,7 +16,7 @@ from fairlead_authz.first_nodes import FIRST_REVISION, first_changeset
 from fairlead_authz.graph import SYSTEM
 from fairlead_authz.permission_log import Position, Slice
 from fairlead_authz.queries import Audit, Loaded, LoggedChange, NewChange
-from fairlead_authz.tables import SCHEMA, tokens
+from fairlead_authz.tables import SCHEMA
 from fairlead_authz.tokens import Token
 from fairlead_store import Database, Readers
 
@@ -93,11 +93,6 @@ class PermissionStore(StoredPermissions):
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""
         return await self._database.write(partial(queries.trim, self._realm, keep))
 
-    async def add_token(self, token: Token) -> None:
-        """Keep a token."""
-        row = {"realm": self._realm, **msgspec.structs.asdict(token)}
-        await self._database.write(partial(queries.insert, tokens, [row]))
-
-    async def delete_token(self, id_: str) -> None:
-        """Forget a token."""
-        await self._database.write(partial(queries.delete, tokens, [{"realm": self._realm, "id": id_}]))
+    async def write_tokens(self, kept: list[Token], ended: list[str]) -> None:
+        """Keep tokens, new or changed, and forget those of these ids."""
+        await self._database.write(partial(queries.write_tokens, self._realm, kept, ended))

@@ -43,6 +43,8 @@ tokens = sa.Table(
     sa.Column("secret_sha256", sa.LargeBinary, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("expires_us", sa.BigInteger),
+    sa.Column("scopes", sa.JSON(none_as_null=True)),
+    sa.Column("container", sa.Text),
     sa.Index("tokens_of_user", "realm", "user"),
 )
 
@@ -59,4 +61,4 @@ permission_log = sa.Table(
 """`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
 {nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
 
-SCHEMA = Schema("permissions", metadata, version=2, migrations="fairlead_authz.migrations")
+SCHEMA = Schema("permissions", metadata, version=3, migrations="fairlead_authz.migrations")

@@ -36,6 +36,11 @@ class Principal(msgspec.Struct, frozen=True):
     expires_us: int | None = None
     """When what it came in with is worth nothing any more, and the session ends: microseconds since 1970."""
 
+    @property
+    def lasting(self) -> "Principal":
+        """Who this is beyond its session: what it left behind is judged by that."""
+        return self
+
 
 ANONYMOUS = Principal("anonymous", "anonymous")
 

@@ -40,14 +40,14 @@ class Deadlines:
     def run_due(self) -> None:
         """Run what is due now, if anything is. Cheap: it may be called for each message."""
         if self.next_us is not None and self.next_us <= self._host.time_us():
-            self._run(self._host.time_us())
+            self._run()
 
-    def _run(self, now_us: int) -> None:
+    def _run(self) -> None:
         """A callback may set others, also for now, and may lead to a message that runs what is left."""
-        for callback in self._due.pop_due(now_us):
+        while (due := self._due.pop(self._host.time_us())) is not None:
             self.next_us = self._due.next_us
             try:
-                callback()
+                due.key()
             except Exception:
                 log.exception("a deadline went wrong; those behind it are not affected")
         self.next_us = self._due.next_us

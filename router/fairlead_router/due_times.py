@@ -4,15 +4,22 @@ Pure data: it reads no clock and calls nobody. A key that is set again leaves a 
 out when they are more than half of it, so that times that are moved again and again take no room.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
 _SMALL = 64
 """A heap so short is not worth sweeping."""
+
+
+class Due(NamedTuple, Generic[K]):
+    """What is due, and since when: microseconds since 1970."""
+
+    key: K
+    at_us: int
 
 
 class DueTimes(Generic[K]):
@@ -39,13 +46,14 @@ class DueTimes(Generic[K]):
             heappush(self._heap, (at_us, next(self._numbers), key))
         self._tidy()
 
-    def pop_due(self, now_us: int) -> Iterator[K]:
-        """Take out what is due, in the order of the times."""
-        while self.next_us is not None and self.next_us <= now_us:
-            _, _, key = heappop(self._heap)
-            del self._at_us[key]
-            self._tidy()
-            yield key
+    def pop(self, now_us: int) -> Due[K] | None:
+        """Take out what is due first; None if nothing is due yet."""
+        if self.next_us is None or self.next_us > now_us:
+            return None
+        at_us, _, key = heappop(self._heap)
+        del self._at_us[key]
+        self._tidy()
+        return Due(key, at_us)
 
     def _tidy(self) -> None:
         """The first of the heap is alive, and so are half of all."""

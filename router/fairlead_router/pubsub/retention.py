@@ -178,7 +178,7 @@ class Retention:
             object_id = self._realm.object_of_topic("subscribe", topic)
             yield _Right(session.principal, Question("subscribe", topic, "exact", object_id))
         object_id = self._realm.object_of("publish", topic)
-        yield _Right(event.publisher, Question("publish", topic, "exact", object_id))
+        yield _Right(event.publisher.lasting, Question("publish", topic, "exact", object_id))
 
 
 def _still_wanted(before: _Kept, event: Publication) -> Iterator[Publication]:

@@ -31,6 +31,7 @@ from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE
 from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import RequestError
 from fairlead_router.authorization import Level
@@ -114,7 +115,11 @@ class Setting:
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, POLICY)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
-        self.core = Core(authorizer=GraphAuthorizer(self.graph, self.rights, UriRules(RULES), is_open=False))
+        self.core = Core(
+            authorizer=GraphAuthorizer(
+                self.graph, Tokens([], self.graph, lambda: 0), self.rights, UriRules(RULES), is_open=False
+            )
+        )
         self.live = Live(self.graph, self.closures)
         self.live.bind(self.core.realm1)
         self.peers = {user: self.core.join(user) for user in CONNECTED}

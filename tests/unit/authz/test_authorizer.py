@@ -9,6 +9,7 @@ from fairlead_authz.closures import Closures
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import MANAGE, READ, WRITE
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import ANONYMOUS, Action, Match, Principal
 
@@ -27,7 +28,8 @@ def authorizer(bobs_level: int = 0, is_open: bool = False) -> GraphAuthorizer:
     graph.put(Node("anonymous", "user", "root", is_active=False))
     graph.put(Node("x", "object", "root"))
     graph.link("bob", "x", bobs_level)
-    return GraphAuthorizer(graph, Rights(graph, Closures(graph), Policy(lambda: 0)), UriRules((APP,)), is_open)
+    rights = Rights(graph, Closures(graph), Policy(lambda: 0))
+    return GraphAuthorizer(graph, Tokens([], graph, lambda: 0), rights, UriRules((APP,)), is_open)
 
 
 def allowed(of: GraphAuthorizer, who: Principal, uri: str, match: Match = "exact") -> list[Action]:

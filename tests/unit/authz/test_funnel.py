@@ -103,7 +103,7 @@ async def test_an_administrator_no_more_when_its_turn_comes_is_refused(authz: Au
     results = await asyncio.gather(
         authz.apply([Put("user", "eve", is_admin=False)]),
         authz.apply([Grant("eve", "manage", "log")], eve),
-        authz.create_token("eve", eve),
+        authz.create_token("bob", eve),
         return_exceptions=True,
     )
     assert [type(result) for result in results] == [Applied, NotAuthorized, NotAuthorized]

@@ -36,6 +36,7 @@ from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import NAMES, NUMBERS, granted_names
 from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_authz.who import Who
 from fairlead_router import Level, NotAuthorized, RequestError
@@ -129,7 +130,8 @@ class Histories(RuleBasedStateMachine):
         self.rights = Rights(self.graph, self.closures, self.policy)
         self.explainer = Explainer(self.graph, self.closures, self.rights)
         self.who = Who(self.graph, self.rights)
-        self.core = Core(authorizer=GraphAuthorizer(self.graph, self.rights, UriRules(RULES), is_open=False))
+        tokens = Tokens([], self.graph, lambda: 0)
+        self.core = Core(authorizer=GraphAuthorizer(self.graph, tokens, self.rights, UriRules(RULES), is_open=False))
         self.live = Live(self.graph, self.closures)
         self.live.bind(self.core.realm1)
         self.peers = {user: self.core.join(user) for user in CONNECTED}

@@ -13,6 +13,7 @@ from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.closures import Closures
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.gate import Gate
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, types_of
@@ -38,7 +39,7 @@ class World:
         self.closures = Closures(self.graph)
         self.rules = UriRules((STATE, OTHER))
         rights = Rights(self.graph, self.closures, Policy(lambda: 0))
-        authorizer = GraphAuthorizer(self.graph, rights, self.rules, is_open=False)
+        authorizer = GraphAuthorizer(self.graph, Tokens([], self.graph, lambda: 0), rights, self.rules, is_open=False)
         self.core = Core(authorizer=authorizer, gate=GateSwitchedOff if is_gate_off else Gate)
 
     def replace(self, *rules: UriRule) -> None:

@@ -26,13 +26,13 @@ class Door:
         self.graph = Graph()
         self.graph.put(Node("root", "user", "root", is_admin=True))
         self.graph.put(Node("bob", "user", "root"))
-        self.tokens = Tokens([])
+        self.tokens = Tokens([], self.graph, lambda: self.now_us)
         self.bobs, self.roots = self.issue("bob"), self.issue("root")
-        self.authenticator = TokenAuthenticator(self.graph, self.tokens, lambda: self.now_us)
+        self.authenticator = TokenAuthenticator(self.graph, self.tokens)
 
     def issue(self, user: str) -> str:
         token, text = make_token(user, self.now_us)
-        self.tokens.add(token)
+        self.tokens.put(token)
         return text
 
     def hello(self, authid: str | None = None, *authmethods: str) -> object:
@@ -46,7 +46,7 @@ def door() -> Door:
 
 def test_a_token_has_arvados_form_and_its_secret_is_not_kept(door: Door) -> None:
     version, id_, secret = door.bobs.split("/")
-    token = door.tokens.find(door.bobs, 0)
+    token = door.tokens.find(door.bobs)
     assert version == "v2"
     assert token is not None
     assert token.id == id_
@@ -121,7 +121,7 @@ def test_every_part_of_a_token_counts(door: Door) -> None:
 
 def test_a_token_expires(door: Door) -> None:
     token, text = make_token("bob", 0)
-    door.tokens.add(Token(token.id, "bob", token.secret_sha256, 0, expires_us=2_000))
+    door.tokens.put(Token(token.id, "bob", token.secret_sha256, 0, expires_us=2_000))
     assert door.authenticator.principal(text).authid == "bob"
     door.now_us = 2_000
     with pytest.raises(AuthenticationFailed):
