@@ -38,6 +38,7 @@ class FakeArvados:
         self.records: dict[str, Listed] = {each["uuid"]: each for each in [*FIRST, *records]}
         self.computed: list[Listed] = []
         self.requests: list[str] = []
+        self.is_admin = True
         self.faults: list[str] = []
         """What becomes of the next requests for lists: a status, or `reset`."""
         self.subscriptions: list[Any] = []
@@ -50,6 +51,7 @@ class FakeArvados:
         application = web.Application()
         application.router.add_get("/discovery/v1/apis/arvados/v1/rest", self._discovery)
         application.router.add_get("/arvados/v1/computed_permissions", self._computed)
+        application.router.add_get("/arvados/v1/users/current", self._current)
         application.router.add_get("/arvados/v1/{list}", self._list)
         application.router.add_get("/websocket", self._websocket)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -127,6 +129,11 @@ class FakeArvados:
         select = json.loads(query["select"])
         page = [{key: each.get(key) for key in select} for each in found[: min(MAX_PAGE, int(query["limit"]))]]
         return web.json_response({"kind": f"arvados#{name[:-1]}List", "items": page})
+
+    async def _current(self, request: web.Request) -> web.Response:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return web.json_response({"errors": ["Not logged in"]}, status=401)
+        return web.json_response({"is_admin": self.is_admin})
 
     async def _computed(self, request: web.Request) -> web.Response:
         found = sorted(self.computed, key=lambda row: (row["user_uuid"], row["target_uuid"]))

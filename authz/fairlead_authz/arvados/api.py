@@ -60,7 +60,8 @@ class Api:
             await self._http.close()
 
     async def types(self) -> frozenset[str]:
-        """All lists but the log rows, which nobody keeps all of."""
+        """All lists but the log rows, which nobody keeps all of. Raises ArvadosError, Denied to who sees but a part."""
+        await self._require_admin()
         return frozenset(LISTS) - {"57u5n"}
 
     async def records(self, kind: ListKind, report: Report) -> Iterable[Record]:
@@ -75,9 +76,9 @@ class Api:
         """The records of these UUIDs, of those that exist. Raises ArvadosError."""
         records: list[Record] = []
         for start in range(0, len(uuids), LOOKED_UP):
-            some = uuids[start : start + LOOKED_UP]
-            items = await self._list(kind, [["uuid", "in", list(some)]], LOOKED_UP)
-            records.extend(decode_records(items, kind, report))
+            records.extend(decode_records(await self._some(kind, uuids[start : start + LOOKED_UP]), kind, report))
+        if len(records) < len(uuids):
+            await self._require_admin()  # then they are gone, and not only out of sight
         return records
 
     async def computed_permissions(self) -> AsyncIterator[list[Row]]:
@@ -105,6 +106,29 @@ class Api:
             raise BadSource("the API's discovery document names no websocketUrl") from None
 
     # --- requests -----------------------------------------------------------------------------
+
+    async def _require_admin(self) -> None:
+        """Raises Denied if lists show a part only: the rest would be taken for deleted."""
+        text = await self._get(f"{self._url}/arvados/v1/users/current", {})
+        try:
+            is_admin = msgspec.json.decode(text, type=_Current).is_admin
+        except msgspec.MsgspecError:
+            raise BadSource("the API's answer for users/current is no user") from None
+        if not is_admin:
+            raise Denied(f"the token for {self._url} is of no administrator, who alone sees all")
+
+    async def _some(self, kind: ListKind, uuids: Sequence[str]) -> list[msgspec.Raw]:
+        """What exists of these, however few of them the API gives at a time."""
+        items: list[msgspec.Raw] = []
+        missing = sorted(uuids)
+        while missing:
+            page = await self._list(kind, [["uuid", "in", missing]], LOOKED_UP)
+            if not page:
+                break
+            items += page
+            last = _uuid(page[-1])
+            missing = [each for each in missing if each > last]
+        return items
 
     async def _pages(self, kind: ListKind) -> AsyncIterator[list[msgspec.Raw]]:
         last = ""
@@ -191,6 +215,10 @@ def _uuid(item: msgspec.Raw) -> str:
 
 class _Keyed(msgspec.Struct):
     uuid: str
+
+
+class _Current(msgspec.Struct):
+    is_admin: bool = False
 
 
 class _Discovery(msgspec.Struct):

@@ -41,7 +41,7 @@ class Packing:
         self._current = current
         self._max_changes = max_changes
         self._owners: dict[str, str] = {}
-        self._frozen = {id_ for id_, thing in current.things.items() if thing.is_frozen}
+        self._frozen = set(current.frozen)
         self._to_freeze: dict[str, None] = {}
         self._batch: list[Change] = []
         self._size_bytes = 0

@@ -72,8 +72,13 @@ class Differences:
                 if before is not None and before.kind != after.kind:
                     self._replaced.add(id_)
         wanted_depth = Depths(self._wanted)
-        # Whatever is about something comes after it, and what is owned after its owner.
-        for id_ in sorted(placed, key=lambda each: (placed[each].about is not None, wanted_depth.of(each), each)):
+
+        def place_order(id_: str) -> tuple[bool, bool, int, str]:
+            """What is owned comes after its owner, a request after its container, a log row after all else."""
+            thing = placed[id_]
+            return thing.kind == "log", thing.about is not None, wanted_depth.of(id_), id_
+
+        for id_ in sorted(placed, key=place_order):
             self._place(id_, placed[id_])
         current_depth = Depths(self._current)
         for id_ in sorted(gone, key=lambda each: (-current_depth.of(each), each)):

@@ -73,6 +73,8 @@ class Picture:
         self.domain = domain
         self.things: dict[str, Thing] = {}
         self.links: dict[Link, int] = {}
+        self.frozen: set[str] = set()
+        """The projects that are frozen themselves."""
         self._owners: dict[str, set[str]] = {}
 
     def thing(self, id_: str) -> Thing | None:
@@ -95,7 +97,7 @@ class Picture:
         """Take in a page of `fairlead.authz.export`."""
         for node in page["nodes"]:
             if self.domain.owns(node["id"]):
-                self.things[node["id"]] = _thing(node)
+                self._set(node["id"], _thing(node))
             elif self.domain.owns(node["owner"]):
                 self._owners.setdefault(node["owner"], set()).add(node["id"])
         for tail, head, granted in page["links"]:
@@ -105,17 +107,23 @@ class Picture:
     def adopt(self, wanted: View, ids: Iterable[str], links: Iterable[Link]) -> None:
         """These things and links have become what was wanted."""
         for id_ in ids:
-            thing = wanted.thing(id_)
-            if thing is None:
-                self.things.pop(id_, None)
-            else:
-                self.things[id_] = thing
+            self._set(id_, wanted.thing(id_))
         for link in links:
             granted = wanted.granted(link)
             if granted:
                 self.links[link] = granted
             else:
                 self.links.pop(link, None)
+
+    def _set(self, id_: str, thing: Thing | None) -> None:
+        if thing is None:
+            self.things.pop(id_, None)
+        else:
+            self.things[id_] = thing
+        if thing is not None and thing.is_frozen:
+            self.frozen.add(id_)
+        else:
+            self.frozen.discard(id_)
 
 
 def _thing(node: Mapping[str, Any]) -> Thing:

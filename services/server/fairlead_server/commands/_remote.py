@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 EXPORT = "fairlead.authz.export"
 
+WAITING_PAGES = 16
+"""Of an export, when no more is read from the server until they are taken in."""
+
 
 class Remote:
     """The server behind an open session, which must be an administrator's."""
@@ -31,14 +34,28 @@ class Remote:
     async def export(self, prefix: str) -> AsyncIterator[dict[str, Any]]:
         """The pages of `fairlead.authz.export`. Raises ClientError."""
         answers: asyncio.Queue[Answer] = asyncio.Queue()
-        cancel = self._session.call(Request(EXPORT, (prefix,), wants_progress=True), answers.put_nowait)
+        is_paused = False
+
+        def arrived(answer: Answer) -> None:
+            nonlocal is_paused
+            answers.put_nowait(answer)
+            if answers.qsize() >= WAITING_PAGES and not is_paused:
+                is_paused = True
+                self._session.pause()
+
+        cancel = self._session.call(Request(EXPORT, (prefix,), wants_progress=True), arrived)
         answer = None
         try:
             while not (answer := await answers.get()).is_final:
                 yield dict(answer.result)
+                if is_paused and answers.empty():
+                    is_paused = False
+                    self._session.resume()
             if answer.error is not None:
                 raise answer.error
         finally:
+            if is_paused:
+                self._session.resume()
             if answer is None or not answer.is_final:
                 cancel()
 

@@ -75,6 +75,21 @@ async def test_single_records_are_looked_up_and_what_is_gone_is_left_out(arvados
         assert [each.uuid for each in await api.look_up(COLLECTIONS, uuids, Report())] == uuids[:1]
 
 
+async def test_more_than_a_page_is_looked_up_whole(arvados: FakeArvados) -> None:
+    uuids = [uuid("4zz18", f"{number:03}") for number in range(30)]
+    async with api_of(arvados) as api:
+        assert [each.uuid for each in await api.look_up(COLLECTIONS, uuids, Report())] == uuids
+
+
+async def test_who_is_no_administrator_sees_a_part_only_and_is_refused(arvados: FakeArvados) -> None:
+    arvados.is_admin = False
+    async with api_of(arvados) as api:
+        with pytest.raises(Denied, match="no administrator"):
+            await api.types()
+        with pytest.raises(Denied, match="no administrator"):
+            await api.look_up(COLLECTIONS, [uuid("4zz18", "gone")], Report())
+
+
 async def test_computed_permissions_come_page_by_page(arvados: FakeArvados) -> None:
     arvados.computed = [
         {"user_uuid": uuid("tpzed", user_), "target_uuid": uuid("j7d0g", str(number)), "perm_level": "can_read"}

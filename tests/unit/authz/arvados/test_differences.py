@@ -74,6 +74,22 @@ async def test_a_role_cannot_become_a_project_and_gives_nothing_new() -> None:
     assert not here.world().can(ANN, 2, DATA)
 
 
+async def test_a_log_row_comes_after_the_request_that_it_is_about() -> None:
+    container, request, row = uuid("dz642", "c"), uuid("xvhdp", "request"), uuid("57u5n", "row")
+    here = Here()
+    await bring(
+        here,
+        [
+            *CLUSTER,
+            {"uuid": container, "owner_uuid": ROOT, "state": "Running"},
+            {"uuid": request, "owner_uuid": LAB, "container_uuid": container},
+            {"uuid": row, "owner_uuid": ROOT, "object_uuid": request},
+        ],
+    )
+    assert here.graph.nodes[row].about == request
+    assert here.world().can(ANN, 1, row)
+
+
 async def test_a_container_stays_in_its_last_state() -> None:
     container = {"uuid": uuid("dz642", "c"), "owner_uuid": ROOT}
     here = Here()

@@ -72,7 +72,7 @@ clusters = st.builds(
     *(_with(_listed(collection, each, owners), trash) for each in COLLECTIONS),
     _listed(collection, REQUEST, owners, container_uuid=st.sampled_from([CONTAINER, None])),
     _listed(collection, CONTAINER, owners, state=st.sampled_from(["Queued", "odd", None])),
-    _listed(collection, ROW, owners, object_uuid=st.sampled_from([COLLECTIONS[0], CONTAINER, None])),
+    _listed(collection, ROW, owners, object_uuid=st.sampled_from([COLLECTIONS[0], REQUEST, CONTAINER, None])),
     st.lists(st.tuples(tails, st.sampled_from([*LEVELS, "odd"]), heads), max_size=12).map(
         lambda links: [link(number, tail, name, head) for number, (tail, name, head) in enumerate(links)]
     ),
