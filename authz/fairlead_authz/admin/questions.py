@@ -3,6 +3,7 @@
 Who may ask: about oneself everybody, as far as one may see the thing; about others whoever manages it.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
@@ -32,6 +33,16 @@ class CheckArguments(msgspec.Struct):
     level: str
     object: str
     include_trash: bool = False
+
+
+class WhoArguments(msgspec.Struct):
+    """`who`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("level", "object")
+    level: str
+    object: str
+    after: str = ""
+    limit: int = PAGE_ENTRIES
 
 
 class GetArguments(msgspec.Struct):
@@ -70,6 +81,7 @@ class Questions:
         self._graph = state.graph
         self._closures = state.closures
         self._rights = state.rights
+        self._who = state.who
 
     def check(self, call: Call) -> dict[str, Any]:
         """Whether a user has a level on an object, and why."""
@@ -87,6 +99,27 @@ class Questions:
         if allowed or is_manager or call.caller.can("read", object_id):
             return {"allowed": allowed, "why": self._authz.explain(user, level, object_id)}
         return {"allowed": False, "why": f"no grant or ownership leads from {user} to {object_id}, if there is one"}
+
+    async def who(self, call: Call) -> dict[str, Any]:
+        """The users who have a level on an object that the caller manages, as far as it may see them."""
+        arguments = call.arguments(WhoArguments)
+        level, object_id, limit = checked_level(arguments.level), arguments.object, checked_limit(arguments.limit)
+        call.require("manage", object_id)
+        if object_id not in self._graph.nodes:
+            raise NoSuchObject(f"{shown(object_id)} does not exist", id=object_id)
+
+        def fits(user: str) -> bool:
+            return self._authz.can(user, level, object_id) and call.caller.can("read", user)
+
+        having = list(self._who.users(NUMBERS[level], object_id))
+        found = await first_ids(having, arguments.after, limit + 1, fits)
+        paths: dict[str, str] = {}
+        for user in found:
+            paths[user] = self._authz.explain(user, level, object_id)
+            await asyncio.sleep(0)
+        call.require("manage", object_id)
+        users, after = paged(((user, {"user": user, "via": paths[user]}) for user in found if fits(user)), limit)
+        return {"users": users, "after": after}
 
     def get(self, call: Call) -> dict[str, Any]:
         """What is known of a user, group or object that the caller may read."""

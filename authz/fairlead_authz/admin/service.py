@@ -57,6 +57,7 @@ class AdminService:
             "check": questions.check,
             "get": questions.get,
             "list": questions.list_readable,
+            "who": questions.who,
             "members": questions.members,
             "export": Exporting(self._state).export,
             "token": tokens.token,

@@ -35,7 +35,7 @@ async def test_what_is_hidden_and_what_is_not_there_are_told_alike(site: Site, c
     hidden = await site.ask(caller, "check", caller, "read", "x")
     missing = await site.ask(caller, "check", caller, "read", "z")
     assert hidden["why"] == missing["why"].replace("z", "x")
-    for procedure, arguments in (("check", ("bob", "read")), ("get", ()), ("members", ())):
+    for procedure, arguments in (("check", ("bob", "read")), ("who", ("read",)), ("get", ()), ("members", ())):
         about_hidden = await site.refusal(caller, procedure, *arguments, "x")
         about_missing = await site.refusal(caller, procedure, *arguments, "z")
         assert about_hidden == (about_missing[0], about_missing[1].replace("'z'", "'x'"))
@@ -46,6 +46,23 @@ async def test_a_level_that_is_none_is_named(site: Site) -> None:
         INVALID,
         "level 'own' must be one of read, write, manage",
     )
+
+
+# ---- who
+
+
+async def test_who_manages_an_object_sees_who_has_a_right_on_it_and_by_which_path(site: Site) -> None:
+    users = (await site.ask("alice", "who", "read", "x"))["users"]
+    assert {each["user"] for each in users} == {"admin", "alice", "bob", "dora"}
+    assert {"user": "bob", "via": "bob has read on x"} in users
+    assert (await site.refusal("bob", "who", "read", "x"))[0] == NOT_AUTHORIZED
+
+
+async def test_who_comes_in_pages(site: Site) -> None:
+    first = await site.ask("alice", "who", "read", "x", limit=3)
+    second = await site.ask("alice", "who", "read", "x", limit=3, after=first["after"])
+    assert [each["user"] for each in first["users"] + second["users"]] == ["admin", "alice", "bob", "dora"]
+    assert second["after"] is None
 
 
 # ---- get
