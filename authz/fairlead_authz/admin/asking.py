@@ -4,7 +4,7 @@ What does not exist and what the caller may not see are answered alike. Only adm
 hear that something does not exist.
 """
 
-from fairlead_authz.changes import shown
+from fairlead_authz.changes import check_id, shown
 from fairlead_authz.levels import NUMBERS, READ
 from fairlead_authz.rights import Rights
 from fairlead_router.authorization import Level
@@ -18,6 +18,13 @@ def checked_level(text: str) -> Level:
         if level == text:
             return level
     raise InvalidArgument(f"level {shown(text)} must be one of {', '.join(NUMBERS)}")
+
+
+def check_ids(*ids: str | None) -> None:
+    """Whether these, as far as they are given, could be ids. Raises InvalidArgument."""
+    for id_ in ids:
+        if id_ is not None:
+            check_id(id_)
 
 
 def may_read(rights: Rights, call: Call, id_: str, include_trash: bool = False) -> bool:

@@ -5,13 +5,15 @@ the same list, without an actor that it may not see, and with times in place of 
 what others do (G13). What was refused is not kept, so it is not here.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
+from fairlead_authz.admin.asking import check_ids
+from fairlead_authz.admin.pages import MAX_PAGE_ENTRIES, PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.queries import LoggedChange
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.member import Member
@@ -48,11 +50,14 @@ class Audit:
     def __init__(self, authz: "Authz", store: "PermissionStore") -> None:
         self._authz = authz
         self._store = store
+        self._turn = asyncio.Lock()
+        """Of those for whom the whole log is read: one at a time, lest they have all readers of the store."""
 
     async def audit(self, call: Call) -> dict[str, Any]:
         """The changes after a revision; of an object, or by a user."""
         arguments = call.arguments(AuditArguments)
         limit = checked_limit(arguments.limit)
+        check_ids(arguments.object, arguments.user)
         principal = call.caller.principal
         if self._authz.actor(principal).is_admin:
             found = await self._store.changes(arguments.after, limit, arguments.object, arguments.user)
@@ -70,22 +75,27 @@ class Audit:
     async def _newest(self, call: Call, object_id: str, user: str | None, limit: int) -> list[dict[str, Any]]:
         """The newest changes of an object, the oldest of them first. Raises NotAuthorized."""
         call.require("manage", object_id)
-        newest: deque[LoggedChange] = deque(maxlen=limit)
-        after: int | None = 0
-        while after is not None:
-            found = await self._store.changes(after, limit, object_id, user)
-            for change in found.changes:
-                if _deletes(change, object_id):
-                    newest.clear()  # it was another one of this id
-                else:
-                    newest.append(change)
-            after = found.after
+        async with self._turn:
+            newest = await self._scan(object_id, user, limit)
         call.require("manage", object_id)
         if user is not None and not call.caller.can("read", user):
             return []
         entries = (_of_object(call, each, object_id) for each in reversed(newest))
         page, _ = paged(((0, each) for each in entries if each["asked"]), limit)
         return page[::-1]
+
+    async def _scan(self, object_id: str, user: str | None, limit: int) -> "deque[LoggedChange]":
+        newest: deque[LoggedChange] = deque(maxlen=limit)
+        after: int | None = 0
+        while after is not None:
+            found = await self._store.changes(after, MAX_PAGE_ENTRIES, object_id)
+            for change in found.changes:
+                if _deletes(change, object_id):
+                    newest.clear()  # it was another one of this id
+                elif user in (None, change.actor):
+                    newest.append(change)
+            after = found.after
+        return newest
 
 
 class Watch:
@@ -118,6 +128,8 @@ def _of_object(call: Call, change: LoggedChange, object_id: str) -> dict[str, An
 
 
 def _deletes(change: LoggedChange, object_id: str) -> bool:
+    if b'"delete"' not in bytes(change.asked):
+        return False
     return any(each["op"] == "delete" and each["id"] == object_id for each in msgspec.json.decode(change.asked))
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
 
-from fairlead_authz.admin.asking import checked_level, may_read
+from fairlead_authz.admin.asking import check_ids, checked_level, may_read
 from fairlead_authz.admin.listing import candidates, first_ids
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
 from fairlead_authz.errors import Conflict, NoSuchObject
 from fairlead_authz.graph import Kind, Node
 from fairlead_authz.levels import NAMES, NUMBERS
+from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.rpc.call import Call
 
@@ -87,6 +88,7 @@ class Questions:
         """Whether a user has a level on an object, and why."""
         arguments = call.arguments(CheckArguments)
         user, level, object_id = arguments.user, checked_level(arguments.level), arguments.object
+        check_ids(user, object_id)
         own = call.caller.principal.authid
         is_manager = call.caller.can("manage", object_id)
         if user != own and not is_manager:
@@ -104,9 +106,7 @@ class Questions:
         """The users who have a level on an object that the caller manages, as far as it may see them."""
         arguments = call.arguments(WhoArguments)
         level, object_id, limit = checked_level(arguments.level), arguments.object, checked_limit(arguments.limit)
-        call.require("manage", object_id)
-        if object_id not in self._graph.nodes:
-            raise NoSuchObject(f"{shown(object_id)} does not exist", id=object_id)
+        self._existing(call, "manage", object_id)
 
         def fits(user: str) -> bool:
             return self._authz.can(user, level, object_id) and call.caller.can("read", user)
@@ -124,18 +124,16 @@ class Questions:
     def get(self, call: Call) -> dict[str, Any]:
         """What is known of a user, group or object that the caller may read."""
         arguments = call.arguments(GetArguments)
+        check_ids(arguments.id)
         if not may_read(self._rights, call, arguments.id, arguments.include_trash):
-            raise NotAuthorized(f"{call.caller.principal.authid!r} may not read {shown(arguments.id)}")
-        node = self._graph.node(arguments.id)
-        if node is None:
-            raise NoSuchObject(f"{shown(arguments.id)} does not exist", id=arguments.id)
-        return _described(node)
+            raise NotAuthorized(f"{call.caller.principal.authid!r} may not read {arguments.id!r}")
+        return _described(self._node(arguments.id))
 
     async def list_readable(self, call: Call) -> dict[str, Any]:
         """What the caller may read: of a kind, of an owner, or all."""
         arguments = call.arguments(ListArguments)
-        limit = checked_limit(arguments.limit)
-        kind = arguments.kind
+        limit, kind = checked_limit(arguments.limit), arguments.kind
+        check_ids(arguments.owner)
         if kind is not None and kind not in KINDS:
             raise InvalidArgument(f"kind {shown(kind)} must be one of {', '.join(KINDS)}")
 
@@ -152,10 +150,7 @@ class Questions:
         """Who is in a role: users, and roles that are in it, as far as the caller may see these links."""
         arguments = call.arguments(MembersArguments)
         limit = checked_limit(arguments.limit)
-        call.require("read", arguments.role)
-        role = self._graph.node(arguments.role)
-        if role is None:
-            raise NoSuchObject(f"{shown(arguments.role)} does not exist", id=arguments.role)
+        role = self._existing(call, "read", arguments.role)
         if role.kind != "role":
             raise Conflict(f"{role.id!r} is a {role.kind}: only a role has members")
 
@@ -167,6 +162,19 @@ class Questions:
         return {"role": role.id, "members": members, "after": after}
 
     # --- helpers ------------------------------------------------------------------------------
+
+    def _existing(self, call: Call, level: Level, id_: str) -> Node:
+        """A node on which the caller has this level. Raises InvalidArgument, NotAuthorized, NoSuchObject."""
+        check_ids(id_)
+        call.require(level, id_)
+        return self._node(id_)
+
+    def _node(self, id_: str) -> Node:
+        """Raises NoSuchObject: to administrators, for others may not see what is not there."""
+        node = self._graph.node(id_)
+        if node is None:
+            raise NoSuchObject(f"{id_!r} does not exist", id=id_)
+        return node
 
     def _candidates(self, call: Call, owner: str | None) -> list[str]:
         if owner is not None:

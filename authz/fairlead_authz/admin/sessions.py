@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from fairlead_authz.admin.asking import check_ids
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.graph import ANONYMOUS_USER
 from fairlead_router.authorization import Principal
@@ -53,6 +54,7 @@ class SessionProcedures(RealmObserver):
         """The sessions of a user, or all that the caller may see, in the order of their ids."""
         arguments = call.arguments(SessionsArguments)
         limit = checked_limit(arguments.limit)
+        check_ids(arguments.user)
         sees = self._sees(call, arguments.user)
         behind = (session for session in self._realm.peers() if session.id > arguments.after and sees(session))
         found = sorted(behind, key=lambda session: session.id)

@@ -69,6 +69,7 @@ async def test_a_new_object_has_no_part_in_the_history_of_an_old_one_of_its_id(s
     await site.ask("carol", "apply", [{"op": "put", "kind": "object", "id": "again"}])
     [entry] = await changes(site, "carol", object="again")
     assert entry["actor"] == "carol"
+    assert await changes(site, "carol", object="again", user="admin") == []
 
 
 async def test_a_long_list_is_shown_in_part(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,3 +137,21 @@ async def test_managers_see_the_members_of_a_role_and_members_themselves(site: S
 async def test_only_a_role_has_members(site: Site) -> None:
     uri, text = await site.refusal("alice", "members", "p")
     assert (uri, text) == ("fairlead.error.conflict", "'p' is a project: only a role has members")
+
+
+@pytest.mark.parametrize(
+    ("procedure", "arguments"),
+    [
+        ("check", {"user": "bob", "level": "read", "object": "a b"}),
+        ("get", {"id": "a b"}),
+        ("who", {"level": "read", "object": "a b"}),
+        ("members", {"role": "a b"}),
+        ("list", {"owner": "a b"}),
+        ("sessions", {"user": "a b"}),
+        ("audit", {"object": "a b"}),
+    ],
+)
+async def test_what_could_be_no_id_is_named(site: Site, procedure: str, arguments: dict[str, str]) -> None:
+    uri, text = await site.refusal("bob", procedure, **arguments)
+    assert uri == INVALID
+    assert text.startswith("'a b' is no id: 1 to 128")
