@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from fairlead_server.commands._times import time_us_of
+from fairlead_server.commands._times import coming_time_us_of, duration_s_of, time_us_of, utc
 from fairlead_server.errors import CommandError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -51,3 +51,20 @@ def test_before_1970_is_the_beginning() -> None:
 def test_what_is_no_time_is_said(text: str) -> None:
     with pytest.raises(CommandError, match="is no time"):
         time_us_of(text, NOW)
+
+
+def test_a_time_to_come_is_counted_from_now_on() -> None:
+    assert coming_time_us_of("2h", "--at", NOW) == us(NOW + timedelta(hours=2))
+    with pytest.raises(CommandError, match=r"--at 'soon' is no time: .* \(from now on\)"):
+        coming_time_us_of("soon", "--at", NOW)
+
+
+def test_how_long_something_lasts() -> None:
+    assert duration_s_of("1h30m", "--expires") == 5400
+    for text in ("", "8", "8 hours", "9" * 400 + "d"):
+        with pytest.raises(CommandError, match="is no duration"):
+            duration_s_of(text, "--expires")
+
+
+def test_a_time_is_shown_as_it_is_read() -> None:
+    assert time_us_of(utc(us(NOW)), NOW) == us(NOW)

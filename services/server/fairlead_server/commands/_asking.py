@@ -184,12 +184,16 @@ def would_end(rehearsed: dict[str, Any]) -> str:
     return ", ".join([f"would end {parts[0]} of {plural(counts['users'], 'user')}", *parts[1:]])
 
 
-def aligned(rows: Iterable[Sequence[str]]) -> str:
-    """Rows of cells as lines, the columns below each other."""
-    rows = list(rows)
+def aligned(cells: Iterable[Sequence[str]]) -> str:
+    """Rows of cells as lines, the columns below each other. What moves a cursor is escaped: names are anybody's."""
+    rows = [[_printable(cell) for cell in row] for row in cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _cell(value: object) -> str:

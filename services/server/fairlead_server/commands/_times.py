@@ -29,9 +29,12 @@ def coming_time_us_of(text: str, option: str, now: datetime) -> int:
 
 def duration_s_of(text: str, option: str) -> float:
     """Seconds of "90s", "10m", "1h30m", "2d". Raises CommandError."""
-    if not _DURATION.fullmatch(text):
-        raise CommandError(f"{option} {text!r} is no duration: write it as 90s, 10m, 1h30m, 2d")
-    return timedelta(**_durations(text)).total_seconds()
+    try:
+        if _DURATION.fullmatch(text):
+            return timedelta(**_durations(text)).total_seconds()
+    except OverflowError:
+        pass
+    raise CommandError(f"{option} {text!r} is no duration: write it as 90s, 10m, 1h30m, 2d")
 
 
 def utc(time_us: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead_authz import Grant, Put
+from fairlead_authz import Grant, Put, Trash
 from fairlead_authz.admin.listing import SLICE
 from support.permissions import Site
 
@@ -75,6 +75,16 @@ async def test_a_reader_gets_what_is_known_of_it(site: Site) -> None:
 
 async def test_administrators_hear_that_something_does_not_exist(site: Site) -> None:
     assert await site.refusal("dora", "get", "z") == ("fairlead.error.no_such_object", "'z' does not exist")
+
+
+async def test_who_could_look_into_the_trash_is_told_that_it_is_there_and_others_are_not(site: Site) -> None:
+    await site.authz.apply([Trash("x")])
+    for user in ("alice", "dora"):
+        assert await site.refusal(user, "get", "x") == (NOT_AUTHORIZED, "'x' is in the trash: ask with include_trash")
+        assert (await site.ask(user, "get", "x", include_trash=True))["id"] == "x"
+        assert await ids(site, user, owner="p") == ["y"]
+        assert await ids(site, user, owner="p", include_trash=True) == ["x", "y"]
+    assert await site.refusal("carol", "get", "x") == (NOT_AUTHORIZED, "'carol' may not read 'x'")
 
 
 # ---- list
