@@ -46,7 +46,7 @@ class Authz:
         self._live = Live(state.graph, state.closures)
         self._expiry = Expiry(state, self._live)
         self._funnel = Funnel(state, self._live, self._expiry)
-        self._issuer = Issuer(state, self._live, self._expiry)
+        self._issuer = Issuer(state, self._live, self._expiry, self._funnel)
         self._service = AdminService(self, state)
         self._rules = rules
         self.authorizer = GraphAuthorizer(state.graph, state.tokens, state.rights, rules, is_open)
@@ -156,7 +156,7 @@ class Authz:
         and while `container` is locked or running.
         """
         terms = Terms(None if scopes is None else check_scopes(scopes), expires_us, container)
-        if create_user and user not in self.graph.nodes:
+        if create_user and user not in self.graph.nodes and self._asked(actor)().is_admin:
             await self.apply([Put("user", user)], actor)
         return await self._funnel.in_turn(lambda: self._issuer.create(user, self._requester(actor), terms))
 

@@ -19,6 +19,8 @@ from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.live import Live
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
+from fairlead_authz.tokens import TokenPrincipal
+from fairlead_router.authorization import Principal
 from fairlead_router.gate import Hold
 from fairlead_router.pubsub.subscription import Membership
 from fairlead_router.realm import Realm
@@ -61,14 +63,22 @@ def rehearse(state: State, live: Live, changes: list[Change], actor: Actor, may_
         changeset.make(state.graph)
         try:
             still = still_allowed(state, changes)
-            ended = {} if live.realm is None else _ended(live.realm, lost, changeset)
+            ended = {} if live.realm is None else _ended(live.realm, lost, _goes_with(state, changeset))
         finally:
             changeset.take_back(state.graph)
     counted = [each for each, objects in ended.items() if actor.is_admin or any(map(may_count, objects))]
     return Rehearsed(_count(counted), still)
 
 
-def _ended(realm: Realm, lost: Affected | None, changeset: Changeset) -> dict[Ended, set[str]]:
+def _goes_with(state: State, changeset: Changeset) -> Callable[[Principal], bool]:
+    """Whether somebody's sessions end with their user or their token."""
+    users, tokens = changeset.ended_users, {token.id for token in state.tokens.ended_by(changeset)}
+    return lambda principal: (
+        principal.authid in users or (isinstance(principal, TokenPrincipal) and principal.token_id in tokens)
+    )
+
+
+def _ended(realm: Realm, lost: Affected | None, goes: Callable[[Principal], bool]) -> dict[Ended, set[str]]:
     """What ends, as the graph is now, and the objects whose loss ends it."""
     ended: dict[Ended, set[str]] = {}
     for hold in realm.gate.holds_on(*(lost or ((), ()))):
@@ -76,7 +86,7 @@ def _ended(realm: Realm, lost: Affected | None, changeset: Changeset) -> dict[En
             what, object_id = _of(realm, hold)
             ended.setdefault(what, set()).update(() if object_id is None else (object_id,))
     for session in realm.peers():
-        if session.principal.authid in changeset.ended_users:
+        if goes(session.principal):
             for each in _session_and_held(session):
                 ended.setdefault(each, set())
     return ended

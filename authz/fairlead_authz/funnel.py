@@ -97,6 +97,11 @@ class Funnel:
         task.add_done_callback(self._done)
         return task
 
+    def made(self, logged: LoggedChange) -> None:
+        """A change holds, in memory too."""
+        self._state.revision = logged.revision
+        self.on_change(logged)
+
     async def close(self) -> None:
         """Wait for what has begun."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -171,14 +176,13 @@ class Funnel:
         if new.changeset:
             self._adopt(new.changeset)
             change = next(logged)
-            self.on_change(change)
+            self.made(change)
             at_us = change.at_us
         return Applied(state.revision, still_allowed(state, asked.changes), at_us)
 
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""
         state = self._state
-        state.revision += 1
         for user in changeset.ended_users:
             state.tokens.drop_all(user)
         self._expiry.adopt(changeset)

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fairlead_authz.changes import MAX_TIME_US, check_id, shown
+from fairlead_authz.changeset import Changeset
 from fairlead_authz.errors import Conflict, NoSuchObject, NoSuchToken, NoSuchUser
 from fairlead_authz.expiry import Expiry
-from fairlead_authz.funnel import commit
+from fairlead_authz.funnel import Funnel, commit
 from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM
 from fairlead_authz.levels import READ
 from fairlead_authz.live import Live
+from fairlead_authz.queries import LoggedChange, NewChange
 from fairlead_authz.scopes import Scopes
 from fairlead_authz.state import State
 from fairlead_authz.tokens import TOKENS_PER_USER, Terms, Token, is_live, make_token
@@ -45,8 +47,9 @@ class ShownToken(msgspec.Struct, frozen=True):
 class Issuer:
     """The tokens of one realm, for those who may change them."""
 
-    def __init__(self, state: State, live: Live, expiry: Expiry) -> None:
+    def __init__(self, state: State, live: Live, expiry: Expiry, funnel: Funnel) -> None:
         self._state = state
+        self._funnel = funnel
         self._live = live
         self._expiry = expiry
 
@@ -83,11 +86,12 @@ class Issuer:
             self._check_container(requester, terms.container)
         ended = self._make_room(user)
         token, text = make_token(user, now_us, terms)
-        await commit(self._state.store.write_tokens([token], ended))
+        logged = await self._commit([token], ended, requester, _asked("token", token.id, user, terms))
         for id_ in ended:
             self._state.tokens.drop(id_)
         self._state.tokens.put(token)
         self._expiry.follow(token)
+        self._funnel.made(logged)
         return text
 
     async def change(self, id_: str, requester: Requester, changes: dict[str, Any]) -> None:
@@ -97,21 +101,33 @@ class Issuer:
         """
         token = self._owned(id_, requester, "change")
         changed = msgspec.structs.replace(token, **changes)
-        self._check_terms(requester, Terms(changed.scopes, changed.expires_us, changed.container))
-        await commit(self._state.store.write_tokens([changed], []))
+        terms = Terms(changed.scopes, changed.expires_us, changed.container)
+        self._check_terms(requester, terms)
+        asked = _asked("token_change", id_, token.user, terms)
+        logged = await self._commit([changed], [], requester, asked)
         self._state.tokens.put(changed)
         self._expiry.follow(changed)
         if changed.scopes != token.scopes:
             self._live.rejudge(token.user)
         if not self._state.tokens.is_valid(changed):
             self._live.end_token(id_)
+        self._funnel.made(logged)
 
     async def delete(self, id_: str, requester: Requester) -> None:
         """End a token and the sessions that came in with it. Raises NotAuthorized, NoSuchToken."""
-        self._owned(id_, requester, "delete")
-        await commit(self._state.store.write_tokens([], [id_]))
+        token = self._owned(id_, requester, "delete")
+        asked = _asked("token_delete", token.id, token.user)
+        logged = await self._commit([], [id_], requester, asked)
         self._state.tokens.drop(id_)
         self._live.end_token(id_)
+        self._funnel.made(logged)
+
+    async def _commit(
+        self, kept: list[Token], ended: list[str], requester: Requester, asked: dict[str, Any]
+    ) -> LoggedChange:
+        state = self._state
+        change = NewChange(Changeset(), requester.user, msgspec.json.encode([asked]))
+        return await commit(state.store.write_tokens(kept, ended, change, state.revision + 1))
 
     # --- who may ------------------------------------------------------------------------------
 
@@ -174,3 +190,8 @@ class Issuer:
         if not dead:
             raise LimitExceeded(f"user {user!r} has {len(of_user)} tokens already", limit="tokens_per_user")
         return dead
+
+
+def _asked(op: str, id_: str, user: str, terms: Terms | None = None) -> dict[str, Any]:
+    """What the log says was asked for: everything of a token but its secret."""
+    return {"op": op, "token": id_, "user": user, **({} if terms is None else terms._asdict())}

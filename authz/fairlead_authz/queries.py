@@ -155,8 +155,16 @@ def append(realm: str, changes: Sequence[NewChange], logged: Sequence[LoggedChan
     insert(permission_log, entries, connection)
 
 
-def write_tokens(realm: str, kept: list[Token], ended: list[str], connection: sa.Connection) -> None:
-    """Keep tokens, new or changed, and forget those of these ids."""
+def write_tokens(
+    realm: str,
+    kept: list[Token],
+    ended: list[str],
+    change: NewChange,
+    logged: LoggedChange,
+    connection: sa.Connection,
+) -> None:
+    """Keep tokens, new or changed, and forget those of these ids, as a change that the log has."""
+    append(realm, [change], [logged], connection)
     delete(tokens, [{"realm": realm, "id": id_} for id_ in [*(token.id for token in kept), *ended]], connection)
     insert(tokens, [{"realm": realm, **msgspec.structs.asdict(token)} for token in kept], connection)
 

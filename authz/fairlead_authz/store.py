@@ -81,11 +81,7 @@ class PermissionStore(StoredPermissions):
 
         The end of tokens is included.
         """
-        at_us = now_us()
-        logged = [
-            LoggedChange(number, at_us, change.actor, msgspec.Raw(change.asked))
-            for number, change in enumerate(changes, revision)
-        ]
+        logged = _logged(changes, revision)
         await self._database.write(partial(queries.append, self._realm, changes, logged))
         return logged
 
@@ -93,6 +89,19 @@ class PermissionStore(StoredPermissions):
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""
         return await self._database.write(partial(queries.trim, self._realm, keep))
 
-    async def write_tokens(self, kept: list[Token], ended: list[str]) -> None:
-        """Keep tokens, new or changed, and forget those of these ids."""
-        await self._database.write(partial(queries.write_tokens, self._realm, kept, ended))
+    async def write_tokens(
+        self, kept: list[Token], ended: list[str], change: NewChange, revision: int
+    ) -> LoggedChange:
+        """Keep tokens, new or changed, and forget those of these ids, under this revision (the next one)."""
+        [logged] = _logged([change], revision)
+        await self._database.write(partial(queries.write_tokens, self._realm, kept, ended, change, logged))
+        return logged
+
+
+def _logged(changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:
+    """Changes of now as the log has them, under this revision and those that follow."""
+    at_us = now_us()
+    return [
+        LoggedChange(number, at_us, change.actor, msgspec.Raw(change.asked))
+        for number, change in enumerate(changes, revision)
+    ]

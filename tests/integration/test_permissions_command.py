@@ -151,6 +151,25 @@ async def test_sessions_are_shown_to_administrators_and_to_their_users(server: S
     assert "'bob'" in done.stderr
 
 
+async def test_tokens_are_listed_changed_and_deleted(server: Serving) -> None:
+    await lines(server, "user", "add", "tess")
+    [token] = await lines(server, "token", "tess", "--scope", "call fairlead.authz.", "--expires", "8h")
+    [listed] = (await document(server, "token", "tess", "--list", token=token))["tokens"]
+    assert (listed["scopes"], listed["is_valid"]) == (["call fairlead.authz."], True)
+    assert listed["id"] in token
+    assert token.split("/")[2] not in str(listed)
+    assert await lines(server, "token", "tess", "--change", listed["id"], "--scope", "all", "--expires", "never") == [
+        f"token {listed['id']} is changed"
+    ]
+    [line] = await lines(server, "token", "tess", "--list")
+    assert line.split()[2:] == ["never", "all"]
+    assert await lines(server, "token", "tess", "--delete", listed["id"]) == [f"token {listed['id']} is gone"]
+    assert (await server.fairlead("can", "tess", "read", "tess", token=token)).status == 125
+    log = await lines(server, "audit")
+    assert sum(listed["id"] in each for each in log) == 3
+    assert token.split("/")[2] not in str(log)
+
+
 async def test_who_lists_the_users_with_their_paths(server: Serving) -> None:
     await lines(server, "object", "add", "asked-about", "--owner", "project")
     await lines(server, "grant", "bob", "read", "asked-about")

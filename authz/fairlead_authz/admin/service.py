@@ -49,7 +49,7 @@ class AdminService:
     def _procedures(self, realm: Realm) -> dict[str, Procedure]:
         changing = Changing(self._authz)
         questions = Questions(self._authz, self._state)
-        tokens = TokenProcedures(self._authz)
+        tokens = TokenProcedures(self._authz, self._state)
         audit = Audit(self._authz, self._state.store)
         sessions = SessionProcedures(self._authz, realm, self._state.policy.now_us)
         return {
@@ -61,6 +61,9 @@ class AdminService:
             "members": questions.members,
             "export": Exporting(self._state).export,
             "token": tokens.token,
+            "tokens": tokens.tokens,
+            "token_change": tokens.change,
+            "token_delete": tokens.delete,
             "sessions": sessions.sessions,
             "audit": audit.audit,
         }

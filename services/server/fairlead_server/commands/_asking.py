@@ -104,9 +104,8 @@ class Asking:
 
     async def request(self, session: AutobahnSession, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """One call of `fairlead.authz.<name>`. Raises Refusal, and what ends the session."""
-        given = {keyword: value for keyword, value in kwargs.items() if value is not None}
         try:
-            return await request(session, f"fairlead.authz.{name}", *args, **given)
+            return await request(session, f"fairlead.authz.{name}", *args, **kwargs)
         except CallFailed as error:
             raise Refusal(error.uri, _line(error, self.server)) from None
 

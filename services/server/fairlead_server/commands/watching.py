@@ -37,9 +37,7 @@ def audit(
     user: Annotated[
         str | None, typer.Option("--user", metavar="USER", help="Changes by this user.", show_default=False)
     ] = None,
-    after: Annotated[
-        int | None, typer.Option("--after", metavar="REVISION", help="Changes after this.", show_default=False)
-    ] = None,
+    after: Annotated[int, typer.Option("--after", metavar="REVISION", help="Changes after this.")] = 0,
 ) -> None:
     """List who changed what, and when, the oldest first. It is for administrators.
 

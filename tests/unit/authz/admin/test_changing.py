@@ -140,6 +140,16 @@ async def test_a_user_who_goes_takes_sessions_and_all_that_they_hold(site: Site)
     assert await dry_run(site, "dora", deactivate) == {**NOTHING, "subscriptions": 2, "sessions": 2, "users": 1}
 
 
+async def test_sessions_end_with_the_container_that_their_token_is_bound_to(site: Site) -> None:
+    await site.authz.apply([Put("container", "c", owner="p", state="Running")])
+    text = await site.authz.create_token("bob", container="c")
+    bob = site.realm.join(site.authz.authenticator.principal(text))
+    await bob.subscribe("com.app.x", lambda event: None)
+    await listener(site, "bob")
+    complete = {"op": "put", "kind": "container", "id": "c", "state": "Complete"}
+    assert await dry_run(site, "dora", complete) == {**NOTHING, "subscriptions": 1, "sessions": 1, "users": 1}
+
+
 async def test_a_manager_who_is_no_administrator_counts_what_rests_on_its_objects_only(site: Site) -> None:
     await site.authz.apply([Put("object", "hidden", owner="dora")])
     await site.authz.apply([Put("role", "staff"), Grant("bob", "read", "staff"), Grant("staff", "read", "hidden")])
