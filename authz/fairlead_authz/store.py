@@ -89,9 +89,7 @@ class PermissionStore(StoredPermissions):
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""
         return await self._database.write(partial(queries.trim, self._realm, keep))
 
-    async def write_tokens(
-        self, kept: list[Token], ended: list[str], change: NewChange, revision: int
-    ) -> LoggedChange:
+    async def write_tokens(self, kept: list[Token], ended: list[str], change: NewChange, revision: int) -> LoggedChange:
         """Keep tokens, new or changed, and forget those of these ids, under this revision (the next one)."""
         [logged] = _logged([change], revision)
         await self._database.write(partial(queries.write_tokens, self._realm, kept, ended, change, logged))
