@@ -190,6 +190,7 @@ async def test_every_change_is_kept_with_who_asked_for_what_and_when(audited: St
         (2, "admin"),
         (3, "alice"),
         (4, "admin"),
+        (5, "admin"),
     ]
     assert json.loads(bytes(changes[2].asked)) == [{"op": "grant", "user": "bob", "level": "read", "object": "log"}]
     assert [each.at_us for each in changes] == sorted(each.at_us for each in changes)
@@ -200,19 +201,19 @@ async def test_changes_are_found_by_what_they_name_and_who_made_them(audited: St
     async def found(**about: str) -> list[int]:
         return [each.revision for each in (await audited.changes(**about)).changes]  # type: ignore[arg-type]
 
-    assert await found(object="log") == [2, 3, 4]
-    assert await found(object="log2") == [4]
+    assert await found(object="log") == [2, 3, 5]
+    assert await found(object="log2") == [5]
     assert await found(object="lo") == []
-    assert await found(object="bob") == [2, 3, 4]  # his link went with the log
+    assert await found(object="bob") == [2, 3, 4, 5]  # he got a token; his link went with the log
     assert await found(user="alice") == [3]
-    assert await found(user="admin", object="log") == [2, 4]
+    assert await found(user="admin", object="log") == [2, 5]
 
 
 async def test_a_page_ends_with_where_to_go_on(audited: StoredPermissions) -> None:
     first = await audited.changes(limit=2)
     assert ([each.revision for each in first.changes], first.after) == ([1, 2], 2)
-    rest = await audited.changes(after=2, limit=2)
-    assert ([each.revision for each in rest.changes], rest.after) == ([3, 4], None)
+    rest = await audited.changes(after=2, limit=3)
+    assert ([each.revision for each in rest.changes], rest.after) == ([3, 4, 5], None)
 
 
 async def test_an_audit_looks_at_so_many_entries_and_says_how_far_it_came(
@@ -221,4 +222,4 @@ async def test_an_audit_looks_at_so_many_entries_and_says_how_far_it_came(
     monkeypatch.setattr(queries, "AUDIT_SCAN_LIMIT", 3)
     assert await audited.changes(object="log2") == ([], 3)
     found, after = await audited.changes(after=3, object="log2")
-    assert ([each.revision for each in found], after) == ([4], None)
+    assert ([each.revision for each in found], after) == ([5], None)
