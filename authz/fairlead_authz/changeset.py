@@ -86,13 +86,6 @@ class Changeset:
         return tails
 
     @property
-    def is_only_taking(self) -> bool:
-        """Whether nobody can have gained anything."""
-        return all(granted.after < granted.before for granted in self.links.values()) and all(
-            change.after is None for change in self.nodes.values()
-        )
-
-    @property
     def ended_users(self) -> set[str]:
         """Users who may have no session and no token any more: removed, or not active any more, if only in between."""
         return self._ended_users | {

@@ -9,7 +9,9 @@ take a right that something live rests on, which was judged and has not been bum
 index was made then or later, and at that time some path gave the right; all nodes of the path are in the index. A
 change that takes an edge of that path finds the user by the edge's tail, and bumps. So as long as nothing was bumped
 the whole path is still there, stale or not, and whatever takes it next is found too. What a user has gained since
-matters to nothing that is live: before anything could rest on it, the closure would have been made anew.
+matters to nothing that is live: before anything could rest on it, the closure would have been made anew. Whoever gains
+something is found in the same way (gains.py), since of its new path, too, what comes before the first new edge is in
+the index.
 """
 
 from collections import Counter, OrderedDict
@@ -70,17 +72,17 @@ class Closures:
         return closure
 
     def connect(self, user: str) -> None:
-        """A session of the user has opened: its closure stays once it has been asked for."""
+        """A session of the user has opened: its closure stays."""
         self._sessions[user] += 1
         self._others.pop(user, None)
+        self.of(user)
 
     def disconnect(self, user: str) -> None:
         """A session of the user has ended; with the last one its closure is like any other's."""
         self._sessions[user] -= 1
         if self._sessions[user] == 0:
             del self._sessions[user]
-            if user in self._known:
-                self._keep_for_now(user)
+            self._keep_for_now(user)
 
     @property
     def connected(self) -> Iterable[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fairlead_authz.affected import Affected, Search
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.closures import Closures
+from fairlead_authz.gains import gainers
 from fairlead_authz.graph import Graph
 from fairlead_authz.live_tree import LiveTree
 from fairlead_authz.losses import Losses, losses
@@ -43,15 +44,15 @@ class Live(RealmObserver):
         The gate is told of a loss even if nobody has suffered it: it may remember answers about objects that nothing
         live rests on now.
         """
-        lost = self.affected(changeset)
+        lost, gaining = self.affected(changeset), gainers(self._closures, changeset)
         tails = changeset.tails(self._graph)
         changeset.make(self._graph)
         self._closures.touch(tails)
         self._tree.update(changeset)
         if self.realm is None:
             return
-        if not changeset.is_only_taking:
-            self.realm.gate.grant()
+        if gaining is None or gaining:
+            self.realm.gate.grant(gaining)
         if lost is not None:
             self.realm.gate.revoke(lost.principals, lost.objects)
 

@@ -50,10 +50,12 @@ _EVERY_OBJECT = _EveryObject()
 class Cell:
     """A principal or an object, as far as something live rests on it."""
 
-    __slots__ = ("__weakref__", "holds", "revision")
+    __slots__ = ("__weakref__", "holds", "openings", "revision")
 
     def __init__(self, revision: int) -> None:
         self.revision = revision
+        self.openings = 0
+        """Of a principal: the grants that were for it among others (`Gate.grant`)."""
         self.holds: dict[Hold, None] = {}
 
 
@@ -113,6 +115,7 @@ class Gate:
     def __init__(self, answers: Answers) -> None:
         self.moves = 1
         self.openings = 0
+        self._openings_for_all = 0
         self._answers = answers
         self._principals: WeakValueDictionary[str, Cell] = WeakValueDictionary()
         self._objects: WeakValueDictionary[str, Cell] = WeakValueDictionary()
@@ -239,12 +242,21 @@ class Gate:
             _for_each(cell.holds, self._rebind)
         self.revoke_all(reason)
 
-    def grant(self) -> None:
-        """Somebody gained something: what was denied on a pattern is judged again when the next event comes.
+    def grant(self, principals: Iterable[str] | None = None) -> None:
+        """These may have gained something, None: anybody; what they were denied on a pattern is judged again at need.
 
-        No cell moves and nothing that is live is looked at.
+        No revision moves and nothing that is live is looked at.
         """
         self.openings += 1
+        if principals is None:
+            self._openings_for_all += 1
+        else:
+            for cell in filter(None, map(self._principals.get, principals)):
+                cell.openings += 1
+
+    def openings_for(self, principal_cell: Cell) -> int:
+        """The grants so far by which this principal may have gained something."""
+        return self._openings_for_all + principal_cell.openings
 
     def revoke_all(self, reason: str = REVOKED) -> None:
         """It is not known who lost what: judge everything again."""

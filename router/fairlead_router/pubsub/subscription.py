@@ -83,7 +83,7 @@ class PatternMembership(MetaMembership):
     def may_see(self, about: About, object_cell: Cell) -> bool:
         """Whether an event about this may be delivered now. Until an answer comes the outbox is blocked."""
         revision = self.principal_cell.revision + object_cell.revision
-        openings = self.session.realm.gate.openings
+        openings = self._openings
         known = self.session.verdicts.get(about, revision, openings)
         if known is not None:
             return known
@@ -93,7 +93,7 @@ class PatternMembership(MetaMembership):
             self._ask_again_next_time()
             return False
         if isinstance(verdict, bool):
-            self.session.verdicts.remember(about, revision, verdict)
+            self.session.verdicts.remember(about, revision, openings, verdict)
             return verdict
         self.outbox.block()
         basis = revision, openings
@@ -106,6 +106,10 @@ class PatternMembership(MetaMembership):
         for about in self.outbox.queued_topics(self.subscription):
             if about.object_id in objects:
                 self._purge_unless_seen(about, self.session.realm.gate.object_cell(about.object_id))
+
+    @property
+    def _openings(self) -> int:
+        return self.session.realm.gate.openings_for(self.principal_cell)
 
     def _purge_unless_seen(self, about: About, object_cell: Cell) -> None:
         if not self.may_see(about, object_cell):
@@ -122,10 +126,10 @@ class PatternMembership(MetaMembership):
         if isinstance(verdict, AuthorizationFailed):
             self.outbox.purge(self.subscription, about)
             self._ask_again_next_time()
-        elif is_moved or (verdict is False and openings != self.session.realm.gate.openings):
+        elif is_moved or (verdict is False and openings != self._openings):
             self._purge_unless_seen(about, object_cell)
         else:
-            self.session.verdicts.remember(about, revision, verdict)
+            self.session.verdicts.remember(about, revision, openings, verdict)
             if not verdict:
                 self.outbox.purge(self.subscription, about)
                 self.subscription.forget_permitted()

@@ -1,5 +1,7 @@
 """Verdicts: which topics a session may see and which not, remembered for all its patterns together."""
 
+from typing import Final
+
 from fairlead_router.item import About
 
 MAX_VERDICTS = 10_000
@@ -7,24 +9,29 @@ MAX_VERDICTS = 10_000
 
 
 class Verdicts:
-    """Those of one session. A verdict holds for the revision (gate.py) at which it was given, a no until a grant."""
+    """Those of one session. A verdict holds for the revision (gate.py) at which it was given, a no until a grant too."""
 
-    __slots__ = ("_known", "_openings")
+    __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[About, tuple[int, bool]] = {}
-        self._openings = 0
+        self._known: dict[About, tuple[int, int]] = {}
+        """The revision, and for a no the openings at which it was given."""
 
     def get(self, about: About, revision: int, openings: int) -> bool | None:
-        """What is known as of now. `openings` are the grants so far."""
-        if self._openings != openings:
-            self._openings = openings
-            self._known = {about: known for about, known in self._known.items() if known[1]}
+        """What is known as of now. `openings` are the grants so far that may concern the session."""
         known = self._known.get(about)
-        return known[1] if known is not None and known[0] == revision else None
+        if known is None or known[0] != revision:
+            return None
+        denied_at = known[1]
+        if denied_at == _ALLOWED:
+            return True
+        return False if denied_at == openings else None
 
-    def remember(self, about: About, revision: int, verdict: bool) -> None:
+    def remember(self, about: About, revision: int, openings: int, verdict: bool) -> None:
         """A verdict of now."""
         if len(self._known) >= MAX_VERDICTS:
             self._known.clear()
-        self._known[about] = (revision, verdict)
+        self._known[about] = (revision, _ALLOWED if verdict else openings)
+
+
+_ALLOWED: Final = -1
