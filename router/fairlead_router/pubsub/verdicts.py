@@ -9,7 +9,7 @@ MAX_VERDICTS = 10_000
 
 
 class Verdicts:
-    """Those of one session. A verdict holds for the revision (gate.py) at which it was given, a no until a grant too."""
+    """Those of one session. Each holds for the revision (gate.py) at which it was given, a no until a grant too."""
 
     __slots__ = ("_known",)
 
