@@ -55,6 +55,9 @@ class Audit(NamedTuple):
 AUDIT_SCAN_LIMIT = 10_000
 """Entries that one audit looks at: who asks for a rare object goes on from where it ended."""
 
+LOADED_AT_ONCE = 10_000
+"""Rows that are fetched from the database together."""
+
 _AUDITED = (permission_log.c.revision, permission_log.c.at_us, permission_log.c.actor, permission_log.c.asked)
 
 # --- reading --------------------------------------------------------------------------------------
@@ -62,17 +65,26 @@ _AUDITED = (permission_log.c.revision, permission_log.c.at_us, permission_log.c.
 
 def load(realm: str, connection: sa.Connection) -> Loaded:
     """Everything of a realm."""
-    graph = Graph()
-    columns = [nodes.c[name] for name in Node.__struct_fields__]
-    for row in connection.execute(sa.select(*columns).where(nodes.c.realm == realm)):
-        graph.put(Node(*row))
-    columns = [links.c.tail, links.c.head, links.c.level]
-    for tail, head, level in connection.execute(sa.select(*columns).where(links.c.realm == realm)):
-        graph.link(tail, head, level)
     columns = [tokens.c[name] for name in Token.__struct_fields__]
     rows = connection.execute(sa.select(*columns).where(tokens.c.realm == realm))
     found = [msgspec.convert(dict(zip(Token.__struct_fields__, row, strict=True)), Token) for row in rows]
-    return Loaded(graph, found, _newest(realm, connection))
+    return Loaded(_load_graph(realm, connection), found, _newest(realm, connection))
+
+
+def _load_graph(realm: str, connection: sa.Connection) -> Graph:
+    """Row by row. Each id is in memory once, whoever names it: of a million objects that saves a fourth."""
+    graph = Graph()
+    one = dict[str, str]().setdefault
+    piecewise = {"yield_per": LOADED_AT_ONCE}
+    columns = [nodes.c[name] for name in Node.__struct_fields__]
+    found = connection.execute(sa.select(*columns).where(nodes.c.realm == realm), execution_options=piecewise)
+    for id_, kind, owner, *rest in found:
+        graph.put(Node(one(id_, id_), one(kind, kind), one(owner, owner), *rest))  # type: ignore[arg-type]
+    columns = [links.c.tail, links.c.head, links.c.level]
+    found = connection.execute(sa.select(*columns).where(links.c.realm == realm), execution_options=piecewise)
+    for tail, head, granted in found:
+        graph.link(one(tail, tail), one(head, head), granted)
+    return graph
 
 
 def read_log(realm: str, after: Position, limit: int, connection: sa.Connection) -> Slice:
