@@ -10,8 +10,8 @@ from fairlead_router.authorization import Level
 STILL_MEMBERS = 100
 """Members of a role that are looked at, when the revoked right was the role's."""
 
-STILL_LOOKED_AT = 1_000
-"""Rights of a list that are looked at: 5 ms. Nobody reads on by then, and the answer must fit into a message."""
+STILL_LOOKED_AT = 100
+"""Rights of a list that are looked at: 5 ms, as what their users reach has just changed. Nobody reads on by then."""
 
 
 def still_allowed(state: State, changes: list[Change]) -> list[dict[str, str]]:

@@ -1,13 +1,16 @@
 """The graph that is measured: made from a seed, so that every run and every system that is compared has the same one.
 
 An organisation: users in roles, projects in trees that roles read or write, objects in projects. `staff` is the big
-role; its project is what most of the live subscriptions are about. Ids have the length of Arvados' UUIDs.
+role; its project is what most of the live subscriptions are about. The users who connect are of it; each is in one of
+the teams too, which read the same project, and was granted one object of its own. Ids are as long as Arvados' UUIDs.
 """
 
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from fairlead_authz.graph import ALL_USERS, SYSTEM, Node
@@ -28,9 +31,23 @@ class Size(NamedTuple):
     staff: int = 10_000
     members_per_role: int = 25
     object_links: int = 100_000
+    connected: int = 2_000
+    team_members: int = 20
+    live_objects: int = 2_000
 
 
-QUICK = Size(users=2_000, roles=100, projects=400, objects=20_000, staff=500, members_per_role=10, object_links=2_000)
+QUICK = Size(
+    users=2_000,
+    roles=100,
+    projects=400,
+    objects=20_000,
+    staff=500,
+    members_per_role=10,
+    object_links=2_000,
+    connected=200,
+    team_members=20,
+    live_objects=200,
+)
 
 Link = tuple[str, str, int]
 
@@ -45,18 +62,19 @@ class Dataset:
         self.roles = [f"bench-j7d0g-r{number:014}" for number in range(size.roles)]
         self.projects = [f"bench-j7d0g-p{number:014}" for number in range(size.projects)]
         self.objects = [f"bench-4zz18-{number:015}" for number in range(size.objects)]
-
-    @property
-    def staff_objects(self) -> list[str]:
-        """The objects in the project of the big role."""
-        return self.objects[::10]
+        self.connected = self.staff[: size.connected]
+        self.teams = [f"bench-j7d0g-t{number:014}" for number in range(size.connected // size.team_members)]
+        self.live_objects = self.objects[::10][: size.live_objects]
+        """Of the project of the big role: what the connected users subscribe to."""
+        self.own_objects = self.objects[1::10][: size.connected]
+        """The object that each of the connected users was granted."""
 
     def nodes(self) -> Iterator[Node]:
         """All of them."""
         choose = random.Random(SEED)
         for user in self.users:
             yield Node(user, "user", SYSTEM, f"User {user[-6:]}")
-        for role in (STAFF, *self.roles):
+        for role in (STAFF, *self.teams, *self.roles):
             yield Node(role, "role", SYSTEM, f"Role {role[-6:]}")
         yield Node(STAFF_PROJECT, "project", SYSTEM, "What staff works on")
         for number, project in enumerate(self.projects):
@@ -75,7 +93,11 @@ class Dataset:
             yield ALL_USERS, user, READ
         for user in self.staff:
             yield user, STAFF, READ
-        yield STAFF, STAFF_PROJECT, READ
+        for number, user in enumerate(self.connected):
+            yield user, self.teams[number // self.size.team_members % len(self.teams)], READ
+            yield user, self.own_objects[number], READ
+        for role in (STAFF, *self.teams):
+            yield role, STAFF_PROJECT, READ
         for role in self.roles:
             for user in choose.sample(self.users, self.size.members_per_role):
                 yield user, role, READ
@@ -83,5 +105,20 @@ class Dataset:
             for role in choose.sample(self.roles, 2):
                 yield role, project, choose.choice((READ, WRITE))
             yield choose.choice(self.users), project, MANAGE
+        others = self.users[self.size.connected :]
         for object_id in choose.sample(self.objects, self.size.object_links):
-            yield choose.choice(self.users), object_id, READ
+            yield choose.choice(others), object_id, READ
+
+
+def write(dataset: Dataset, path: Path) -> None:
+    """Make a store of it, past the funnel: a million changes through that take their time."""
+    with sqlite3.connect(path) as connection:
+        rows = ((node.id, node.kind, node.owner, node.name) for node in dataset.nodes())
+        connection.executemany(
+            "INSERT INTO nodes (realm, id, kind, owner, name, is_admin, is_active) VALUES ('realm1', ?, ?, ?, ?, 0, 1)",
+            rows,
+        )
+        connection.executemany(
+            "INSERT INTO links (realm, tail, head, level) VALUES ('realm1', ?, ?, ?)", dataset.links()
+        )
+    connection.close()

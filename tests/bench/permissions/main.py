@@ -1,0 +1,136 @@
+"""`python tests/bench/permissions/main.py`: permissions at scale; writes docs/benchmarks/permissions.md.
+
+One router with the permissions of a big graph and one without any, each a process of its own, and the load in a
+third. CPU is compared in interleaved rounds. `--quick` takes a small graph, shows that it works and proves nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Appended, not put first: directories of tests/ are named after libraries (twisted) and must not hide them.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+import msgspec
+
+from bench.environment import CHECKOUT
+from bench.machine import Machine
+from bench.permissions import dataset, report
+from bench.permissions.load import Job, Result
+from bench.permissions.server import Itself
+from bench.processes import LAST_BYTES, LOAD_TIMEOUT_S, MeasuringFailed, allow_many_files, end, free_port
+from fairlead_authz import Authz
+
+ROUNDS = 3
+SECONDS = 5.0
+DELIVERED_PER_S = 10_000
+CHANGES_PER_S = 1_000
+REVOKES_PER_S = 100
+DIRECT_REVOKES = 300
+GROUP_REVOKES = 5
+START_TIMEOUT_S = 300.0
+PATH = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests")}
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A server that accepts connections."""
+
+    url: str
+    pid: int
+    itself: Itself
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    allow_many_files()
+    size = dataset.QUICK if options.quick else dataset.Size()
+    machine = Machine.this()
+    with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
+        store = Path(name) / "permissions.sqlite"
+        print("making the graph", flush=True)
+        asyncio.run(_make(store, size))
+        print("loading it", flush=True)
+        with _serving(str(store)) as guarded, _serving(None) as unguarded:
+            measured = _measure(guarded, unguarded, size, 1 if options.quick else ROUNDS)
+    directory = options.output or CHECKOUT / ("docs/benchmarks" if not options.quick else ".bench/trial")
+    directory.mkdir(parents=True, exist_ok=True)
+    page = report.markdown(machine, size, measured)
+    (directory / "permissions.md").write_text(page, encoding="utf-8")
+    print(page)
+    print(f"Written to {directory}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="bench-permissions", description="Permissions at scale.")
+    made.add_argument("--quick", action="store_true", help="a small graph and one round")
+    made.add_argument("--output", type=Path, help="where to write permissions.md")
+    return made
+
+
+async def _make(store: Path, size: dataset.Size) -> None:
+    """A new store, with the nodes that every one has, and the data set."""
+    authz = await Authz.open(f"sqlite:///{store}")
+    await authz.close()
+    dataset.write(dataset.Dataset(size), store)
+
+
+@contextlib.contextmanager
+def _serving(store: str | None) -> Iterator[Running]:
+    port = free_port()
+    command = [sys.executable, "-m", "bench.permissions.server", str(port), *([store] if store else [])]
+    process = subprocess.Popen(command, env=PATH, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise MeasuringFailed(f"{command!r} ended with {process.wait()}")
+        yield Running(f"ws://127.0.0.1:{port}/ws", process.pid, msgspec.json.decode(line, type=Itself))
+    finally:
+        end(process)
+
+
+def _measure(guarded: Running, unguarded: Running, size: dataset.Size, rounds: int) -> report.Measured:
+    print("revoking", flush=True)
+    revokes = _load(guarded, size, direct_revokes=DIRECT_REVOKES, group_revokes=GROUP_REVOKES)
+    found: list[report.Round] = []
+    for number in range(rounds):
+        print(f"events and changes, round {number + 1} of {rounds}", flush=True)
+        events = {"seconds": SECONDS, "delivered_per_s": DELIVERED_PER_S}
+        changes = {"seconds": SECONDS, "changes_per_s": CHANGES_PER_S, "revokes_per_s": REVOKES_PER_S}
+        found.append(
+            report.Round(
+                both=_load(guarded, size, **{**events, **changes}),
+                changes=_load(guarded, size, **changes),
+                events=_load(guarded, size, **events),
+                unguarded=_load(unguarded, size, **events),
+            )
+        )
+    return report.Measured(guarded.itself, revokes, found)
+
+
+def _load(server: Running, size: dataset.Size, **what: float) -> Result:
+    job = msgspec.convert({"url": server.url, "pid": server.pid, "size": size, **what}, Job, strict=False)
+    process = subprocess.run(
+        [sys.executable, "-m", "bench.permissions.load"],
+        env=PATH,
+        input=msgspec.json.encode(job),
+        capture_output=True,
+        timeout=LOAD_TIMEOUT_S,
+        check=False,
+    )
+    if process.returncode:
+        raise MeasuringFailed(process.stderr.decode(errors="replace")[-LAST_BYTES:])
+    return msgspec.json.decode(process.stdout, type=Result)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
