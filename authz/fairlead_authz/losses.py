@@ -1,10 +1,10 @@
 """What a changeset can take away, read off from how nodes and links differ, whatever change brought that about.
 
 Three kinds. A *user* may lose everything: gone, active or an administrator no more. A *node* may be lost with what
-is below it, by whatever way it was reached: gone, trashed, frozen, about something else, or moved, maybe to where it
-is in the trash or frozen. An *edge* (a link or an ownership) that is gone or weaker takes what lies behind its head
-from whoever reached its tail. A difference that is not known here counts as a loss of the node: too much is judged
-again rather than too little.
+is below it (live_tree.py: of a request that is its container too), by whatever way it was reached: gone, trashed,
+frozen, about something else, or moved, maybe to where it is in the trash or frozen. An *edge* (a link or an ownership)
+that is gone or weaker takes what lies behind its head from whoever reached its tail. A difference that is not known
+here counts as a loss of the node: too much is judged again rather than too little.
 """
 
 from typing import NamedTuple
@@ -57,8 +57,6 @@ def _add_node(found: Losses, graph: Graph, node_id: str, before: Node, after: No
         found.edges.add(Edge(before.owner, node_id, is_step(before, MANAGE)))
     if after is None or _node_lost(before, after):
         found.nodes.add(node_id)
-    if before.about is not None and (after is None or after.about != before.about or after.kind != before.kind):
-        found.nodes.add(before.about)
 
 
 def _user_lost(before: Node, after: Node) -> bool:

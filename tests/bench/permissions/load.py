@@ -193,19 +193,20 @@ class Load:
             await self._readers[user].subscribe([f"bench.{object_id}"])
 
     async def _revoke_group(self) -> None:
-        """The big role loses its project, and so do the teams in the same list: every reader's subscriptions end."""
-        roles = (STAFF, *self._dataset.teams)
+        """The big role loses its project, after the teams have: every reader's subscriptions end."""
+        teams = self._dataset.teams
+        await self._admins[0].apply(*[change("revoke", team, STAFF_PROJECT) for team in teams])
         expected = sum(len(topics) - 1 for topics in self._topics.values())
         self._counts.notices = 0
         before_s = time.perf_counter()
-        took_ms = await self._admins[0].apply(*[change("revoke", role, STAFF_PROJECT) for role in roles])
+        took_ms = await self._admins[0].apply(change("revoke", STAFF, STAFF_PROJECT))
         limit_s = before_s + NOTICES_TIMEOUT_S
         while self._counts.notices < expected and time.perf_counter() < limit_s:
             await asyncio.sleep(TICK_S)
         self._result.group_revoke_ms.append(took_ms)
         self._result.group_notices.append(self._counts.notices)
         self._result.group_notices_ms.append((self._counts.last_notice_s - before_s) * 1e3)
-        await self._admins[0].apply(*[change("grant", role, STAFF_PROJECT) for role in roles])
+        await self._admins[0].apply(*[change("grant", role, STAFF_PROJECT) for role in (STAFF, *teams)])
         for user, session in self._readers.items():
             await session.subscribe(self._topics[user][:-1])
 

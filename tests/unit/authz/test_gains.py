@@ -12,6 +12,7 @@ from fairlead_authz.gains import gainers
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from support.core import Core
 
@@ -39,7 +40,8 @@ class World:
         self.graph.link("ben", "red", 1)
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, POLICY)
-        self.core = Core(authorizer=GraphAuthorizer(self.graph, self.rights, UriRules(RULES), is_open=False))
+        tokens = Tokens([], self.graph, lambda: 0)
+        self.core = Core(authorizer=GraphAuthorizer(self.graph, tokens, self.rights, UriRules(RULES), is_open=False))
         self.live = Live(self.graph, self.closures)
         self.live.bind(self.core.realm1)
         self.ann, self.ben = self.core.join("ann"), self.core.join("ben")
