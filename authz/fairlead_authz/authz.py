@@ -54,14 +54,21 @@ class Authz:
 
     @classmethod
     async def open(
-        cls, database_url: str, realm: str = "realm1", *, rules: tuple[UriRule, ...] = (), is_open: bool = False
+        cls,
+        database_url: str,
+        realm: str = "realm1",
+        *,
+        rules: tuple[UriRule, ...] = (),
+        is_open: bool = False,
+        keep_changes: int | None = None,
     ) -> "Authz":
         """Open or make the database and load it. Raises StoreError, and ValueError for a bad rule.
 
         `is_open`: everybody may everything, for trials. What anonymous sessions then make is owned by `system`.
+        `keep_changes`: how many of the newest changes stay in the log; None: all.
         """
         uri_rules = UriRules(rules)
-        store = PermissionStore.open(database_url, realm)
+        store = PermissionStore.open(database_url, realm, keep_changes)
         try:
             return cls(State(store, await store.load(), Policy()), uri_rules, is_open)
         except BaseException:

@@ -52,6 +52,9 @@ class Audit(NamedTuple):
     after: int | None
 
 
+TRIM_EVERY = 1_000
+"""Changes between two looks at whether the log is too long: many rows are deleted at once as cheaply as one."""
+
 AUDIT_SCAN_LIMIT = 10_000
 """Entries that one audit looks at: who asks for a rare object goes on from where it ended."""
 
@@ -136,8 +139,14 @@ def _newest(realm: str, connection: sa.Connection) -> Position | None:
 # --- writing --------------------------------------------------------------------------------------
 
 
-def append(realm: str, changes: Sequence[NewChange], logged: Sequence[LoggedChange], connection: sa.Connection) -> None:
-    """Changes in their order: their rows, the end of tokens, and their entries.
+def append(
+    realm: str,
+    changes: Sequence[NewChange],
+    logged: Sequence[LoggedChange],
+    keep: int | None,
+    connection: sa.Connection,
+) -> None:
+    """Changes in their order: their rows, the end of tokens, and their entries; now and then the log is trimmed.
 
     Rows are deleted and inserted anew: the same on every database. Raises StoreUnavailable when the first revision is
     not the next one: another hand has written here.
@@ -165,6 +174,8 @@ def append(realm: str, changes: Sequence[NewChange], logged: Sequence[LoggedChan
     insert(nodes, [_node_row(realm, node) for node in nodes_after.values() if node is not None], connection)
     insert(links, [_link_row(realm, *link, granted) for link, granted in granted_after.items() if granted], connection)
     insert(permission_log, entries, connection)
+    if keep is not None and logged[-1].revision // TRIM_EVERY > (revision - 1) // TRIM_EVERY:
+        trim(realm, keep, connection)
 
 
 def write_tokens(
@@ -176,7 +187,7 @@ def write_tokens(
     connection: sa.Connection,
 ) -> None:
     """Keep tokens, new or changed, and forget those of these ids, as a change that the log has."""
-    append(realm, [change], [logged], connection)
+    append(realm, [change], [logged], None, connection)
     delete(tokens, [{"realm": realm, "id": id_} for id_ in [*(token.id for token in kept), *ended]], connection)
     insert(tokens, [{"realm": realm, **msgspec.structs.asdict(token)} for token in kept], connection)
 

@@ -59,14 +59,15 @@ class StoredPermissions:
 class PermissionStore(StoredPermissions):
     """The same, owned by this process. A change that fails has changed nothing."""
 
-    def __init__(self, database: Database, realm: str) -> None:
+    def __init__(self, database: Database, realm: str, keep: int | None = None) -> None:
         super().__init__(database, realm)
         self._database = database
+        self._keep = keep
 
     @classmethod
-    def open(cls, url: str, realm: str) -> "PermissionStore":
-        """Open or make the database. Raises StoreError."""
-        return cls(Database.open(url, SCHEMA, realm), realm)
+    def open(cls, url: str, realm: str, keep: int | None = None) -> "PermissionStore":
+        """Open or make the database. Raises StoreError. `keep`: how many entries of the log stay; None: all."""
+        return cls(Database.open(url, SCHEMA, realm), realm, keep)
 
     async def load(self) -> Loaded:
         """The graph, the tokens and the revision; a realm that is new gets its first nodes."""
@@ -82,7 +83,7 @@ class PermissionStore(StoredPermissions):
         The end of tokens is included.
         """
         logged = _logged(changes, revision)
-        await self._database.write(partial(queries.append, self._realm, changes, logged))
+        await self._database.write(partial(queries.append, self._realm, changes, logged, self._keep))
         return logged
 
     async def trim(self, keep: int) -> int:

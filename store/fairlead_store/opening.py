@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 
 import sqlalchemy as sa
 
 from fairlead_store.dialect import Dialect
 from fairlead_store.errors import StoreUnavailable
-from fairlead_store.postgresql import PostgresqlDialect
 from fairlead_store.schema import Schema
-from fairlead_store.sqlite import SqliteDialect
 
-DIALECTS: dict[str, Callable[[sa.URL, str, str], Dialect]] = {
-    "sqlite": lambda url, _store, _realm: SqliteDialect(url),
-    "postgresql": PostgresqlDialect,
+DIALECTS: dict[str, tuple[str, str]] = {
+    "sqlite": ("fairlead_store.sqlite", "SqliteDialect"),
+    "postgresql": ("fairlead_store.postgresql", "PostgresqlDialect"),
 }
-"""Database name in the URL -> how it is opened, for the store and the realm of these names."""
+"""Database name in the URL -> module and class that open it. Who uses one database does not wait for the other's."""
 
 
 def find_dialect(url: str, schema: Schema, realm: str) -> Dialect:
@@ -25,11 +23,13 @@ def find_dialect(url: str, schema: Schema, realm: str) -> Dialect:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         raise StoreUnavailable(f"{_shown(url)} is not a database URL, like sqlite:///data/logs.sqlite") from None
-    make = DIALECTS.get(parsed.get_backend_name())
-    if make is None:
+    found = DIALECTS.get(parsed.get_backend_name())
+    if found is None:
         known = ", ".join(sorted(DIALECTS))
         raise StoreUnavailable(f"no database '{parsed.get_backend_name()}' is known here, only: {known}")
-    return make(parsed, schema.name, realm)
+    module, name = found
+    dialect: Dialect = getattr(importlib.import_module(module), name)(parsed, schema.name, realm)
+    return dialect
 
 
 def _shown(url: str) -> str:

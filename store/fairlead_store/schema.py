@@ -60,7 +60,7 @@ def _migrate(connection: sa.Connection, schema: Schema, found: int) -> None:
     # Alembic takes 0.2 s to import, and a database is migrated once.
     operations = importlib.import_module("alembic.operations").Operations
     context = importlib.import_module("alembic.migration").MigrationContext
-    _log.info("the %s are migrated from schema %d to %d", schema.name, found, schema.version)
+    _log.warning("the %s are migrated from schema %d to %d", schema.name, found, schema.version)
     with operations.context(context.configure(connection)) as op:
         for version in range(found + 1, schema.version + 1):
             importlib.import_module(f"{schema.migrations}.v{version}").upgrade(op)

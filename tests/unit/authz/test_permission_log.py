@@ -91,6 +91,19 @@ async def test_trimming_leaves_the_newest_entry_and_revisions_go_on(store: Permi
     assert (await newest(store)).revision == 4
 
 
+async def test_a_log_that_is_to_be_bounded_is_trimmed_now_and_then(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "TRIM_EVERY", 5)
+    store = PermissionStore.open(database_url, "realm1", keep=3)
+    await store.load()
+    await append(store, 2, 3, 4)
+    assert [each.revision for each in (await store.changes()).changes] == [1, 2, 3, 4]
+    await append(store, 5, 6)
+    assert [each.revision for each in (await store.changes()).changes] == [3, 4, 5, 6]
+    await store.close()
+
+
 async def test_a_position_of_another_history_is_a_reset(store: PermissionStore) -> None:
     """As after a backup was restored: the revision may be there again, with another change."""
     await append(store, 2)
@@ -155,7 +168,8 @@ async def test_a_change_that_is_not_committed_yet_is_not_read(store: PermissionS
     is_written, may_commit = asyncio.Event(), asyncio.Event()
 
     def write_slowly(connection: sa.Connection) -> None:
-        queries.append("realm1", [new(Changeset())], [LoggedChange(2, 7, "admin", msgspec.Raw(b"[]"))], connection)
+        logged = [LoggedChange(2, 7, "admin", msgspec.Raw(b"[]"))]
+        queries.append("realm1", [new(Changeset())], logged, None, connection)
         loop.call_soon_threadsafe(is_written.set)
         asyncio.run_coroutine_threadsafe(may_commit.wait(), loop).result(10)
 

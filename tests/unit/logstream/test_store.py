@@ -11,6 +11,7 @@ import pytest
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore, StreamStore
 from fairlead_logstream.batch import Batch
 from fairlead_logstream.stream import Change, Producer, Sealed, State, StreamKey, StreamRow
+from support import postgres
 from unit.logstream.fakes import NOW_US, batch_of, texts_of
 
 ALL = 1 << 30
@@ -41,13 +42,15 @@ def key_of(stream: StreamRow) -> StreamKey:
     return StreamKey(stream.id, stream.epoch)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def reopening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopening]:
     if request.param == "memory":
         kept = MemoryStreamStore()
         reopening = Reopening(lambda: kept)
     else:
-        reopening = Reopening(lambda: SqlStreamStore.open(f"sqlite:///{tmp_path}/logs.sqlite", "realm1"))
+        is_file = request.param == "sqlite"
+        url = f"sqlite:///{tmp_path}/logs.sqlite" if is_file else postgres.new_database()
+        reopening = Reopening(lambda: SqlStreamStore.open(url, "realm1"))
     yield reopening
     await reopening.store.close()
 

@@ -11,14 +11,16 @@ from support.project import PACKAGES, PYPROJECT, modules
 
 CONTRACTS = PYPROJECT["tool"]["importlinter"]["contracts"]
 
+POSTGRESQL = ["psycopg", "sqlalchemy.dialects.postgresql"]
+
 # What must not be loaded by importing a module: start-up time, and Autobahn's frameworks exclude each other.
 HEAVY = {
     "fairlead_router": ["twisted", "autobahn", "txaio", "sqlalchemy", "aiohttp", "typer", "rich"],
-    "fairlead_store": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic"],
-    "fairlead_authz": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic"],
-    "fairlead_logstream": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic"],
+    "fairlead_store": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic", *POSTGRESQL],
+    "fairlead_authz": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic", *POSTGRESQL],
+    "fairlead_logstream": ["twisted", "autobahn", "txaio", "aiohttp", "typer", "rich", "alembic", *POSTGRESQL],
     "fairlead_client": ["twisted", "autobahn.twisted", "autobahn.asyncio", "sqlalchemy", "aiohttp", "typer", "rich"],
-    "fairlead_server.serve": ["twisted", "autobahn", "txaio", "rich", "pydantic", "argon2"],
+    "fairlead_server.serve": ["twisted", "autobahn", "txaio", "rich", "pydantic", "argon2", "alembic", *POSTGRESQL],
     "fairlead_server.main": ["twisted", "autobahn", "txaio", "sqlalchemy", "aiohttp", "picows"],
 }
 

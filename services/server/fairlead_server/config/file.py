@@ -18,7 +18,7 @@ from fairlead_server.config.limits import LimitsTable, check_limits
 from fairlead_server.config.lines import line_of
 from fairlead_server.config.listeners import ListenerTable, check_listener, check_proxies
 from fairlead_server.config.options import OptionsTable, check_options
-from fairlead_server.config.permissions import PermissionsTable
+from fairlead_server.config.permissions import PermissionsTable, check_permissions
 from fairlead_server.config.realms import RealmTable, check_realms
 from fairlead_server.config.rules import RuleTable, check_rule
 from fairlead_server.config.values import check_host, check_path, check_realm_name, check_url, naming, origin_of
@@ -143,6 +143,7 @@ def _check(config: Config) -> None:
             check_listener(listener)
     check_limits(config.limits)
     check_options("options", config.options)
+    check_permissions(config.permissions)
     for index, rule in enumerate(config.rules):
         with naming(f"rules[{index}]."):
             check_rule(rule)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from fairlead_server.config.file import Config
-from fairlead_server.config.permissions import PermissionsTable
 from fairlead_server.config.realms import RealmTable
 
 TAKEN_OVER = "users, users_file, oidc, anonymous_role, permissions and rules"
@@ -20,7 +19,8 @@ def keys_to_restart_for(running: Config, wanted: Config) -> list[str]:
 def _lasting(config: Config) -> Config:
     realms = sorted((_lasting_realm(realm) for realm in config.realms), key=lambda realm: realm.name)
     auth = replace(config.auth, users=(), users_file=None, oidc=())
-    return replace(config, rules=(), permissions=PermissionsTable(), auth=auth, realms=tuple(realms))
+    permissions = replace(config.permissions, roles_visible=True, users_visible=True)
+    return replace(config, rules=(), permissions=permissions, auth=auth, realms=tuple(realms))
 
 
 def _lasting_realm(realm: RealmTable) -> RealmTable:
