@@ -16,7 +16,7 @@ committed is always adopted too.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -127,16 +127,16 @@ class Funnel:
         try:
             worked_out = self._work_out(group)
             logged = iter(await self._commit(worked_out))
-            for asked, outcome in worked_out:
-                if isinstance(outcome, Exception):
-                    asked.applied.set_exception(outcome)
-                else:
-                    asked.applied.set_result(self._hold_from_now(asked, outcome, logged))
-                    await asyncio.sleep(0)  # each in a turn of its own
         except Exception as error:  # noqa: BLE001 - all of them hear of it
             for asked in group:
-                if not asked.applied.done():
-                    asked.applied.set_exception(error)
+                asked.applied.set_exception(error)
+            return
+        for asked, outcome in worked_out:
+            if isinstance(outcome, Exception):
+                asked.applied.set_exception(outcome)
+            else:
+                self._hold_from_now(asked, outcome, next(logged) if outcome.changeset else None)
+                await asyncio.sleep(0)  # each in a turn of its own
 
     def _work_out(self, group: list[Asked]) -> WorkedOut:
         """What each list comes to after those before it. The graph stays as it is."""
@@ -169,16 +169,21 @@ class Funnel:
         new = [outcome for _, outcome in worked_out if isinstance(outcome, NewChange) and outcome.changeset]
         return await commit(self._state.store.append(new, self._state.revision + 1)) if new else []
 
-    def _hold_from_now(self, asked: Asked, new: NewChange, logged: Iterator[LoggedChange]) -> Applied:
-        """The list is durable, if it comes to anything: all that follows happens in this turn."""
+    def _hold_from_now(self, asked: Asked, new: NewChange, logged: LoggedChange | None) -> None:
+        """The list is durable, if it comes to anything: all that follows happens in this turn.
+
+        A mistake of ours in it keeps no list behind it, which is durable too, from being adopted.
+        """
         state = self._state
-        at_us = state.policy.now_us()
-        if new.changeset:
-            self._adopt(new.changeset)
-            change = next(logged)
-            self.made(change)
-            at_us = change.at_us
-        return Applied(state.revision, still_allowed(state, asked.changes), at_us)
+        try:
+            if logged is not None:
+                self._adopt(new.changeset)
+                self.made(logged)
+            at_us = state.policy.now_us() if logged is None else logged.at_us
+            asked.applied.set_result(Applied(state.revision, still_allowed(state, asked.changes), at_us))
+        except Exception as error:
+            log.exception("a change was kept, but adopting it went wrong")
+            asked.applied.set_exception(error)
 
     def _adopt(self, changeset: Changeset) -> None:
         """The changes are durable: all that follows happens in this turn."""

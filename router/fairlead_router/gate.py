@@ -23,11 +23,14 @@ import logging
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from fairlead_router.answers import Answers, Verdict
 from fairlead_router.errors import AuthorizationFailed
 from fairlead_router.outbox import Outbox
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -300,11 +303,9 @@ class Gate:
             self._answers.host.call_soon(self._sweep_late)
 
     def _sweep_slice(self) -> None:
-        """Those that were used since have been judged, and have nothing queued that was not."""
-        holds = list(islice(self._late, SWEPT_IN_A_TURN))
-        _for_each(holds, self.is_open)
-        for hold in holds:
-            del self._late[hold]
+        """Taken out first: judging one may have it put off anew."""
+        slice_ = [(hold, self._late.pop(hold)) for hold in list(islice(self._late, SWEPT_IN_A_TURN))]
+        _for_each(slice_, lambda late: self._survey(late[1], late[0]))
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:
         _for_each(holds, partial(self._survey, reason))
@@ -349,11 +350,11 @@ class Gate:
             hold.revoke(reason)
 
 
-def _for_each(holds: Iterable[Hold], step: Callable[[Hold], object]) -> None:
+def _for_each(items: Iterable[T], step: Callable[[T], object]) -> None:
     """A step that fails is a mistake of ours: logged, and no reason to keep the holds behind it open."""
-    for hold in list(holds):
+    for item in list(items):
         try:
-            step(hold)
+            step(item)
         except Exception:
             log.exception("a revocation went wrong; those behind it are not affected")
 

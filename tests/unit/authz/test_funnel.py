@@ -318,3 +318,20 @@ async def test_a_caller_that_goes_away_stops_neither_its_list_nor_those_beside_i
     await asyncio.gather(*asking, return_exceptions=True)
     await authz.apply([Put("object", "o3")])
     assert {f"o{number}" for number in range(4)} <= set(authz.graph.nodes)
+
+
+async def test_whoever_fails_to_hear_of_a_change_keeps_no_list_behind_it_from_being_adopted(authz: Authz) -> None:
+    heard: list[int] = []
+
+    def hear(change: LoggedChange) -> None:
+        heard.append(change.revision)
+        if len(heard) == 1:
+            raise ValueError("a mistake of ours")
+
+    authz._funnel.on_change = hear
+    first, second = await asyncio.gather(
+        authz.apply([Put("object", "a")]), authz.apply([Put("object", "b")]), return_exceptions=True
+    )
+    assert isinstance(first, ValueError)
+    assert isinstance(second, Applied)
+    assert {"a", "b"} <= set(authz.graph.nodes)
