@@ -130,9 +130,16 @@ class PendingCall(Hold):
             self.caller.realm.gate.release(tie)
         self.ties = ()
 
+    def may_be_shown(self, ties: tuple[Tie, ...]) -> bool:
+        """Whether the caller of a call that is over may still see its results; `ties` are those that it had."""
+        return self.caller.sees((self._question(),)) and all(tie.judge() for tie in ties)
+
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at CALL."""
-        return self.caller.may(Question("call", self.procedure, "exact", self.find_object()))
+        return self.caller.may(self._question())
+
+    def _question(self) -> Question:
+        return Question("call", self.procedure, "exact", self.find_object())
 
     def find_object(self) -> str | None:
         """That of its procedure."""

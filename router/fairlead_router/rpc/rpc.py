@@ -134,7 +134,7 @@ class Rpc:
         if not session.is_open:
             return  # it has ended itself, and GOODBYE is the last that it hears
         if isinstance(result, Shown):
-            self._shown_to(session).send(message.request, result)
+            self._shown_to(session).send(Result(message.request, {}), result)
         else:
             session.send(Result(message.request, {}), result)
 
@@ -248,9 +248,13 @@ class Rpc:
         return is_queued
 
     def result(self, call: PendingCall, payload: Payload, attributes: dict[str, str] | None = None) -> None:
-        """The final result, after all progressive ones."""
+        """The final result, after all progressive ones; with them it rests on the rights that the call rested on."""
+        ties, result = call.ties, Result(call.request_id, attributes or {})
         freed = self._end(call)
-        call.caller.outbox.send(Result(call.request_id, attributes or {}), payload)
+        if ties or call.has_progressed:
+            self._shown_to(call.caller).send(result, Shown(payload, partial(call.may_be_shown, ties)), call)
+        else:
+            call.caller.outbox.send(result, payload)
         self.dispatch.has_room(freed)
 
     def abort(self, call: PendingCall, error: RequestError) -> None:

@@ -1,7 +1,9 @@
-"""Results of the router's own procedures that show what a right allows: taken back while they are queued (G2, G5).
+"""Final results that show what a right allows: taken back while they are queued (G2, G5).
 
-The right was judged when the procedure answered. Until the result is written the gate judges it again when the
-caller, or any object, loses something; one that may not be seen any more is replaced by ERROR.
+They are those of the router's own procedures, and of calls that rested on more than the right to call: on objects
+(`Call.hold`), or that had progressive results, which go with the final one. The right was judged when the procedure
+answered. Until the result is written the gate judges it again when the caller, or any object, loses something; one
+that may not be seen any more is replaced by ERROR.
 """
 
 from collections.abc import Callable, Container
@@ -27,13 +29,14 @@ class Shown(NamedTuple):
 
 
 class _Queued:
-    """Owns one queued result."""
+    """Owns one queued result, and whatever `call` owns belongs to it."""
 
-    __slots__ = ("is_allowed", "request_id")
+    __slots__ = ("call", "is_allowed", "request_id")
 
-    def __init__(self, request_id: int, is_allowed: Callable[[], bool]) -> None:
+    def __init__(self, request_id: int, is_allowed: Callable[[], bool], call: object) -> None:
         self.request_id = request_id
         self.is_allowed = is_allowed
+        self.call = call
 
 
 class ShownResults(Hold):
@@ -46,9 +49,9 @@ class ShownResults(Hold):
         super().__init__(session.principal_cell, session.realm.gate.object_cell(None), session.outbox)
         self._session = session
 
-    def send(self, request_id: int, shown: Shown) -> None:
-        """Queue the result of this call."""
-        self.outbox.send(Result(request_id, {}), shown.payload, _Queued(request_id, shown.is_allowed))
+    def send(self, result: Result, shown: Shown, call: object = None) -> None:
+        """Queue the result of a call. What the call owns in the queue, its progressive results, goes with it."""
+        self.outbox.send(result, shown.payload, _Queued(result.request, shown.is_allowed, call))
 
     def judge(self) -> bool:
         """Each result is looked at by itself."""
@@ -61,6 +64,10 @@ class ShownResults(Hold):
         """Replace what the caller may not see any more."""
         for queued in self.outbox.queued_owners():
             if isinstance(queued, _Queued) and not queued.is_allowed():
-                self.outbox.purge(queued)
-                error = NotAuthorized("the right to see the result was revoked")
-                self._session.send_error(_CALL_TYPE, queued.request_id, error)
+                self._replace(queued)
+
+    def _replace(self, queued: _Queued) -> None:
+        for owner in (queued.call, queued):
+            self.outbox.purge(owner)
+        error = NotAuthorized("the right to see the result was revoked")
+        self._session.send_error(_CALL_TYPE, queued.request_id, error)

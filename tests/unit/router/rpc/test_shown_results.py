@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fairlead_router.authorization import Principal
 from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.event_history import HistoryRule
-from support.core import Core, Peer, Rights, types_of
+from fairlead_router.rpc.call import PENDING, Call
+from support.core import EVERY_FEATURE, Core, Peer, Rights, types_of
 
 GET_EVENTS = "wamp.subscription.get_events"
 NOT_AUTHORIZED = "wamp.error.not_authorized"
@@ -89,3 +93,50 @@ def test_results_keep_their_place_among_other_messages() -> None:
     core.realm1.pubsub.deliver("com.x", Payload.of("later"), {})
     alice.read_on()
     assert types_of(alice.take()) == [50, 33, 36]
+
+
+# ---- the results of calls that have ended ----
+
+
+def finished(rights: Rights, *, is_held: bool) -> tuple[Core, Peer]:
+    """A call of alice's of which the final result and those before it wait in the queue."""
+    core = Core(authorizer=rights)
+    alice = core.join("alice", EVERY_FEATURE)
+    calls: list[Call] = []
+
+    def endpoint(call: Call) -> object:
+        calls.append(call)
+        if is_held:
+            call.hold("read", "a")
+        return PENDING
+
+    procedure = "com.x" if is_held else "obj.a.x"
+    core.realm1.join(Principal("service", "service")).register(procedure, endpoint)  # type: ignore[arg-type]
+    alice.send([48, 1, {"receive_progress": True}, procedure])
+    alice.clog()
+    calls[0].send({"is": "progressive"})
+    calls[0].finish({"is": "final"})
+    core.host.run()
+    return core, alice
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_results_of_a_call_that_has_ended_go_with_the_right_that_it_rested_on(is_held: bool) -> None:
+    rights = Rights()
+    rights.grant("alice", "a")
+    core, alice = finished(rights, is_held=is_held)
+    rights.take_away("alice", "a")
+    core.realm1.gate.revoke(objects=["a"])
+    alice.read_on()
+    [error] = alice.take()
+    assert error[:5] == [8, 48, 1, {}, NOT_AUTHORIZED]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_results_of_a_call_that_has_ended_stay_with_the_right(is_held: bool) -> None:
+    rights = Rights()
+    rights.grant("alice", "a")
+    core, alice = finished(rights, is_held=is_held)
+    core.realm1.gate.revoke_all()
+    alice.read_on()
+    assert [message[3] for message in alice.take()] == [[{"is": "progressive"}], [{"is": "final"}]]
