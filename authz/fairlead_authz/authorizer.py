@@ -1,7 +1,7 @@
 """The router's questions, answered from the graph."""
 
 from fairlead_authz.graph import Graph
-from fairlead_authz.levels import NUMBERS
+from fairlead_authz.levels import NUMBERS, READ
 from fairlead_authz.rights import Rights
 from fairlead_authz.tokens import TokenPrincipal, Tokens
 from fairlead_authz.uri_rules import UriRules
@@ -46,7 +46,8 @@ class GraphAuthorizer:
         """Deny by default. A pattern may be subscribed to where each of its events is judged by its object.
 
         Administrators may everything that no rule ties to an object; of objects neither what is in the trash nor
-        writing to what is frozen. A token is good for what is in its scopes only, whoever its user is.
+        writing to what is frozen. Whoever hears of an object reads it, whatever level the rule asks for beside: the
+        trash keeps nobody from writing. A token is good for what is in its scopes only, whoever its user is.
         """
         if isinstance(principal, TokenPrincipal) and not self._is_in_scope(principal, action, uri, match):
             return False
@@ -64,7 +65,9 @@ class GraphAuthorizer:
         level = None if found is None else found.rule.level(action)
         if found is None or level is None:
             return is_admin
-        return self._rights.can(principal.authid, NUMBERS[level], object_id or found.object_id)
+        about = object_id or found.object_id
+        levels = {NUMBERS[level], READ} if action == "subscribe" else {NUMBERS[level]}
+        return all(self._rights.can(principal.authid, each, about) for each in levels)
 
     def _is_in_scope(self, principal: TokenPrincipal, action: Action, uri: str, match: Match) -> bool:
         """What one hears of oneself needs no scope."""

@@ -203,11 +203,11 @@ def test_after_every_step_exactly_those_subscriptions_are_live_that_may_be(
 
 
 def is_allowed(world: World, user: str, level: Level, node_id: str) -> bool:
-    """Administrators may subscribe to what does not exist; of what is there frost and trash take from them too."""
+    """Who hears of it reads it too. Administrators may subscribe to what does not exist."""
     who = world.nodes.get(user)
     if node_id not in world.nodes:
         return who is not None and who.is_admin
-    return world.can(user, NUMBERS[level], node_id)
+    return world.can(user, NUMBERS[level], node_id) and world.can(user, READ, node_id)
 
 
 @settings(max_examples=100, deadline=None)

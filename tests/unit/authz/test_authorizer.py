@@ -14,6 +14,7 @@ from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import ANONYMOUS, Action, Match, Principal
 
 APP = UriRule("com.app.{object}", subscribe="read", publish="write", call="write", register="manage")
+EDIT = UriRule("com.edit.{object}", subscribe="write", publish="write")
 ADMIN, BOB, STRANGER = Principal("root", "admin"), Principal("bob", "user"), Principal("nobody", "user")
 FORMER = Principal("bob", "admin")
 """Bob as he joined when he was an administrator."""
@@ -21,15 +22,15 @@ FORMER = Principal("bob", "admin")
 ACTIONS: list[Action] = ["subscribe", "publish", "call", "register"]
 
 
-def authorizer(bobs_level: int = 0, is_open: bool = False) -> GraphAuthorizer:
+def authorizer(bobs_level: int = 0, is_open: bool = False, trash_at_us: int | None = None) -> GraphAuthorizer:
     graph = Graph()
     graph.put(Node("root", "user", "root", is_admin=True))
     graph.put(Node("bob", "user", "root"))
     graph.put(Node("anonymous", "user", "root", is_active=False))
-    graph.put(Node("x", "object", "root"))
+    graph.put(Node("x", "object", "root", trash_at_us=trash_at_us))
     graph.link("bob", "x", bobs_level)
     rights = Rights(graph, Closures(graph), Policy(lambda: 0))
-    return GraphAuthorizer(graph, Tokens([], graph, lambda: 0), rights, UriRules((APP,)), is_open)
+    return GraphAuthorizer(graph, Tokens([], graph, lambda: 0), rights, UriRules((APP, EDIT)), is_open)
 
 
 def allowed(of: GraphAuthorizer, who: Principal, uri: str, match: Match = "exact") -> list[Action]:
@@ -48,6 +49,11 @@ def allowed(of: GraphAuthorizer, who: Principal, uri: str, match: Match = "exact
 )
 def test_a_rule_says_which_level_each_action_needs(level: int, actions: list[Action]) -> None:
     assert allowed(authorizer(level), BOB, "com.app.x") == actions
+
+
+def test_nobody_hears_of_what_is_in_the_trash_whatever_the_rule_asks_for() -> None:
+    assert allowed(authorizer(WRITE), BOB, "com.edit.x") == ["subscribe", "publish"]
+    assert allowed(authorizer(WRITE, trash_at_us=0), BOB, "com.edit.x") == ["publish"]
 
 
 def test_the_object_that_the_source_names_counts_not_the_one_in_the_uri() -> None:

@@ -243,9 +243,9 @@ class Histories(RuleBasedStateMachine):
 
 
 def is_allowed(world: World, user: str, level: Level, node_id: str) -> bool:
-    """Administrators may subscribe to what does not exist."""
+    """Who hears of it reads it too. Administrators may subscribe to what does not exist."""
     if node_id in world.nodes:
-        return world.can(user, NUMBERS[level], node_id)
+        return world.can(user, NUMBERS[level], node_id) and world.can(user, READ, node_id)
     return user in world.nodes and world.nodes[user].is_admin
 
 
