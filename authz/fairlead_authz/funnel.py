@@ -186,16 +186,18 @@ class Funnel:
             asked.applied.set_exception(error)
 
     def _adopt(self, changeset: Changeset) -> None:
-        """The changes are durable: all that follows happens in this turn."""
+        """The changes are durable: all that follows happens in this turn.
+
+        Sessions that may not go on end first: they are told so, and not of each thing that goes with them.
+        """
         state = self._state
-        for user in changeset.ended_users:
-            state.tokens.drop_all(user)
-        self._expiry.adopt(changeset)
-        self._live.adopt(changeset)
         for token in state.tokens.ended_by(changeset):
             self._live.end_token(token.id)
         for user in changeset.ended_users:
+            state.tokens.drop_all(user)
             self._live.end_user(user)
+        self._expiry.adopt(changeset)
+        self._live.adopt(changeset)
 
 
 async def commit(writing: Awaitable[T]) -> T:
