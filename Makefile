@@ -28,7 +28,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop check fmt bench fuzz soak crash setup web browser constraints clean distclean
+.PHONY: help demo test interop check fmt bench fuzz soak crash histories setup web browser constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ soak: $(DEV) ## ten minutes of peers of every kind, after which nothing may be l
 
 crash: $(DEV) ## hundreds of servers killed at random moments, and what they had acknowledged looked for afterwards
 	$(RUN) env CRASH_ROUNDS=100 pytest tests/integration/test_permissions_crash.py $(ARGS)
+
+histories: $(DEV) ## minutes of rights that come and go, judged by what all clients saw; some: make histories ARGS="--minutes 1"
+	$(RUN) python tests/histories/main.py $(ARGS)
 
 setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, without running anything
 

@@ -94,10 +94,11 @@ class Commands:
 class Serving(Commands):
     """The server; killed at the end of its block."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, program: tuple[str, ...] = FAIRLEAD) -> None:
         self.port = free_port()
         super().__init__(f"ws://127.0.0.1:{self.port}/ws", directory / "data", directory)
         self._options = options
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -111,7 +112,7 @@ class Serving(Commands):
         """Starts it, and returns when it can be used."""
         address = f"127.0.0.1:{self.port}"
         self._process = await asyncio.create_subprocess_exec(
-            *FAIRLEAD, "serve", "--listen", address, "--data", str(self.data), *self._options,
+            *self._program, "serve", "--listen", address, "--data", str(self.data), *self._options,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert self._process.stdout is not None

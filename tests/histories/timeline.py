@@ -1,0 +1,91 @@
+"""Who could read what, and when: the changes of a history made again, one by one, and judged by the oracle.
+
+The order of the changes is that of their revisions. When each was made is known up to its interval: not before it and
+all before it were sent, not after it or one behind it was acknowledged. So at a time, or within an interval, the state
+is known to be one of a few, and a right was held throughout, at some time, or never.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from fairlead_authz.changes import decode_changes
+from fairlead_authz.editing import Actor, work_out
+from fairlead_authz.first_nodes import first_changeset
+from fairlead_authz.graph import SYSTEM, Graph
+from fairlead_authz.rights import Policy
+from histories.record import Change, History
+from unit.authz.oracle import READ, World
+
+Pair = tuple[str, str]
+"""A user and an object."""
+
+
+class Timeline:
+    """The states that a server went through; state n is that after n changes."""
+
+    def __init__(self, history: History) -> None:
+        changes = sorted((each for each in history.changes if each.revision), key=lambda each: each.revision)
+        self._earliest = list(accumulate((each.sent_s for each in changes), max))
+        self._latest = list(accumulate((each.acknowledged_s for each in reversed(changes)), min))[::-1]
+        pairs = [(user, object_id) for user in history.users for object_id in history.objects]
+        states = list(_replayed(changes, pairs))
+        self._held = {pair: [pair in state for state in states] for pair in pairs}
+        self._counts = {pair: [0, *accumulate(held)] for pair, held in self._held.items()}
+
+    def ever(self, user: str, object_id: str, from_s: float, to_s: float) -> bool:
+        """Whether the user may have had the right at some time from here to there."""
+        return self._count(user, object_id, from_s, to_s) > 0
+
+    def throughout(self, user: str, object_id: str, from_s: float, to_s: float) -> bool:
+        """Whether the user had the right all the time."""
+        first, last = self._states(from_s, to_s)
+        return self._count(user, object_id, from_s, to_s) == last - first + 1
+
+    def lost_with(self, user: str, object_id: str, at_s: float) -> int | None:
+        """The state with which the right was lost that was certainly not held then; None if it may have been held."""
+        if self.ever(user, object_id, at_s, at_s):
+            return None
+        state, _ = self._states(at_s, at_s)
+        held = self._held[user, object_id]
+        while state and not held[state - 1]:
+            state -= 1
+        return state
+
+    def losses(self, user: str, object_id: str) -> Iterator[float]:
+        """The times by which a right was certainly lost, and not yet given again."""
+        held = self._held[user, object_id]
+        for state in range(1, len(held)):
+            if held[state - 1] and not held[state]:
+                by_s = self._latest[state - 1]
+                if not self.ever(user, object_id, by_s, by_s):
+                    yield by_s
+
+    def _count(self, user: str, object_id: str, from_s: float, to_s: float) -> int:
+        first, last = self._states(from_s, to_s)
+        counts = self._counts[user, object_id]
+        return counts[last + 1] - counts[first]
+
+    def _states(self, from_s: float, to_s: float) -> tuple[int, int]:
+        """The first and the last state that may have been in force then."""
+        return bisect_right(self._latest, from_s), max(
+            bisect_right(self._latest, from_s), bisect_left(self._earliest, to_s)
+        )
+
+
+def _replayed(changes: Iterable[Change], pairs: list[Pair]) -> Iterator[set[Pair]]:
+    """What can be read in each state."""
+    graph = Graph()
+    first_changeset().make(graph)
+    yield _readable(graph, pairs)
+    for change in changes:
+        decoded = decode_changes(change.changes)
+        work_out(graph, decoded, Actor(SYSTEM, is_admin=True), Policy(now_us=lambda: 1)).make(graph)
+        yield _readable(graph, pairs)
+
+
+def _readable(graph: Graph, pairs: list[Pair]) -> set[Pair]:
+    world = World(graph, now_us=2)
+    return {(user, id_) for user, id_ in pairs if id_ in world.nodes and world.can(user, READ, id_)}
