@@ -80,8 +80,8 @@ class Changeset:
             if before is not None and after is not None and before.kind != after.kind:
                 tails.update(graph.links_to(node_id))
         for (tail, head), levels in self.links.items():
-            node = self.nodes[head].before or self.nodes[head].after if head in self.nodes else graph.node(head)
-            if node is not None and (is_step(node, level_of(levels.before)) or is_step(node, level_of(levels.after))):
+            before, after = self.nodes.get(head) or (graph.node(head),) * 2
+            if _was_step(before, levels.before) or _was_step(after, levels.after):
                 tails.add(tail)
         return tails
 
@@ -95,6 +95,10 @@ class Changeset:
             and before.kind == "user"
             and (after is None or after.kind != "user" or (before.is_active and not after.is_active))
         }
+
+
+def _was_step(head: Node | None, granted: int) -> bool:
+    return head is not None and is_step(head, level_of(granted))
 
 
 def _assign(graph: Graph, node_id: str, node: Node | None) -> None:

@@ -253,6 +253,15 @@ def subscribed(*all_wanted: Wanted) -> Callable[[Setting], None]:
     return subscribe
 
 
+def test_what_is_made_anew_as_a_project_and_granted_in_one_list_is_walked_into() -> None:
+    setting = Setting()
+    setting.step([Put("object", "shape", "ann")])
+    assert not setting.rights.can("ben", READ, "shape")
+    setting.step([Delete("shape"), Put("project", "shape", "ann"), Grant("ben", "read", "shape")])
+    setting.step([Put("object", "x", "shape")])
+    assert setting.rights.can("ben", READ, "x")
+
+
 def test_a_grant_bumps_nothing() -> None:
     setting = Setting()
     setting.step([Put("project", "p", "ann"), Put("object", "x", "p")])
