@@ -84,6 +84,15 @@ class Node(msgspec.Struct, frozen=True):
         return self.kind in GROUPS
 
 
+def a(kind: Kind) -> str:
+    """The kind as error texts have it.
+
+    >>> a("object"), a("user")
+    ('an object', 'a user')
+    """
+    return f"{'an' if kind == 'object' else 'a'} {kind}"
+
+
 class GraphView(Protocol):
     """What rights are judged by: the graph as it is, or as it was before a change (affected.py)."""
 

@@ -13,7 +13,7 @@ from fairlead_authz.admin.listing import candidates, first_ids
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
 from fairlead_authz.errors import Conflict, NoSuchObject
-from fairlead_authz.graph import Kind, Node
+from fairlead_authz.graph import Kind, Node, a
 from fairlead_authz.levels import NAMES, NUMBERS
 from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument, NotAuthorized
@@ -154,7 +154,7 @@ class Questions:
         limit = checked_limit(arguments.limit)
         role = self._existing(call, "read", arguments.role)
         if role.kind != "role":
-            raise Conflict(f"{role.id!r} is a {role.kind}: only a role has members")
+            raise Conflict(f"{role.id!r} is {a(role.kind)}: only a role has members")
 
         def fits(tail: str) -> bool:
             return tail in self._graph.links_to(role.id) and self._may_see_link(call, tail, role.id)

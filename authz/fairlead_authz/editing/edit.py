@@ -67,7 +67,13 @@ class Edit:
         if not is_allowed and (frozen is None or not self.rights.can(user, READ, object_id)):
             raise NotAuthorized(f"{user!r} may not {NAMES[level]} {object_id!r}")
         if frozen is not None:
-            raise NotAuthorized(f"nobody may write {object_id!r}: {frozen.kind} {frozen.id!r} is frozen")
+            raise NotAuthorized(f"nobody may write {object_id!r}: {self.named(frozen)} is frozen")
+
+    def named(self, project: Node) -> str:
+        """A project around something that the actor knows of, by its name only if it may see it."""
+        user, is_admin = self.actor
+        is_seen = is_admin or self.rights.can(user, READ, project.id)
+        return f"project {project.id!r}" if is_seen else "a project that it is in"
 
     def require_admin(self, what: str) -> None:
         """Raises NotAuthorized."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fairlead_authz.changes import Freeze, Trash, Unfreeze, Untrash
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import Node
+from fairlead_authz.graph import Node, a
 from fairlead_authz.levels import MANAGE
 
 _NEVER_TRASHED = {
@@ -58,8 +58,8 @@ def unfreeze(edit: Edit, change: Unfreeze) -> None:
 def _thawable(edit: Edit, change: Freeze | Unfreeze) -> Node:
     node = edit.existing(change.id, MANAGE)
     if node.kind != "project":
-        raise Conflict(f"{node.id!r} is a {node.kind}; only a project can be frozen")
+        raise Conflict(f"{node.id!r} is {a(node.kind)}; only a project can be frozen")
     around = edit.rights.frozen(edit.graph.nodes[node.owner])
     if around is not None:
-        raise Conflict(f"project {node.id!r} is in the frozen project {around.id!r}, and is frozen with it")
+        raise Conflict(f"project {node.id!r} is frozen with what it is in: {edit.named(around)} is frozen")
     return node

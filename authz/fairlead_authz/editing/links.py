@@ -7,6 +7,7 @@ the higher one. The login to a head is beside it.
 from fairlead_authz.changes import Grant, Revoke
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.errors import Conflict, NoSuchUser
+from fairlead_authz.graph import a
 from fairlead_authz.levels import GRANTS, MANAGE, NONE, READ, split_grant
 from fairlead_router.errors import NotAuthorized
 
@@ -38,6 +39,6 @@ def _check(edit: Edit, change: Grant | Revoke, needs_sight: bool) -> None:
     if tail is None:
         raise NoSuchUser(f"user {change.user!r} does not exist", id=change.user)
     if tail.kind not in ("user", "role"):
-        raise Conflict(f"{change.user!r} is a {tail.kind}; only a user or a role can be granted a right")
+        raise Conflict(f"{change.user!r} is {a(tail.kind)}; only a user or a role can be granted a right")
     if isinstance(change, Grant) and edit.rights.is_trashed(tail):
         raise Conflict(f"{tail.kind} {tail.id!r} is in the trash, so nothing can be granted to it")

@@ -20,7 +20,7 @@ from fairlead_authz.changes import MAX_NAME, Delete, Put, check_id
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.editing.users import link_as_usual, refuse_fixed_user
 from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SYSTEM, Node
+from fairlead_authz.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SYSTEM, Node, a
 from fairlead_authz.levels import MANAGE, READ, WRITE
 from fairlead_router.errors import InvalidArgument
 
@@ -29,12 +29,16 @@ _REQUESTS = frozenset({"container_request", "object"})
 
 _SUBJECTS = _REQUESTS | {"log"}
 
+_MADE_BY_ADMINISTRATORS = frozenset({"user", "container"})
+
 
 def put(edit: Edit, change: Put) -> None:
     """Create or change a node."""
     check_id(change.id)
     _check_fields(change)
     known = edit.graph.node(change.id)
+    if change.kind in _MADE_BY_ADMINISTRATORS and not edit.rights.can(edit.actor.user, READ, change.id):
+        edit.require_admin(f"make the {change.kind} {change.id!r}")  # the same where there is one that it does not see
     if known is None:
         _create(edit, change)
     else:
@@ -84,8 +88,6 @@ def _create(edit: Edit, change: Put) -> None:
 
 
 def _new_owner(edit: Edit, change: Put) -> str:
-    if change.kind in ("user", "container"):
-        edit.require_admin(f"make the {change.kind} {change.id!r}")
     if change.kind in ("user", "role"):
         if change.owner not in (None, SYSTEM):
             raise Conflict(f"{change.kind} {change.id!r} is owned by {SYSTEM!r}, not {change.owner!r}")
@@ -98,14 +100,14 @@ def _new_owner(edit: Edit, change: Put) -> str:
 
 
 def _change(edit: Edit, change: Put, known: Node) -> None:
+    edit.updatable(known.id)
     owner = known.owner if change.owner is None else change.owner
     if owner != known.owner:
         _check_move(edit, known, owner)
-    edit.updatable(known.id)
     if (change.is_admin, change.is_active) != (None, None):
         edit.require_admin(f"make the user {known.id!r} an administrator, or active, or end that")
     if change.kind != known.kind:
-        raise Conflict(f"{known.id!r} is a {known.kind} already and cannot become a {change.kind}")
+        raise Conflict(f"{known.id!r} is {a(known.kind)} already and cannot become {a(change.kind)}")
     changed = replace(
         known,
         owner=owner,
@@ -131,7 +133,7 @@ def _check_move(edit: Edit, node: Node, owner: str) -> None:
 def _check_owner(edit: Edit, node_id: str, owner: str) -> None:
     node = edit.existing(owner, WRITE, "owner")
     if node.kind not in OWNERS:
-        raise Conflict(f"owner {owner!r} of {node_id!r} is a {node.kind}; only a user or a project can own")
+        raise Conflict(f"owner {owner!r} of {node_id!r} is {a(node.kind)}; only a user or a project can own")
     if owner == ANONYMOUS_USER:
         raise Conflict(f"{node_id!r} cannot be owned by {owner!r}: everybody without a token could manage it")
     if node_id == owner or node_id in edit.graph.owners(owner):
@@ -148,7 +150,7 @@ def _checked_about(edit: Edit, change: Put, known: str | None) -> str | None:
     if change.kind == "log" and target.kind == "log":
         raise Conflict(f"log {change.id!r} cannot be about {target.id!r}, a log itself")
     if change.kind in _REQUESTS and target.kind != "container":
-        raise Conflict(f"{change.kind} {change.id!r} cannot be about {target.id!r}, a {target.kind}: only a container")
+        raise Conflict(f"{change.kind} {change.id!r} cannot be about {target.id!r}, {a(target.kind)}: only a container")
     return target.id
 
 
@@ -156,11 +158,11 @@ def _check_fields(change: Put) -> None:
     if change.name is not None and (len(change.name) > MAX_NAME or "\0" in change.name):
         raise InvalidArgument(f"the name of {change.id!r} must have at most {MAX_NAME} characters, and none U+0000")
     if change.state is not None and change.kind != "container":
-        raise InvalidArgument(f"state belongs to containers; {change.id!r} is a {change.kind}")
+        raise InvalidArgument(f"state belongs to containers; {change.id!r} is {a(change.kind)}")
     if change.about not in (UNSET, None) and change.kind not in _SUBJECTS:
-        raise InvalidArgument(f"about belongs to {', '.join(sorted(_SUBJECTS))}; {change.id!r} is a {change.kind}")
+        raise InvalidArgument(f"about belongs to {', '.join(sorted(_SUBJECTS))}; {change.id!r} is {a(change.kind)}")
     if change.is_admin is None and change.is_active is None:
         return
     if change.kind != "user":
-        raise InvalidArgument(f"is_admin and is_active belong to users; {change.id!r} is a {change.kind}")
+        raise InvalidArgument(f"is_admin and is_active belong to users; {change.id!r} is {a(change.kind)}")
     refuse_fixed_user(change.id, is_ending=change.is_admin is False or change.is_active is False)

@@ -53,7 +53,7 @@ def test_a_trashed_role_loses_for_good_what_it_was_granted(desk: Desk) -> None:
         (Trash("row"), "log 'row' cannot be trashed: it goes with what it is about"),
         (Trash("all-users"), "role 'all-users' belongs to every store and cannot be trashed"),
         (Trash("staff", at_us=NOW_US + 1), "role 'staff' can be trashed at once only, not at 1001"),
-        (Freeze("x"), "'x' is a object; only a project can be frozen"),
+        (Freeze("x"), "'x' is an object; only a project can be frozen"),
         (Unfreeze("staff"), "'staff' is a role; only a project can be frozen"),
     ],
 )
@@ -77,7 +77,7 @@ def test_to_freeze_and_to_unfreeze_needs_manage_and_that_nothing_around_is_froze
         desk.refuse(NotAuthorized, "'bob' may not manage", change, by="bob")
     desk.make(Freeze("p"))
     for change in (Freeze("inner"), Unfreeze("inner")):
-        desk.refuse(Conflict, "project 'inner' is in the frozen project 'p', and is frozen with it", change)
+        desk.refuse(Conflict, "project 'inner' is frozen with what it is in: project 'p' is frozen", change)
     desk.make(Unfreeze("p"), Unfreeze("inner"))
     assert desk.can("bob", "write", "inner")
 

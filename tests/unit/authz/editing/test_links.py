@@ -61,7 +61,7 @@ def test_a_grant_on_what_is_frozen_is_no_write_to_it(desk: Desk) -> None:
     ("change", "error", "text"),
     [
         (Grant("p", "read", "x"), Conflict, "'p' is a project; only a user or a role"),
-        (Grant("x", "read", "p"), Conflict, "'x' is a object; only a user or a role"),
+        (Grant("x", "read", "p"), Conflict, "'x' is an object; only a user or a role"),
         (Grant("nobody", "read", "x"), NoSuchUser, "user 'nobody' does not exist"),
         (Grant("gone", "read", "x"), Conflict, "role 'gone' is in the trash, so nothing can be granted to it"),
     ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fairlead_authz.changes import Change, Deactivate, Delete, Freeze, Grant, Put
+from fairlead_authz.changes import Change, Deactivate, Delete, Freeze, Grant, Put, Revoke
 from fairlead_authz.editing import Actor, edit, work_out
 from fairlead_authz.errors import Conflict, NoSuchObject
+from fairlead_authz.graph import Kind
 from fairlead_authz.levels import MANAGE
 from fairlead_router import InvalidArgument, LimitExceeded, NotAuthorized
 from unit.authz.editing.desk import Desk
@@ -79,7 +80,7 @@ def test_nobody_writes_to_what_is_frozen_administrators_included(desk: Desk) -> 
         desk.refuse(NotAuthorized, frozen, Put("project", "p", name="P"), by=by)
         desk.refuse(NotAuthorized, frozen, Put("object", "new", "p"), by=by)
         desk.refuse(NotAuthorized, frozen, Put("object", "y", "p"), by=by)
-        desk.refuse(NotAuthorized, frozen, Put("object", "x", "ann"), by=by)
+        desk.refuse(NotAuthorized, "nobody may write 'x': project 'p' is frozen", Put("object", "x", "ann"), by=by)
         desk.refuse(NotAuthorized, "'inner': project 'p' is frozen", Delete("inner"), by=by)
     desk.refuse(NotAuthorized, "nobody may write 'p'", Put("project", "p", "bob"))
     desk.refuse(NotAuthorized, "'bob' may not write 'p'", Put("project", "p", name="P"), by="bob")
@@ -132,13 +133,13 @@ def test_a_thing_with_a_uuid_of_arvados_or_a_content_hash_is_like_any_other(desk
     [
         (Put("collection", "y", "staff"), Conflict, "owner 'staff' of 'y' is a role; only a user or a project"),
         (Put("collection", "y", "seek"), Conflict, "owner 'seek' of 'y' is a filter; only a user or a project"),
-        (Put("collection", "y", "x"), Conflict, "owner 'x' of 'y' is a object; only a user or a project"),
+        (Put("collection", "y", "x"), Conflict, "owner 'x' of 'y' is an object; only a user or a project"),
         (Put("project", "p", "inner"), Conflict, "'p' cannot be owned by 'inner', which it owns itself"),
         (Put("project", "seek"), Conflict, "'seek' is a filter already and cannot become a project"),
-        (Put("collection", "x"), Conflict, "'x' is a object already and cannot become a collection"),
-        (Put("object", "y", state="Queued"), InvalidArgument, "state belongs to containers; 'y' is a object"),
+        (Put("collection", "x"), Conflict, "'x' is an object already and cannot become a collection"),
+        (Put("object", "y", state="Queued"), InvalidArgument, "state belongs to containers; 'y' is an object"),
         (Put("project", "y", about="x"), InvalidArgument, "about belongs to container_request, log, object; 'y' is"),
-        (Put("object", "y", about="x"), Conflict, "object 'y' cannot be about 'x', a object: only a container"),
+        (Put("object", "y", about="x"), Conflict, "object 'y' cannot be about 'x', an object: only a container"),
         (Put("log", "row", about="rows"), Conflict, "log 'row' cannot be about 'rows', a log itself"),
         (Put("log", "row", about="nothing"), NoSuchObject, "object 'nothing' does not exist"),
         (Put("role", "staff", "ann"), Conflict, "role 'staff' is owned by 'system' and cannot be moved"),
@@ -147,3 +148,24 @@ def test_a_thing_with_a_uuid_of_arvados_or_a_content_hash_is_like_any_other(desk
 def test_what_contradicts_the_graph_is_refused(desk: Desk, change: Change, error: type[Conflict], text: str) -> None:
     desk.make(Put("filter", "seek", "ann"), Put("project", "inner", "p"), Put("log", "rows", "ann", about="x"))
     desk.refuse(error, text, change)
+
+
+# ---- what an error may tell
+
+
+def test_who_may_not_write_a_thing_does_not_hear_whose_it_is(desk: Desk) -> None:
+    desk.make(Put("project", "secret", "ann"), Put("object", "hidden", "secret"))
+    desk.refuse(NotAuthorized, "'bob' may not write 'hidden'", Put("object", "hidden", "bob"), by="bob")
+
+
+@pytest.mark.parametrize("kind", ["user", "container"])
+def test_whether_there_is_a_user_or_container_is_not_told_to_who_may_not_see_it(desk: Desk, kind: Kind) -> None:
+    desk.make(Put(kind, "hidden"), Revoke("all-users", "read", "hidden"))
+    for node_id in ("hidden", "nothing"):
+        desk.refuse(NotAuthorized, f"'bob' may not make the {kind} '{node_id}'", Put(kind, node_id), by="bob")
+
+
+def test_the_frozen_project_around_a_thing_is_named_to_those_who_see_it(desk: Desk) -> None:
+    desk.make(Put("role", "guests"), Grant("bob", "read", "guests"), Grant("guests", "write", "x"), Freeze("p"))
+    desk.refuse(NotAuthorized, "nobody may write 'x': a project that it is in is frozen", Delete("x"), by="bob")
+    desk.refuse(NotAuthorized, "nobody may write 'x': project 'p' is frozen", Delete("x"), by="ann")
