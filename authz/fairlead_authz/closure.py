@@ -20,7 +20,7 @@ from fairlead_authz.levels import MANAGE, NONE
 
 
 class Closure:
-    """The nodes that a user reaches in a traversing way. It never changes: a change makes a new one."""
+    """The nodes that a user reaches in a traversing way. One that is kept never changes: a change makes a new one."""
 
     __slots__ = ("followed", "owning", "user")
 
@@ -36,6 +36,12 @@ class Closure:
             groups, users = _walk(graph, {**users, user: MANAGE})
         self.followed = groups
         self.owning = {**groups, **users} if users else groups
+
+    def add_end(self, tail: str, head: str, level: int) -> None:
+        """There is an edge to a group from which no step leads on."""
+        reached = min(self.followed.get(tail, NONE), level)
+        if reached > self.followed.get(head, NONE):
+            self.followed[head] = self.owning[head] = reached
 
 
 def _walk(graph: Graph, starts: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:

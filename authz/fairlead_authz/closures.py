@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 from fairlead_authz.closure import Closure
-from fairlead_authz.graph import Graph
+from fairlead_authz.graph import Graph, Node
 
 CLOSURES_KEPT = 10_000
 """Of users without a session: those asked about lately. A kB or so each."""
@@ -33,22 +33,38 @@ class ClosureSource(Protocol):
 
 
 class FreshClosures:
-    """Closures of a graph that is being changed: kept until somebody says that a step has changed."""
+    """Closures of a graph that is being changed by somebody who says which steps have changed."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: dict[str, Closure] = {}
+        self.walked = 0
+        """Nodes that were walked over to make them."""
 
     def of(self, user: str) -> Closure:
         """What the user reaches."""
         closure = self._known.get(user)
         if closure is None:
             closure = self._known[user] = Closure(self._graph, user)
+            self.walked += len(closure.owning)
         return closure
 
-    def clear(self) -> None:
-        """A step has changed."""
-        self._known.clear()
+    def add_step(self, tail: str, head: Node, level: int) -> None:
+        """There is a new edge to walk on from, or a stronger one.
+
+        Where it leads no further, as to a new project, that is all.
+        """
+        if not head.is_group or self._graph.steps(head.id):
+            self.touch(tail)
+            return
+        for closure in self._known.values():
+            closure.add_end(tail, head.id, level)
+
+    def touch(self, *tails: str) -> None:
+        """The steps from these nodes have changed."""
+        stale = [user for user, closure in self._known.items() if not closure.followed.keys().isdisjoint(tails)]
+        for user in stale:
+            del self._known[user]
 
 
 class Closures:

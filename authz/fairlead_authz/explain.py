@@ -120,22 +120,30 @@ class Explainer:
         """A shortest walk over groups, as sentences; empty where start is the goal, None if there is none."""
         if start == goal:
             return []
-        came_from: dict[str, list[str]] = {start: []}
+        came_from = {start: start}
         pending = [start]
         for tail in pending:
             last = self._edge(tail, level, goal, is_traversing)
             if last is not None:
-                return [*came_from[tail], last]
+                return [*self._way(came_from, tail, level), last]
             for head, edge_level in self._graph.steps(tail).items():
                 if edge_level >= level and head not in came_from and self._graph.nodes[head].is_group:
-                    came_from[head] = [*came_from[tail], self._edge(tail, level, head, is_traversing=True) or ""]
+                    came_from[head] = tail
                     pending.append(head)
         return None
+
+    def _way(self, came_from: dict[str, str], end: str, level: int) -> list[str]:
+        """How a walk came to its end, as sentences."""
+        way: list[str] = []
+        while came_from[end] != end:
+            way.append(self._edge(came_from[end], level, end, is_traversing=True) or "")
+            end = came_from[end]
+        return way[::-1]
 
     def _edge(self, tail: str, level: int, head: str, is_traversing: bool) -> str | None:
         """One edge of at least this level in words, None if there is none."""
         node = self._graph.nodes[head]
-        if is_step(node, MANAGE) and head in self._graph.owned(tail):
+        if node.owner == tail and is_step(node, MANAGE):
             return f"{tail} owns {head}"
         linked = self._graph.link_level(tail, head)
         if linked < level or (is_traversing and not is_step(node, linked)):

@@ -39,7 +39,7 @@ def work_out(graph: Graph, changes: Iterable[Change], actor: Actor, policy: Poli
     edit = Edit(graph, actor, policy)
     try:
         for change in changes:
-            edit.require_active(change)
+            edit.begin(change)
             _APPLY[type(change)](edit, change)
     finally:
         edit.changeset.take_back(graph)

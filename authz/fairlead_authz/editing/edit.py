@@ -13,13 +13,18 @@ from fairlead_authz.changeset import Changeset
 from fairlead_authz.closures import FreshClosures
 from fairlead_authz.errors import Conflict, NoSuchObject
 from fairlead_authz.graph import ANONYMOUS_USER, WELL_KNOWN, Graph, Node, is_step
-from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, merged_grant
+from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, level_of, merged_grant
 from fairlead_authz.rights import Policy, Rights
 from fairlead_router.errors import LimitExceeded, NotAuthorized
 
 MAX_DIFFERENCES = 100_000
 """Nodes and links that one list may change: the members of a role that is deleted, the things of a user who is merged.
 It is worked out and made in one turn of the loop, which so many hold up for a second."""
+
+
+MAX_WALKED = 50_000
+"""Nodes that are walked over anew for one list, because steps of what its actor reaches have changed: 50 ms. What is
+added at the end of a walk, as new projects are, costs none of them; nor do administrators, who need reach nothing."""
 
 
 class Actor(NamedTuple):
@@ -42,11 +47,15 @@ class Edit:
 
     # --- requirements -------------------------------------------------------------------------
 
-    def require_active(self, change: Change) -> None:
-        """Only active users change anything, but their own record. In an open realm anonymous sessions do too.
+    def begin(self, change: Change) -> None:
+        """A change of the list comes next. Raises NotAuthorized, LimitExceeded."""
+        if self._closures.walked > MAX_WALKED:
+            text = "the list changes too often what its actor reaches: make it in parts"
+            raise LimitExceeded(text, limit="walked_per_list")
+        self._require_active(change)
 
-        Raises NotAuthorized.
-        """
+    def _require_active(self, change: Change) -> None:
+        """Only active users change anything, but their own record. In an open realm anonymous sessions do too."""
         user, is_admin = self.actor
         if user == ANONYMOUS_USER:
             if not is_admin:
@@ -111,7 +120,10 @@ class Edit:
         known = self.graph.node(node.id)
         self.graph.put(node)
         self.changeset.set_node(node.id, known, node)
-        self._step_may_have_changed(node)
+        if known is None and is_step(node, MANAGE):
+            self._closures.add_step(node.owner, node, MANAGE)
+        elif known is not None and known.owner != node.owner:
+            self._closures.touch(known.owner, node.owner)
 
     def remove_node(self, node: Node) -> None:
         """Remove a node that nothing hangs on any more; a user's sessions and tokens end, should there be a new one."""
@@ -119,14 +131,15 @@ class Edit:
             self.changeset.end_user(node.id)
         self.graph.remove(node.id)
         self.changeset.set_node(node.id, node, None)
-        self._step_may_have_changed(node)
+        self._closures.touch(node.owner)
 
     def set_link(self, tail: str, head: str, granted: int) -> None:
         """Set what a link grants; 0 removes it."""
         self._require_room()
-        self.changeset.set_link(tail, head, self.graph.granted(tail, head), granted)
+        before = self.graph.granted(tail, head)
+        self.changeset.set_link(tail, head, before, granted)
         self.graph.link(tail, head, granted)
-        self._step_may_have_changed(self.graph.node(head))
+        self._closures_follow(tail, self.graph.node(head), level_of(before), level_of(granted))
 
     def raise_link(self, tail: str, head: str, granted: int) -> None:
         """Add to what a link grants: of two levels the higher one stays."""
@@ -148,11 +161,15 @@ class Edit:
             self.changeset.end_user(user.id)
         self.set_node(replace(user, is_active=False, is_admin=False))
 
+    def _closures_follow(self, tail: str, head: Node | None, before: int, after: int) -> None:
+        if head is None or not is_step(head, max(before, after)):
+            return
+        if after > before:
+            self._closures.add_step(tail, head, after)
+        else:
+            self._closures.touch(tail)
+
     def _require_room(self) -> None:
         if len(self.changeset) >= MAX_DIFFERENCES:
             text = f"the list changes more than {MAX_DIFFERENCES} nodes and links: make it in parts"
             raise LimitExceeded(text, limit="differences_per_list")
-
-    def _step_may_have_changed(self, head: Node | None) -> None:
-        if head is None or is_step(head, MANAGE):
-            self._closures.clear()

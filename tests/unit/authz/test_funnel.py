@@ -20,6 +20,7 @@ from fairlead_authz import (
     NoSuchUser,
     Put,
     Revoke,
+    still,
 )
 from fairlead_authz import funnel as module
 from fairlead_authz.authz import ITSELF
@@ -75,6 +76,14 @@ async def test_still_names_members_of_a_role_that_keep_the_right_by_another_path
     assert applied.still == [
         {"user": "carol", "level": "read", "object": "log", "why": "carol has write on p; p owns log"}
     ]
+
+
+async def test_still_names_no_more_than_can_be_found_out_quickly(authz: Authz, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why somebody keeps a right is found by a walk over all that it reaches, which it may have made itself."""
+    monkeypatch.setattr(still, "STILL_STEPS", 5)
+    await authz.apply([Put("object", f"o{number}", owner="alice") for number in range(20)])
+    applied = await authz.apply([Revoke("alice", "read", f"o{number}") for number in range(20)])
+    assert 0 < len(applied.still) < 5
 
 
 async def test_a_list_is_atomic(authz: Authz) -> None:

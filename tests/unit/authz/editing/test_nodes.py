@@ -92,7 +92,7 @@ def test_containers_are_made_and_changed_by_administrators(desk: Desk) -> None:
     desk.make(Put("container", "c", state="Running"))
     assert desk.node("c").state == "Running"
     desk.refuse(NotAuthorized, "make the container 'd'", Put("container", "d"), by="ann")
-    desk.refuse(NotAuthorized, "may not write 'c'", Put("container", "c", state="Cancelled"), by="ann")
+    desk.refuse(NotAuthorized, "may not make the container 'c'", Put("container", "c", state="Cancelled"), by="ann")
     desk.make(Put("container", "c", state="Complete"))
     desk.refuse(Conflict, "container 'c' is Complete and stays so", Put("container", "c", state="Running"))
 
