@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from fairlead_authz import Authz
 from fairlead_router.options import RealmOptions
 from fairlead_router.pubsub.event_history import HistoryRule
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer
-from support.transitions.stage import Link, Stage, open_services
+from support.transitions.stage import Attendant, Link, Stage, open_services
 from support.transitions.surfaces import RULES, Message
 from support.transitions.table import Transition
 from support.transitions.unguarded import Unjudged
@@ -27,25 +27,19 @@ class CoreLink(Link):
 
     def __init__(self, stage: CoreStage) -> None:
         self._stage = stage
-        self._peer = Peer(stage.core)
+        self.peer = Peer(stage.core)
 
     async def join(self, token: str) -> None:
-        self._peer.ask([1, "realm1", {"roles": EVERY_FEATURE, "authmethods": ["ticket"]}])
-        [welcome] = self._peer.ask([5, token, {}])
+        self.peer.ask([1, "realm1", {"roles": EVERY_FEATURE, "authmethods": ["ticket"]}])
+        [welcome] = self.peer.ask([5, token, {}])
         assert welcome[0] == 2, welcome
 
     def send(self, *messages: Message) -> None:
-        self._peer.send(*messages)
+        self.peer.send(*messages)
 
     async def take(self) -> list[Message]:
         await self._stage.rest()
-        return self._peer.take()
-
-    def clog(self) -> None:
-        self._peer.clog()
-
-    def read_on(self) -> None:
-        self._peer.read_on()
+        return self.peer.take()
 
 
 class CoreStage(Stage):
@@ -59,7 +53,7 @@ class CoreStage(Stage):
             quiet = 0 if self.core.host.run() else quiet + 1
             await asyncio.sleep(0)
 
-    async def link(self, token: str) -> Link:
+    async def link(self, token: str, door: str) -> Link:
         link = CoreLink(self)
         await link.join(token)
         return link
@@ -67,11 +61,29 @@ class CoreStage(Stage):
     def pass_time(self, seconds: float) -> None:
         self.core.host.stall(seconds)
 
+    def clog(self, attendants: Iterable[Attendant]) -> bool:
+        for peer in _peers(attendants):
+            peer.clog()
+        return True
+
+    def read_on(self, attendants: Iterable[Attendant]) -> None:
+        for peer in _peers(attendants):
+            peer.read_on()
+
+
+def _peers(attendants: Iterable[Attendant]) -> list[Peer]:
+    return [each.link.peer for each in attendants if isinstance(each.link, CoreLink)]
+
 
 @asynccontextmanager
-async def core_stage(url: str, transition: Transition, *, is_guarded: bool = True) -> AsyncIterator[CoreStage]:
-    """The world before a transition. Not guarded: nothing that was allowed is judged again, no session is ended."""
-    authz = await Authz.open(url, rules=RULES)
+async def core_stage(
+    url: str, transition: Transition, *, is_guarded: bool = True, realm: str = "realm1"
+) -> AsyncIterator[CoreStage]:
+    """The world before a transition, whose permissions are those of a realm of the database.
+
+    Not guarded: nothing that was allowed is judged again, no session is ended.
+    """
+    authz = await Authz.open(url, realm, rules=RULES)
     settings: dict[str, Any] = {} if is_guarded else {"gate": GateSwitchedOff}
     authorizer: Any = authz.authorizer if is_guarded else Unjudged(authz.authorizer)
     core = Core(authorizer=authorizer, options=KEEP_ALL, **settings)

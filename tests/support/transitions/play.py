@@ -21,34 +21,32 @@ class Play:
         self.transition = transition
         self.bobs: list[Attendant] = []
         self.others: list[Attendant] = []
+        self._is_clogged = False
 
-    async def open(self, surfaces: Iterable[Surface]) -> None:
-        """Every one sees what is said."""
+    async def open(self, surfaces: Iterable[Surface], doors: Sequence[str] = ("",)) -> None:
+        """Every one sees what is said. bob comes in by all doors, the others by any."""
         target = self.transition.target
         for surface in surfaces:
             if NUMBERS[surface.level] <= NUMBERS[self.transition.gives]:
-                self.bobs.append(await self.stage.attend("bob", target, surface))
+                for door in doors:
+                    self.bobs.append(await self.stage.attend("bob", target, surface, door))
                 kept = target if self.transition.kept else OTHER
-                self.others.append(await self.stage.attend("carol", kept, surface))
-                self.others.append(await self.stage.attend("dave", OTHER, surface))
+                self.others.append(await self.stage.attend("carol", kept, surface, doors[0]))
+                self.others.append(await self.stage.attend("dave", OTHER, surface, doors[-1]))
         await self.stage.say("permitted")
         await self._probe()
         missed = [_name(each) for each in self._all if f"{each.object}.permitted" not in each.words]
         assert missed == [], "everybody may see this"
         assert self._told() == [], "nobody has lost anything"
 
-    async def change(self, is_clogged: bool) -> None:
-        """What bob gets behind a full transport, is in the router when the right goes."""
+    async def change(self) -> None:
+        """What waits for bob is in the router when the right goes."""
         self._forget()
-        if is_clogged:
-            for bob in self.bobs:
-                bob.link.clog()
+        self._is_clogged = self.stage.clog(self.bobs)
         await self.stage.say("queued")
         await self.stage.change(self.transition)
         await self.stage.say("secret")
-        if is_clogged:
-            for bob in self.bobs:
-                bob.link.read_on()
+        self.stage.read_on(self.bobs)
         await self._probe()
 
     def check(self) -> None:
@@ -61,8 +59,7 @@ class Play:
 
     def leaks(self) -> list[str]:
         """The surfaces that show what was said after the right had gone."""
-        secret = f"{self.transition.target}.secret"
-        return [bob.surface.name for bob in self.bobs if secret in bob.words]
+        return [bob.surface.name for bob in self.bobs if self._secret in bob.words]
 
     async def again(self) -> None:
         """The right is there again: everything from now on, and what the surface catches up with."""
@@ -105,7 +102,10 @@ class Play:
         assert each.notices == [], _name(each)
 
     def _check_end(self, bob: Attendant) -> None:
-        assert _words_of(bob) == [], (_name(bob), "has gone")
+        seen = _words_of(bob)
+        permitted = () if self._is_clogged or not bob.surface.gets else AFTER[: len(seen)]
+        assert seen == _of(bob, permitted), _name(bob)
+        assert self._secret not in seen, _name(bob)
         if bob.surface.is_pattern and not self._takes_patterns:
             assert f"{OTHER}.secret" in bob.words, (_name(bob), "and only that")
         told = [message[0] for message in bob.notices]
@@ -119,6 +119,10 @@ class Play:
         assert [found(notice) for notice in bob.notices if found(notice)] == [], (_name(bob), "with no content")
 
     # --- helpers ------------------------------------------------------------------------------
+
+    @property
+    def _secret(self) -> str:
+        return f"{self.transition.target}.{AFTER[-1]}"
 
     @property
     def _all(self) -> Sequence[Attendant]:
@@ -146,4 +150,4 @@ def _words_of(each: Attendant) -> list[str]:
 
 
 def _name(each: Attendant) -> str:
-    return f"{each.user}: {each.surface.name} of {each.object}"
+    return f"{each.user}: {each.surface.name} of {each.object} {each.door}".strip()

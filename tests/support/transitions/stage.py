@@ -7,7 +7,7 @@ What a stage is made of is said by who opens it: the protocol core (core_stage.p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -46,39 +46,34 @@ class Link(Protocol):
     async def take(self) -> list[Message]:
         """What has arrived, once all has come to rest."""
 
-    def clog(self) -> None:
-        """Let everything wait in the router."""
-
-    def read_on(self) -> None:
-        """Take what waits."""
-
 
 class Attendant:
     """A user's session on one surface, about one object."""
 
-    def __init__(self, stage: Stage, user: str, object_id: str, surface: Surface) -> None:
+    def __init__(self, stage: Stage, user: str, object_id: str, surface: Surface, door: str) -> None:
         self.stage = stage
         self.user = user
         self.object = object_id
         self.surface = surface
+        self.door = door
         self.link: Link
         self.arrived: list[Message] = []
         self._requests = 100
 
     async def open(self) -> None:
         """Have the surface, in the session that there is."""
-        self._send(self.surface.opens(self))
+        self.send(*self.surface.opens(self))
         await self.stage.rest()
 
     def wait(self) -> None:
         if not self.is_gone:
-            self._send(self.surface.waits(self))
+            self.send(*self.surface.waits(self))
 
     async def probe(self) -> None:
         """Ask, and look at what has arrived."""
         await self.look()
         if not self.is_gone:
-            self._send(self.surface.probes(self))
+            self.send(*self.surface.probes(self))
             await self.look()
 
     async def look(self) -> None:
@@ -103,7 +98,8 @@ class Attendant:
         """What was told of an end."""
         return [message for message in self.arrived if _is_notice(message)]
 
-    def _send(self, messages: list[Message]) -> None:
+    def send(self, *messages: Message) -> None:
+        """Each with a request id of its own."""
         for message in messages:
             self._requests += 1
             self.link.send([message[0], self._requests, *message[2:]])
@@ -167,13 +163,20 @@ class Stage:
         """Let everything that has begun come to rest."""
         raise NotImplementedError
 
-    async def link(self, token: str) -> Link:
-        """A new session."""
+    async def link(self, token: str, door: str) -> Link:
+        """A new session, through this door: a transport and a serializer, where there are any."""
         raise NotImplementedError
 
     def pass_time(self, seconds: float) -> None:
         """Without any timer."""
         raise NotImplementedError
+
+    def clog(self, attendants: Iterable[Attendant]) -> bool:
+        """Let everything wait in the router that is for these. False: here it goes out at once."""
+        return False
+
+    def read_on(self, attendants: Iterable[Attendant]) -> None:
+        """Let them have what waits."""
 
     # --- before -------------------------------------------------------------------------------
 
@@ -188,22 +191,23 @@ class Stage:
         for user in USERS[1:]:
             self._tokens[user] = await self.authz.create_token(user)
         self.service = self.realm.join(Principal("service", "service"))
-        self.service.register("com.app.", self._answer, "prefix")
+        for procedures in ("com.app.", "com.do."):
+            self.service.register(procedures, self._answer, "prefix")
         self.service.subscribe("com.app.", _ignore, "prefix")
         for object_id in self._objects:
             self.service.subscribe(f"com.app.{object_id}", _ignore)
             await self.ask("fairlead.log.create", log_of(object_id), object=object_id)
 
-    async def attend(self, user: str, object_id: str, surface: Surface) -> Attendant:
+    async def attend(self, user: str, object_id: str, surface: Surface, door: str = "") -> Attendant:
         """A session of the user on the surface."""
-        attendant = Attendant(self, user, object_id, surface)
+        attendant = Attendant(self, user, object_id, surface, door)
         self.attendants.append(attendant)
         await self.enter(attendant)
         return attendant
 
     async def enter(self, attendant: Attendant) -> None:
         """A new session for it."""
-        attendant.link = await self.link(self._tokens[attendant.user])
+        attendant.link = await self.link(self._tokens[attendant.user], attendant.door)
         await attendant.open()
 
     async def close(self) -> None:
@@ -239,17 +243,24 @@ class Stage:
         self.service.subscribe(f"com.seen.{text}", _ignore)
         self.service.register(f"com.seen.{text}", self._answer)
         for call in self._calls:
-            if call.procedure == f"com.app.{object_id}":
+            if call.procedure in (f"com.app.{object_id}", f"com.do.{object_id}"):
                 call.send({"said": text})
         for user in USERS:
             asyncio.ensure_future(self.service.call(f"com.{user}.{object_id}", [text])).add_done_callback(_heard)
 
     async def change(self, transition: Transition) -> None:
         """Make the change; events go on."""
-        steps = [asyncio.ensure_future(self.play(step)) for step in _of_bob_and_carol(transition)]
+        steps = [asyncio.ensure_future(self.play(step)) for step in self.steps(transition)]
         await asyncio.sleep(0)
         await self.say("racing")
         await asyncio.gather(*steps)
+
+    def steps(self, transition: Transition) -> list[Step]:
+        """The change, made to carol as well."""
+        return [
+            [*step, *map(_carols, filter(_is_bobs, step))] if isinstance(step, list) else step
+            for step in transition.change
+        ]
 
     async def play(self, step: Step) -> None:
         """One step."""
@@ -302,12 +313,6 @@ def _world() -> list[Change]:
         Grant("dave", "write", OTHER),
         *(Put("object", noun, owner="alice") for noun in ("subscription", "registration")),
         *(Grant("all-users", "read", noun) for noun in ("subscription", "registration")),
-    ]
-
-
-def _of_bob_and_carol(transition: Transition) -> list[Step]:
-    return [
-        [*step, *map(_carols, filter(_is_bobs, step))] if isinstance(step, list) else step for step in transition.change
     ]
 
 

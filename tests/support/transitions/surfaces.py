@@ -26,6 +26,7 @@ RULES = (
     UriRule("com.app.{object}", subscribe="read", publish="write", call="read"),
     UriRule("com.edit.{object}", subscribe="write"),
     UriRule("com.said.{object}", publish="write"),
+    UriRule("com.do.{object}", call="write"),
     *(UriRule(f"com.{user}.{{object}}", register="write") for user in USERS),
     *(UriRule(f"com.seen.{{object}}.{word}", subscribe="read", call="read") for word in WORDS),
     UriRule("wamp.{object}.on_create", subscribe="read"),
@@ -97,8 +98,13 @@ class Surface:
 
     @property
     def is_live(self) -> bool:
-        """Whether it gets what is said without asking."""
+        """Whether it gets everything that is said without asking."""
         return self.opens is not nothing
+
+    @property
+    def gets(self) -> bool:
+        """Whether it gets something without asking again."""
+        return self.probes is nothing
 
     def words(self, messages: list[Message], place: Place) -> list[str]:
         """What the messages show, in their order."""
@@ -171,8 +177,10 @@ SURFACES = (
         told=(UNREGISTERED,),
     ),
     Surface("call in progress", _call("com.app.{object}"), told=(ERROR,)),
+    Surface("call in progress, for writers", _call("com.do.{object}"), level="write", told=(ERROR,)),
     Surface("subscription meta event", _subscribe("wamp.subscription.on_create"), is_pattern=True),
     Surface("registration meta event", _subscribe("wamp.registration.on_create"), is_pattern=True),
     Surface("subscription meta procedure", probes=_call("wamp.subscription.get", "subscription")),
     Surface("registration meta procedure", probes=_call("wamp.registration.get", "registration")),
 )
+BY_SURFACE = {surface.name: surface for surface in SURFACES}

@@ -1,4 +1,4 @@
-"""The transitions that must end what is live (T1 to T19), and those that must not (T20, T21), as data.
+"""The transitions that must end what is live (T1 to T19, T22), and those that must not (T20, T21), as data.
 
 In the world before (stage.py) alice owns the projects `p` with `x`, and `q` with `y`. bob has write on y, carol
 on the target by the role `keepers`, dave on y. What a transition grants bob it grants carol too, and what it takes from
@@ -110,7 +110,7 @@ REQUEST: list[Change] = [
     Put("container_request", "cr2", owner="q", about="c"),
     bob("read", "cr"),
 ]
-WRITING = ("publish", "registration")
+WRITING = ("publish", "registration", "call in progress, for writers")
 """What is in the trash is hidden from everybody, and who may write to it may do so still."""
 
 USER_ENDED, TOKEN_ENDED = "fairlead.close.user_ended", "fairlead.close.token_ended"
@@ -242,4 +242,41 @@ TRANSITIONS = (
         (DIRECT,),
     ),
 )
+DECISIONS = (
+    Transition(
+        "two weak paths: read by a role that manages alice, write on alice's record",
+        [Put("role", "deputies"), bob("read", "deputies"), Grant("deputies", "manage", "alice"), bob("write", "alice")],
+        ([Revoke("bob", "read", "deputies")],),
+        ([bob("read", "deputies")],),
+        gives="read",
+    ),
+    Transition(
+        "log row of one's own about what one may not read any more",
+        [Put("log", "row", owner="bob", about="x"), bob("read", "x")],
+        ([Revoke("bob", "read", "x")],),
+        ([bob("read", "x")],),
+        "row",
+        "read",
+        way="x",
+    ),
+    Transition(
+        "log of a request whose container is retried",
+        [*REQUEST, Put("container", "c2")],
+        ([Put("container_request", "cr", about="c2"), Put("container", "c", state="Cancelled")],),
+        target="cr",
+        gives="read",
+        takes=None,
+    ),
+    Transition(
+        "reused container of a request that goes",
+        [*REQUEST[:3], Put("container_request", "wish", owner="bob", about="c")],
+        ([Delete("wish")],),
+        ([Put("container_request", "wish", owner="bob", about="c")],),
+        "c",
+        "read",
+        way="cr",
+    ),
+)
+"""Where the model differs from Arvados, or says what Arvados leaves open."""
+
 BY_NAME = {transition.name: transition for transition in TRANSITIONS}
