@@ -10,7 +10,7 @@ from fairlead_router.authorization import Level
 STILL_MEMBERS = 100
 """Members of a role that are looked at, when the revoked right was the role's."""
 
-STILL_LOOKED_AT = 100
+STILL_LOOKED_AT = 50
 """Rights of a list that are looked at: 5 ms, as what their users reach has just changed. Nobody reads on by then."""
 
 

@@ -38,8 +38,11 @@ REVOKED = "fairlead.revoked.permission"
 """Why a subscription ended: a right was taken away. A URI, because clients check it against the URI grammar."""
 
 SWEPT_IN_A_TURN = 256
-"""Holds. Judging one and ending it takes some 10 us, so a turn takes 3 ms, and the notices of 20 000 less than a second
-of a loop that has other things to do too."""
+"""Holds that are judged in the turn of the revocation, all of them if they are no more: 10 to 20 us each."""
+
+LATE_IN_A_TURN = 32
+"""Holds that were put off, and are judged in one of the next turns. So few that the revocation is acknowledged, and
+events go on, between them: an answer takes some turns."""
 
 
 class _EveryObject(Container[str | None]):
@@ -290,7 +293,7 @@ class Gate:
 
     def _put_off(self, touched: dict[Hold, None], reason: str) -> dict[Hold, None]:
         """Have those judged later that can wait. Returns the others."""
-        can_wait = {hold: reason for hold in touched if hold.is_asked_about and hold.outbox.is_empty}
+        can_wait = {hold: reason for hold in touched if hold.is_asked_about and not hold.outbox.items}
         if can_wait and not self._late:
             self._answers.host.call_soon(self._sweep_late)
         self._late |= can_wait
@@ -304,7 +307,7 @@ class Gate:
 
     def _sweep_slice(self) -> None:
         """Taken out first: judging one may have it put off anew."""
-        slice_ = [(hold, self._late.pop(hold)) for hold in list(islice(self._late, SWEPT_IN_A_TURN))]
+        slice_ = [(hold, self._late.pop(hold)) for hold in list(islice(self._late, LATE_IN_A_TURN))]
         _for_each(slice_, lambda late: self._survey(late[1], late[0]))
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:

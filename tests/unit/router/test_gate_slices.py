@@ -24,6 +24,7 @@ class NeverSwept(Gate):
 @pytest.fixture(autouse=True)
 def slices_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEPT_IN_A_TURN", 2)
+    monkeypatch.setattr(module, "LATE_IN_A_TURN", 2)
 
 
 class World:
