@@ -6,9 +6,9 @@ more when the answer is made: rights may have gone in these turns (G5).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import nsmallest
-from itertools import chain
+from itertools import islice
 
 from fairlead_authz.closures import ClosureSource
 from fairlead_authz.graph import SYSTEM, Graph
@@ -18,25 +18,38 @@ SLICE = 1_000
 
 
 def candidates(graph: Graph, closures: ClosureSource, user: str) -> Iterator[str]:
-    """Every id that a user who is no administrator may read, and others; some twice."""
+    """Every id that a user who is no administrator may read, and others; some twice.
+
+    The graph may change while they are taken: what comes then may be missing, what has gone may be among them.
+    """
     closure = closures.of(user)
-    roles = (node_id for node_id in graph.owned(SYSTEM) if graph.nodes[node_id].kind == "role")
-    reached = map(graph.links_from, closure.followed)
-    for node_id in chain(closure.owning, *map(graph.owned, closure.owning), *reached, roles):
-        yield node_id
-        yield from graph.subjects(node_id)
-        node = graph.node(node_id)
-        if node is not None and node.about is not None:
-            yield node.about
-            yield from graph.subjects(node.about)
+    yield from closure.owning
+    for owner in closure.owning:
+        yield from _with_subjects(graph, list(graph.owned(owner)))
+    for tail in closure.followed:
+        yield from _with_subjects(graph, list(graph.links_from(tail)))
+    roles = (each for each in list(graph.owned(SYSTEM)) if each in graph.nodes and graph.nodes[each].kind == "role")
+    yield from _with_subjects(graph, roles)
 
 
-async def first_ids(ids: list[str], after: str, count: int, fits: Callable[[str], bool]) -> list[str]:
+async def first_ids(ids: Iterable[str], after: str, count: int, fits: Callable[[str], bool]) -> list[str]:
     """The first of these ids behind `after` that fit: in order, each once, at most so many."""
     first: list[str] = []
-    for start in range(0, len(ids), SLICE):
+    pending = iter(ids)
+    while taken := list(islice(pending, SLICE)):
         end = first[-1] if len(first) == count else None
-        near = {each for each in ids[start : start + SLICE] if each > after and (end is None or each < end)}
+        near = {each for each in taken if each > after and (end is None or each < end)}
         first = nsmallest(count, {*first, *filter(fits, near)})
         await asyncio.sleep(0)
     return first
+
+
+def _with_subjects(graph: Graph, node_ids: Iterable[str]) -> Iterator[str]:
+    """These, what they are about, and what is about either."""
+    for node_id in node_ids:
+        yield node_id
+        yield from list(graph.subjects(node_id))
+        node = graph.node(node_id)
+        if node is not None and node.about is not None:
+            yield node.about
+            yield from list(graph.subjects(node.about))

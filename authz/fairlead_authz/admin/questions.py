@@ -4,6 +4,7 @@ Who may ask: about oneself everybody, as far as one may see the thing; about oth
 """
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
@@ -178,13 +179,13 @@ class Questions:
             raise NoSuchObject(f"{id_!r} does not exist", id=id_)
         return node
 
-    def _candidates(self, call: Call, owner: str | None) -> list[str]:
+    def _candidates(self, call: Call, owner: str | None) -> Iterable[str]:
         if owner is not None:
             return list(self._graph.owned(owner))
         principal = call.caller.principal
         if self._authz.actor(principal).is_admin:
             return list(self._graph.nodes)
-        return list(candidates(self._graph, self._closures, principal.authid))
+        return candidates(self._graph, self._closures, principal.authid)
 
     def _may_see_link(self, call: Call, tail: str, head: str) -> bool:
         user = call.caller.principal.authid
