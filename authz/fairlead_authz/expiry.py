@@ -32,6 +32,7 @@ class Expiry:
         self._deadlines = realm.deadlines
         self._clock.wall_us = realm.host.time_us
         self._clock.on_set_back = self._rewind_soon
+        self._state.tokens.on_drop = self._forget
         self._take_up()
 
     def close(self) -> None:
@@ -50,6 +51,11 @@ class Expiry:
     def follow(self, token: Token) -> None:
         """The token is new or has changed."""
         self._follow(self._tokens, token.id, token.expires_us)
+        self._set_deadline()
+
+    def _forget(self, token_id: str) -> None:
+        """The token has gone before its time: tokens that are made and deleted must leave nothing behind."""
+        self._tokens.set(token_id, None)
         self._set_deadline()
 
     def _take_up(self) -> None:

@@ -67,6 +67,8 @@ class Tokens:
         self._by_user: dict[str, dict[str, None]] = {}
         self._by_container: dict[str, dict[str, None]] = {}
         self._scopes: dict[str, Scopes] = {}
+        self.on_drop: Callable[[str], object] = lambda id_: None
+        """Called with the id of each token that is forgotten."""
         for token in known:
             self.put(token)
 
@@ -145,6 +147,7 @@ class Tokens:
         if token.container is not None:
             _discard(self._by_container, token.container, id_)
         self._scopes.pop(id_, None)
+        self.on_drop(id_)
 
     def drop_all(self, user: str) -> None:
         """Forget all tokens of a user."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fairlead_authz import Put, Revoke
-from fairlead_authz.changes import Trash, Untrash
+from fairlead_authz.changes import Deactivate, Trash, Untrash
 from fairlead_router.authorization import Principal
 from fairlead_router.deadlines import Deadlines
 from fairlead_router.options import RealmOptions
@@ -316,3 +316,15 @@ async def test_close_leaves_no_deadline(tmp_path: Path) -> None:
         await realm.authz.apply([Trash("x", in_s(10))])
         await realm.authz.apply([Revoke("bob", "read", "p")])
     assert realm.core.realm1.deadlines.next_us is None
+
+
+async def test_token_that_ends_before_its_time_leaves_no_deadline(guarded: RealmByHand) -> None:
+    """Whoever makes and deletes tokens without end would fill the table of what is due."""
+    authz = guarded.authz
+    text = await authz.create_token("bob", expires_us=in_s(10))
+    assert guarded.core.realm1.deadlines.next_us == in_s(10)
+    await authz.delete_token(text.split("/")[1])
+    assert guarded.core.realm1.deadlines.next_us is None
+    await authz.create_token("bob", expires_us=in_s(20))
+    await authz.apply([Deactivate("bob")])
+    assert guarded.core.realm1.deadlines.next_us is None
