@@ -74,10 +74,9 @@ class Audit:
 
     async def _newest(self, call: Call, object_id: str, user: str | None, limit: int) -> list[dict[str, Any]]:
         """The newest changes of an object, the oldest of them first. Raises NotAuthorized."""
-        call.require("manage", object_id)
+        call.hold("manage", object_id)
         async with self._turn:
             newest = await self._scan(object_id, user, limit)
-        call.require("manage", object_id)
         if user is not None and not call.caller.can("read", user):
             return []
         entries = (_of_object(call, each, object_id) for each in reversed(newest))

@@ -118,7 +118,6 @@ class Questions:
         for user in found:
             paths[user] = self._authz.explain(user, level, object_id)
             await asyncio.sleep(0)
-        call.require("manage", object_id)
         users, after = paged(((user, {"user": user, "via": paths[user]}) for user in found if fits(user)), limit)
         return {"users": users, "after": after}
 
@@ -167,9 +166,12 @@ class Questions:
     # --- helpers ------------------------------------------------------------------------------
 
     def _existing(self, call: Call, level: Level, id_: str) -> Node:
-        """A node on which the caller has this level. Raises InvalidArgument, NotAuthorized, NoSuchObject."""
+        """A node on which the caller has this level until it has its answer.
+
+        Raises InvalidArgument, NotAuthorized, NoSuchObject.
+        """
         check_ids(id_)
-        call.require(level, id_)
+        call.hold(level, id_)
         return self._node(id_)
 
     def _node(self, id_: str) -> Node:

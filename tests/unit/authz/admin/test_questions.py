@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fairlead_authz import Grant, Put, Trash
 from fairlead_authz.admin.listing import SLICE
+from support.by_hand import a_realm_by_hand
 from support.permissions import Site
+from support.waiting import eventually
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 INVALID = "wamp.error.invalid_argument"
@@ -49,6 +53,19 @@ async def test_a_level_that_is_none_is_named(site: Site) -> None:
 
 
 # ---- who
+
+
+async def test_an_answer_that_waits_goes_with_the_right_to_it(tmp_path: Path) -> None:
+    async with a_realm_by_hand(tmp_path) as realm:
+        alice = await realm.join("alice")
+        alice.clog()
+        alice.send([48, 1, {}, "fairlead.authz.who", ["read", "x"]])
+        session = realm.core.realm1.session(alice.session_id)
+        assert session is not None
+        await eventually(lambda: not realm.host.run() and session.outbox.number)
+        await realm.authz.apply([Put("object", "x", owner="carol")])
+        alice.read_on()
+        assert [message[4] for message in alice.take()] == [NOT_AUTHORIZED]
 
 
 async def test_who_manages_an_object_sees_who_has_a_right_on_it_and_by_which_path(site: Site) -> None:
