@@ -137,6 +137,12 @@ def _unsubscribe(topic: str) -> Messages:
     return lambda place: [[UNSUBSCRIBE, 0, place.topic(topic.format(object=place.object))]]
 
 
+def _history(topic: str) -> Messages:
+    return lambda place: [
+        [CALL, 0, {}, "wamp.subscription.get_events", [place.topic(topic.format(object=place.object))]]
+    ]
+
+
 SURFACES = (
     Surface("exact", _subscribe("com.app.{object}"), told=(UNSUBSCRIBED,)),
     Surface("exact, for writers", _subscribe("com.edit.{object}"), level="write", told=(UNSUBSCRIBED,)),
@@ -153,11 +159,8 @@ SURFACES = (
         probes=_subscribe("com.app.", match="prefix", get_retained=True),
         is_pattern=True,
     ),
-    Surface(
-        "history",
-        probes=lambda place: [[CALL, 0, {}, "wamp.subscription.get_events", [place.topic("com.app.")]]],
-        is_pattern=True,
-    ),
+    Surface("history", probes=_history("com.app.{object}")),
+    Surface("history of a prefix", probes=_history("com.app."), is_pattern=True),
     Surface(
         "stream", _subscribe("fairlead.stream.{log}", get_retained=True), told=(EVENT, UNSUBSCRIBED), catches_up=True
     ),
