@@ -24,13 +24,15 @@ from support.transitions.surfaces import (
     ERROR,
     EVENT,
     GOODBYE,
+    RULES,
+    STRICT_RULES,
     UNREGISTERED,
     UNSUBSCRIBED,
     USERS,
     Message,
     Surface,
 )
-from support.transitions.table import EndToken, Pass, Rescope, Step, Switch, Transition
+from support.transitions.table import EndToken, Pass, Rescope, Reword, Step, Switch, Transition
 
 T = TypeVar("T")
 
@@ -275,6 +277,8 @@ class Stage:
                 await self.authz.change_token(self.token_id, scopes=scopes)
             case Switch(roles_visible, users_visible):
                 self.authz.set_policy(roles_visible=roles_visible, users_visible=users_visible)
+            case Reword(is_strict):
+                self.authz.replace_rules(STRICT_RULES if is_strict else RULES)
 
     @property
     def token_id(self) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
+
+from msgspec.structs import replace
 
 from fairlead_authz import UriRule
-from fairlead_router.authorization import Level
+from fairlead_router.authorization import Action, Level
 
 Message = list[Any]
 
@@ -33,6 +35,12 @@ RULES = (
     UriRule("wamp.{object}.get", call="read"),
 )
 """Whoever reads the objects `subscription` and `registration` uses the meta API, which judges what it shows."""
+
+STRICT_RULES = (
+    *(replace(rule, **{action: "manage" for action in get_args(Action) if rule.level(action)}) for rule in RULES[:-2]),
+    *RULES[-2:],
+)
+"""What is not about the meta API takes manage."""
 
 
 class Place(Protocol):

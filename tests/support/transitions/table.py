@@ -39,7 +39,13 @@ class Switch(NamedTuple):
     users_visible: bool = True
 
 
-Step = list[Change] | Pass | EndToken | Rescope | Switch
+class Reword(NamedTuple):
+    """The URI rules are others: by the strict ones everything takes manage."""
+
+    is_strict: bool
+
+
+Step = list[Change] | Pass | EndToken | Rescope | Switch | Reword
 
 
 @dataclass(frozen=True)
@@ -229,6 +235,13 @@ TRANSITIONS = (
     ),
     Transition(
         "T17 users visible no more", [Put("user", "erin")], (Switch(users_visible=False),), (Switch(),), "erin", "read"
+    ),
+    Transition(
+        "T17 the rules ask for more",
+        [*DIRECT, Grant("carol", "manage", "x"), Grant("dave", "manage", "y"), bob("manage", "y")],
+        (Reword(is_strict=True),),
+        (Reword(is_strict=False),),
+        spares=("stream", "follow", "waiting read", "read"),
     ),
     Transition("T18 object deleted", DIRECT, ([Delete("x")],), ([Put("object", "x", owner="p"), *DIRECT],), kept=False),
     Transition("T19 project frozen", DIRECT, ([Freeze("p")],), ([Unfreeze("p")],), takes="write", kept=False),

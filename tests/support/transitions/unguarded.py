@@ -18,6 +18,7 @@ class Unjudged:
         return self._judge.object_of(action, uri)
 
     def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
+        """What was allowed of one word of an object is of all: they differ in the last component."""
         place = uri if object_id is None else uri.replace(object_id, "{object}").rsplit(".", 1)[0]
         return self._remember(
             self._judge.authorize(principal, action, uri, match, object_id),
