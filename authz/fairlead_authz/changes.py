@@ -157,6 +157,7 @@ _RULES = {
     "state": f"a state is {_choice(get_args(ContainerState))}",
     "at_us": f"a time is microseconds since 1970, from 0 to {MAX_TIME_US}",
 }
+_KEYS = {change.__struct_config__.tag: ("op", *change.__struct_fields__) for change in get_args(Change)}
 _PLACE = re.compile(r"`\$\.(\w+)`")
 
 
@@ -168,6 +169,12 @@ def _decode(index: int, value: Any) -> Change:
         place = _PLACE.search(str(error))
         key = None if place is None else place.group(1)
         if key is None or not isinstance(value, dict) or key not in value:
-            raise InvalidArgument(f"changes[{index}]: {str(error).replace(' - at `$`', '')}") from None
+            raise InvalidArgument(f"changes[{index}]: {str(error).replace(' - at `$`', '')}{_keys_of(value)}") from None
         rule = _RULES.get(key, str(error).partition(" - at ")[0])
         raise InvalidArgument(f"changes[{index}].{key} is {shown(value[key])}: {rule}") from None
+
+
+def _keys_of(value: Any) -> str:
+    """What a change of this op may have, to be said behind what is wrong."""
+    op = value.get("op") if isinstance(value, dict) else None
+    return f"; the keys of {op!r} are {', '.join(_KEYS[op])}" if isinstance(op, str) and op in _KEYS else ""

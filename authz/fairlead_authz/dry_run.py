@@ -9,6 +9,7 @@ It changes nothing and ends nothing. What will happen later by the clock (`trash
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -43,7 +44,7 @@ class Rehearsed(msgspec.Struct):
     """What would come of a list of changes (`Applied` is what came of one)."""
 
     would_end: WouldEnd
-    still: list[dict[str, str]]
+    still: list[dict[str, Any]]
 
 
 MayCount = Callable[[str], bool]

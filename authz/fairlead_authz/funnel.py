@@ -41,7 +41,7 @@ class Applied(msgspec.Struct, frozen=True):
     """What came of a list of changes. `still` lists who keeps a right that was revoked, and why."""
 
     revision: int
-    still: list[dict[str, str]]
+    still: list[dict[str, Any]]
     at_us: int
     """When it was made, as the log has it; of a list that changed nothing, when that was found."""
 

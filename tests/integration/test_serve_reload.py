@@ -346,7 +346,7 @@ async def test_sighup_has_the_file_read_again(tmp_path: Path) -> None:
         stderr = without_page_note((await server.end()).stderr)
     assert stderr == (
         f"fairlead: {it.file}: reloaded users, users_file, oidc, anonymous_role, permissions and rules\n"
-        f"fairlead: {it.file}: hosts: what is different there beside takes a restart\n"
+        f"fairlead: {it.file}: hosts: other changes there take a restart\n"
     )
 
 

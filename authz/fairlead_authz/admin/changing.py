@@ -44,5 +44,5 @@ class Changing:
         return {"revision": revision, "still": _visible(call, applied.still)}
 
 
-def _visible(call: Call, still: list[dict[str, str]]) -> list[dict[str, str]]:
+def _visible(call: Call, still: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for each in still if call.caller.can("read", each["user"])]

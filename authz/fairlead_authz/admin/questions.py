@@ -127,7 +127,7 @@ class Questions:
         check_ids(arguments.id)
         if not may_read(self._rights, call, arguments.id, arguments.include_trash):
             if may_read(self._rights, call, arguments.id, include_trash=True):
-                raise NotAuthorized(f"{arguments.id!r} is in the trash: ask with include_trash")
+                raise NotAuthorized(f"{arguments.id!r} is in the trash: ask with include_trash (the command: --trash)")
             raise NotAuthorized(f"{call.caller.principal.authid!r} may not read {arguments.id!r}")
         return _described(self._node(arguments.id))
 

@@ -90,7 +90,7 @@ def _reload(server: Server, read: Callable[[], Config], file: Path) -> None:
         return
     _say(f"{file}: reloaded {TAKEN_OVER}")
     if others:
-        _say(f"{file}: {', '.join(others)}: what is different there beside takes a restart")
+        _say(f"{file}: {', '.join(others)}: other changes there take a restart")
 
 
 def _say(text: str) -> None:

@@ -86,6 +86,21 @@ async def test_still_names_no_more_than_can_be_found_out_quickly(authz: Authz, m
     assert 0 < len(applied.still) < 5
 
 
+async def test_who_leaves_a_role_is_told_so_though_it_goes_on_seeing_the_role(authz: Authz) -> None:
+    await authz.apply([Grant("bob", "read", "staff")])
+    why = "staff is a role, and every active user reads every role"
+    expected = {"user": "bob", "level": "read", "object": "staff", "why": why, "left": True}
+    assert (await authz.apply([Revoke("bob", "read", "staff")])).still == [expected]
+
+
+async def test_who_is_in_a_role_by_another_one_has_not_left_it(authz: Authz) -> None:
+    await authz.apply([Put("role", "crew"), Grant("crew", "read", "staff")])
+    await authz.apply([Grant("bob", "read", "crew"), Grant("bob", "read", "staff")])
+    why = "bob has read on crew; crew has read on staff"
+    expected = {"user": "bob", "level": "read", "object": "staff", "why": why}
+    assert (await authz.apply([Revoke("bob", "read", "staff")])).still == [expected]
+
+
 async def test_a_list_is_atomic(authz: Authz) -> None:
     with pytest.raises(NoSuchUser, match="'carol'"):
         await authz.apply([Grant("bob", "read", "log"), Grant("carol", "read", "log")])

@@ -169,8 +169,13 @@ def _options(
 
 
 def kept(applied: dict[str, Any]) -> list[str]:
-    """A line for everybody who keeps a right that was revoked."""
-    return [f"{each['user']} can still {each['level']} {each['object']}: {each['why']}" for each in applied["still"]]
+    """A line for everybody who keeps a right that was revoked, though it may have left the role."""
+    return [
+        f"{each['user']} is no longer in {each['object']}, but can still {each['level']} it: {each['why']}"
+        if each.get("left")
+        else f"{each['user']} can still {each['level']} {each['object']}: {each['why']}"
+        for each in applied["still"]
+    ]
 
 
 def would_end(rehearsed: dict[str, Any]) -> str:

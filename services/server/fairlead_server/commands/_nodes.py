@@ -28,16 +28,16 @@ def application_of(summary: str, commands: Mapping[str, Callable[..., None]]) ->
     return application
 
 
-def added(ask: Asking, change: Change) -> None:
-    """Make a node; what is not given (None) is left to the server."""
-    ask.change({key: value for key, value in change.items() if value is not None}, f"{change['id']} is there")
+def added(ask: Asking, change: Change, done: str) -> None:
+    """Make a node; what is not given (None) is left to the server, and stays as it is where the node is there."""
+    ask.change({key: value for key, value in change.items() if value is not None}, done)
 
 
 @asking("fairlead object show job-1")
 def show(ask: Asking, id_: IdArgument, trash: TrashOption = False) -> None:
     """Show what is known of it. It needs read."""
     node = ask.call("get", id_, include_trash=trash)
-    ask.answer(aligned([(key, _shown(key, value)) for key, value in node.items() if value not in (None, "")]), node)
+    ask.answer(aligned([(key, shown(key, value)) for key, value in node.items() if value not in (None, "")]), node)
 
 
 @asking("fairlead object move job-1 archive --dry-run")
@@ -107,5 +107,8 @@ OF_ALL: Mapping[str, Callable[..., None]] = {
 """The commands that groups and objects have in common."""
 
 
-def _shown(key: str, value: Any) -> str:
+def shown(key: str, value: Any) -> str:
+    """A fact about a node for people: times and booleans are words."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return utc(value) if key.endswith("_us") else str(value)

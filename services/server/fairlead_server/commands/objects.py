@@ -39,7 +39,7 @@ def add_group(  # noqa: PLR0913 (one parameter an option)
     kinds = _kinds(role, project, filter_)
     if len(kinds) != 1:
         raise CommandError(f"say of which kind group {id_!r} is: one of --role, --project, --filter")
-    added(ask, {"op": "put", "kind": kinds[0], "id": id_, "owner": owner, "name": name})
+    added(ask, {"op": "put", "kind": kinds[0], "id": id_, "owner": owner, "name": name}, f"{id_} is there")
 
 
 @asking("fairlead group list", "fairlead group list --project --owner alice")
@@ -77,7 +77,8 @@ def add_object(
     name: NameOption = None,
 ) -> None:
     """Make an object. It needs write on its owner."""
-    added(ask, {"op": "put", "kind": kind, "id": id_, "owner": owner, "about": about, "name": name})
+    change = {"op": "put", "kind": kind, "id": id_, "owner": owner, "about": about, "name": name}
+    added(ask, change, f"{id_} is there")
 
 
 @asking("fairlead object list --owner project-1", "fairlead object list --kind collection")

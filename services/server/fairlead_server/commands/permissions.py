@@ -62,7 +62,7 @@ def can(
     """Say yes (status 0) or no (status 1): whether USER has LEVEL on OBJECT. About others it needs manage on it."""
     about = {"user": user, "level": _checked(level, LEVELS), "object": object_id}
     checked = ask.call("check", user, level, object_id)
-    if not ask.as_json and checked["why"].startswith("there is no "):
+    if checked["why"].startswith("there is no "):
         raise CommandError(f"{checked['why']}, so it is neither yes nor no")
     word = "yes" if checked["allowed"] else "no"
     ask.answer(f"{word}: {checked['why']}" if why else word, {**about, **checked})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -48,8 +49,10 @@ def token(  # noqa: PLR0913 (one parameter an option)
     Administrators make tokens for everybody, users for themselves. An ACTION is subscribe, publish, call, register or
     *; a URI that ends in "." stands for all that begin so.
     """
-    if sum((listed, change is not None, delete is not None)) > 1:
-        raise CommandError("--list, --change and --delete exclude each other")
+    _check_options(
+        {"--list": listed, "--change": change, "--delete": delete},
+        {"--create": create, "--scope": scope, "--expires": expires, "--container": container},
+    )
     if listed:
         tokens = ask.pages("tokens", "tokens", user)
         ask.answer(aligned(map(_row, tokens)), {"tokens": tokens})
@@ -61,6 +64,19 @@ def token(  # noqa: PLR0913 (one parameter an option)
         terms = {key: value for key, value in _changed(scope, expires).items() if value is not None}
         made = ask.call("token", user, create=create, container=container, **terms)
         ask.answer(str(made["token"]), {"user": user, **made})
+
+
+def _check_options(instead: Mapping[str, object], terms: Mapping[str, object]) -> None:
+    """Raises CommandError for what one of the options `instead` would ignore: the other ones, or terms."""
+    actions = [option for option, value in instead.items() if value]
+    if len(actions) > 1:
+        raise CommandError(f"{' and '.join(actions)} exclude each other")
+    taken = ("--scope", "--expires") if actions == ["--change"] else ()
+    ignored = [option for option, value in terms.items() if value and option not in taken]
+    if actions and ignored:
+        raise CommandError(f"{actions[0]} takes no {ignored[0]}")
+    if actions == ["--change"] and not any(terms.values()):
+        raise CommandError("--change takes --scope, --expires, or both")
 
 
 def _changed(scope: list[str] | None, expires: str | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fairlead_server.commands._asking import Asking, DryRunOption, asking
-from fairlead_server.commands._nodes import NameOption, application_of, show
+from fairlead_server.commands._nodes import NameOption, added, application_of, show
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's id.", show_default=False)]
 
@@ -20,8 +20,8 @@ def add(
     is_admin: Annotated[bool, typer.Option("--admin", help="An administrator, who may everything.")] = False,
 ) -> None:
     """Make a user, who is in all-users and seen by them. It has no token yet: `fairlead token USER`."""
-    change = {"op": "put", "kind": "user", "id": user, "is_admin": is_admin, "name": name}
-    ask.change(change, f"user {user} is there")
+    change = {"op": "put", "kind": "user", "id": user, "is_admin": is_admin or None, "name": name}
+    added(ask, change, f"user {user} is there")
 
 
 @asking("fairlead user list")

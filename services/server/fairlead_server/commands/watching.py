@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fairlead_server.commands._asking import Asking, aligned, asking
+from fairlead_server.commands._nodes import shown
 from fairlead_server.commands._notes import plural
 from fairlead_server.commands._times import utc
 
@@ -52,7 +53,7 @@ def _said(entry: dict[str, Any]) -> list[str]:
     """A line for each change: its op, and what is given with it."""
     said = []
     for change in entry["asked"]:
-        given = (f"{key}={value}" for key, value in change.items() if key != "op" and value is not None)
+        given = (f"{key}={shown(key, value)}" for key, value in change.items() if key != "op" and value is not None)
         said.append(f"{change['op']} {' '.join(given)}")
     omitted = entry.get("omitted", 0)
     return [*said, f"and {plural(omitted, 'change')} more"] if omitted else said
