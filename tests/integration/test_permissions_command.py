@@ -57,6 +57,42 @@ async def test_users_are_made_listed_ended_and_merged(server: Serving) -> None:
     assert await lines(server, "user", "delete", "erin") == ["user erin is gone"]
 
 
+async def test_making_a_user_that_is_there_changes_only_what_is_given(server: Serving) -> None:
+    await lines(server, "user", "add", "frank", "--admin", "--name", "F.")
+    await lines(server, "user", "add", "frank", "--name", "Frank")
+    frank = await document(server, "user", "show", "frank")
+    assert (frank["is_admin"], frank["name"]) == (True, "Frank")
+
+
+async def test_who_leaves_a_role_hears_that_and_why_it_still_sees_the_role(server: Serving) -> None:
+    await lines(server, "group", "add", "watch", "--role")
+    await lines(server, "grant", "bob", "read", "watch")
+    assert await lines(server, "revoke", "bob", "read", "watch") == [
+        "bob is no longer in watch, but can still read it: watch is a role, and every active user reads every role"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--list", "--expires", "3h"], "--list takes no --expires"),
+        (["--list", "--delete", "x"], "--list and --delete exclude each other"),
+        (["--delete", "x", "--scope", "all"], "--delete takes no --scope"),
+        (["--change", "x", "--container", "c"], "--change takes no --container"),
+        (["--change", "x"], "--change takes --scope, --expires, or both"),
+    ],
+)
+async def test_token_refuses_options_that_it_would_ignore(server: Serving, options: list[str], said: str) -> None:
+    done = await server.fairlead("token", "bob", *options)
+    assert (done.status, done.lines, done.stderr) == (125, [], f"fairlead: {said}\n")
+
+
+async def test_an_unknown_user_is_an_error_and_no_answer_with_json_too(server: Serving) -> None:
+    done = await server.fairlead("can", "nobody", "read", "job", "--json")
+    assert done.status == 125
+    assert "there is no user 'nobody'" in json.loads(done.stdout)["error"]["text"]
+
+
 async def test_groups_are_made_listed_and_have_members(server: Serving) -> None:
     assert await lines(server, "group", "add", "crew", "--role") == ["crew is there"]
     assert await lines(server, "group", "add", "archive", "--project", "--owner", "alice") == ["archive is there"]
@@ -77,7 +113,9 @@ async def test_an_object_lives_from_add_to_delete(server: Serving) -> None:
     assert (await lines(server, "object", "list", "--owner", "shelf"))[0].split() == ["thing", "object", "shelf"]
     assert await lines(server, "object", "trash", "thing") == ["thing is in the trash"]
     [alice] = await lines(server, "token", "alice")
-    assert await lines(server, "object", "list", "--owner", "shelf", token=alice) == []
+    nothing = await server.fairlead("object", "list", "--owner", "shelf", token=alice)
+    assert (nothing.status, nothing.lines) == (0, [])
+    assert nothing.stderr == "fairlead: there are no objects that you may see\n"
     assert (await document(server, "object", "list", "--owner", "shelf", "--trash"))["objects"][0]["id"] == "thing"
     assert await lines(server, "object", "untrash", "thing") == ["thing is not in the trash"]
     [said] = await lines(server, "object", "trash", "thing", "--at", "2h")

@@ -50,6 +50,8 @@ class Api:
         self._http: aiohttp.ClientSession | None = None
         self.on_page: Callable[[str, int], None] = lambda _name, _count: None
         """Hears of each page: the list's name, and how many records it has brought so far."""
+        self.on_pause: Callable[[str, float], None] = lambda _reason, _pause_s: None
+        """Hears why a request is tried again, and in how many seconds."""
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(headers=self._headers, timeout=_TIMEOUT)
@@ -162,6 +164,7 @@ class Api:
             except Unavailable as error:
                 if attempt == MAX_ATTEMPTS:
                     raise Unavailable(f"{error}, {attempt} times") from None
+                self.on_pause(str(error), pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         raise AssertionError("the last attempt returns or raises")
@@ -175,7 +178,7 @@ class Api:
                     _refuse(url, response.status)
                 return await _bounded(url, response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"{url} does not answer: {type(error).__name__}") from None
+            raise Unavailable(f"{url} does not answer: {str(error) or type(error).__name__}") from None
 
 
 def checked_base(url: str) -> str:

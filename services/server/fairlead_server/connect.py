@@ -27,10 +27,11 @@ from fairlead_server.errors import CommandError
 T = TypeVar("T")
 
 DEFAULT_URL = "ws://127.0.0.1:8080/ws"
+URL_VARIABLE = "FAIRLEAD_URL"
 TOKEN_VARIABLE = "FAIRLEAD_TOKEN"
 _PORTS = {"ws": 80, "wss": 443}
 
-UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="The server's WebSocket.")]
+UrlOption = Annotated[str, typer.Option("--url", envvar=URL_VARIABLE, metavar="URL", help="The server's WebSocket.")]
 TokenFileOption = Annotated[
     Path | None,
     typer.Option("--token-file", metavar="FILE", help=f"A file with your token, unless {TOKEN_VARIABLE} has it."),

@@ -39,16 +39,16 @@ SUBCOMMANDS = {
     "revoke": Subcommand("fairlead_server.commands.permissions:revoke", "Take a level on an object from a user."),
     "can": Subcommand("fairlead_server.commands.permissions:can", "Say whether a user has a level on an object."),
     "who": Subcommand("fairlead_server.commands.permissions:who", "List the users who have a level on an object."),
-    "token": Subcommand("fairlead_server.commands.tokens:token", "Print a new token for a user."),
-    "user": Subcommand("fairlead_server.commands.users:application", "Make, list and end users."),
-    "group": Subcommand("fairlead_server.commands.objects:groups", "Make, list and change roles and projects."),
-    "object": Subcommand("fairlead_server.commands.objects:objects", "Make, list and change objects."),
+    "token": Subcommand("fairlead_server.commands.tokens:token", "Make, list, change and end tokens."),
+    "user": Subcommand("fairlead_server.commands.users:application", "Make, list, merge and end users."),
+    "group": Subcommand("fairlead_server.commands.objects:groups", "Make, list and change roles, projects, filters."),
+    "object": Subcommand("fairlead_server.commands.objects:objects", "Make, list and change all other things."),
     "apply": Subcommand("fairlead_server.commands.apply:apply", "Make the changes in a file, all or none."),
+    "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
+    "audit": Subcommand("fairlead_server.commands.watching:audit", "List who changed what, and when."),
     "arvados": Subcommand(
         "fairlead_server.commands.arvados:application", "Take over an Arvados cluster's permissions."
     ),
-    "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
-    "audit": Subcommand("fairlead_server.commands.watching:audit", "List who changed what, and when."),
 }
 
 

@@ -16,7 +16,7 @@ from fairlead_authz.arvados.errors import ArvadosError
 from fairlead_authz.arvados.loading import checked_cluster
 from fairlead_authz.arvados.report import Report
 from fairlead_authz.arvados.sync import Plan
-from fairlead_server.commands._notes import plural
+from fairlead_server.commands._notes import note, plural
 from fairlead_server.errors import CommandError
 
 HOST_VARIABLE = "ARVADOS_API_HOST"
@@ -79,7 +79,12 @@ def arvados_errors() -> Iterator[None]:
 async def opened_api(url: str, token: str) -> AsyncIterator[Api]:
     """The API, with its progress shown on a terminal."""
     progress = Progress()
+    def pause(reason: str, pause_s: float) -> None:
+        progress.end()
+        note(f"{reason}; trying again in {pause_s:g} s")
+
     async with Api(url, token) as api:
+        api.on_pause = pause
         api.on_page = lambda name, count: progress.show(f"reading {name}: {count}")
         try:
             yield api

@@ -20,7 +20,7 @@ import typer
 
 from fairlead_client import CallFailed
 from fairlead_client.errors import NOT_AUTHORIZED
-from fairlead_server.commands._notes import plural
+from fairlead_server.commands._notes import note, plural
 from fairlead_server.connect import (
     DEFAULT_URL,
     TOKEN_VARIABLE,
@@ -44,6 +44,8 @@ DryRunOption = Annotated[
 ]
 
 Change = dict[str, Any]
+
+_NO_TOKEN = f"you have given no token: {TOKEN_VARIABLE}, --token-file, or .fairlead/admin.token here"
 
 
 class Refusal(CommandError):
@@ -120,7 +122,17 @@ class Asking:
 
     def table(self, key: str, entries: list[dict[str, Any]], columns: Sequence[str]) -> None:
         """Entries, a line each; as JSON one document with all that is known of them under this key."""
-        self.answer(aligned([[_cell(entry.get(column)) for column in columns] for entry in entries]), {key: entries})
+        self.listing(key, entries, ([_cell(entry.get(column)) for column in columns] for entry in entries))
+
+    def listing(self, key: str, entries: list[dict[str, Any]], rows: Iterable[Sequence[str]]) -> None:
+        """The same, with rows that are made of the entries. Beside it, why it may be shorter than expected."""
+        self.answer(aligned(rows), {key: entries})
+        if self.as_json:
+            return
+        if not entries:
+            note(f"there are no {key} that you may see")
+        if self.server.token is None:
+            note(f"these are the {key} that everybody may see; {_NO_TOKEN}")
 
     def change(self, change: Change, done: str, dry_run: bool = False) -> None:
         """Make a change and say so, or what it would end; also who keeps a right that was revoked."""
@@ -209,5 +221,5 @@ def _line(error: CallFailed, server: Server) -> str:
     if error.uri == "fairlead.error.no_such_user":
         return f"{error}; `fairlead user add USER` makes a user, and so does `fairlead token USER --create`"
     if error.uri == NOT_AUTHORIZED and server.token is None:
-        return f"{error}; you have given no token: {TOKEN_VARIABLE}, --token-file, or .fairlead/admin.token here"
+        return f"{error}; {_NO_TOKEN}"
     return str(error)

@@ -59,9 +59,9 @@ def trash(
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="A time, or 2h, 30d from now on.")] = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Hide it, and what it owns, from everybody: at once, or from a time on.
+    """Hide it, and what it owns, at once or from a time on.
 
-    Trashing a role takes what was granted to it for good.
+    Nobody sees it then, but who looks into the trash. Trashing a role takes what was granted to it for good.
     """
     change: Change = {"op": "trash", "id": id_}
     when = "is in the trash"
@@ -79,7 +79,10 @@ def untrash(ask: Asking, id_: IdArgument) -> None:
 
 @asking("fairlead group freeze project-1")
 def freeze(ask: Asking, id_: IdArgument, dry_run: DryRunOption = False) -> None:
-    """Let nobody write to a project and what it owns, administrators included. Reading goes on."""
+    """Let nobody write to a project and what it owns.
+
+    That holds for administrators too. Reading goes on.
+    """
     ask.change({"op": "freeze", "id": id_}, f"{id_} is frozen", dry_run)
 
 

@@ -74,9 +74,9 @@ def load_cluster(
     arvados_token_file: ArvadosTokenFileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
 ) -> None:
-    """Make the server's users, groups, things and links those of an Arvados cluster; local ones stay.
+    """Take over an Arvados cluster: its users, groups, things, links.
 
-    DIR holds users.json, groups.json and links.json, as Arvados' API lists them, and more lists that are wanted. Doing
+    What is local stays. DIR holds users.json, groups.json and links.json, as Arvados' API lists them, and more lists that are wanted. Doing
     it again applies what is different since.
     """
     cluster = cluster_id(cluster)
@@ -147,9 +147,9 @@ def follow(  # noqa: PLR0913 (one parameter an option)
     cluster: ClusterOption = None,
     arvados_token_file: ArvadosTokenFileOption = None,
 ) -> None:
-    """Keep the server the same as an Arvados cluster, until Ctrl-C or the end of stdin.
+    """Take over what changes in an Arvados cluster, as it changes.
 
-    Events tell at once what to look at; every --resync seconds, and after a gap in the events, everything is compared.
+    It goes on until Ctrl-C, or the end of stdin. Events tell at once what to look at; every --resync seconds, and after a gap in the events, everything is compared.
     """
     url, token = api_url(source), arvados_token(arvados_token_file)
     following = Following(ask, cluster_id(cluster), resync_s, now_us)
@@ -173,7 +173,10 @@ def verify_cluster(
     ] = None,
     arvados_token_file: ArvadosTokenFileOption = None,
 ) -> None:
-    """Compare what users reach here with Arvados' own list of computed permissions: status 1 if anything differs."""
+    """Compare what users reach here with Arvados' own list of it.
+
+    The status is 1 if anything differs.
+    """
     token = arvados_token(arvados_token_file) if source is None or is_url(source) else None
 
     async def job(session: AutobahnSession) -> bool:

@@ -51,7 +51,7 @@ def list_groups(
     owner: OwnerOption = None,
     trash: TrashOption = False,
 ) -> None:
-    """List the groups that you may see: all, or those of the kinds that are given."""
+    """List the groups that you may see, or those of some kinds."""
     kinds = _kinds(role, project, filter_) or list(GROUPS)
     groups = [
         group for kind in kinds for group in ask.pages("list", "objects", kind=kind, owner=owner, include_trash=trash)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead_server.commands._asking import Asking, aligned, asking
+from fairlead_server.commands._asking import Asking, asking
 from fairlead_server.commands._times import duration_s_of, utc
 from fairlead_server.errors import CommandError
 
@@ -55,7 +55,7 @@ def token(  # noqa: PLR0913 (one parameter an option)
     )
     if listed:
         tokens = ask.pages("tokens", "tokens", user)
-        ask.answer(aligned(map(_row, tokens)), {"tokens": tokens})
+        ask.listing("tokens", tokens, map(_row, tokens))
     elif delete is not None:
         ask.answer(f"token {delete} is gone", ask.call("token_delete", delete))
     elif change is not None:

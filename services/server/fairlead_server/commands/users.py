@@ -36,13 +36,19 @@ def list_users(ask: Asking) -> None:
 
 @asking("fairlead user activate bob")
 def activate(ask: Asking, user: UserArgument) -> None:
-    """Set a user up again: active, in all-users and seen by them. What was taken from it is not given back."""
+    """Set a user up again: active, in all-users and seen by them.
+
+    What was taken from it is not given back.
+    """
     ask.change({"op": "activate", "id": user}, f"user {user} is active")
 
 
 @asking("fairlead user deactivate bob --dry-run")
 def deactivate(ask: Asking, user: UserArgument, dry_run: DryRunOption = False) -> None:
-    """Take from a user everything that it was granted, its tokens and sessions; what it owns stays its own."""
+    """Shut a user out: it keeps what it owns, and nothing else.
+
+    What it was granted, its tokens, its sessions and the administrator's flag go.
+    """
     ask.change({"op": "deactivate", "id": user}, f"user {user} is not active", dry_run)
 
 
@@ -64,7 +70,7 @@ def admin(
     off: Annotated[bool, typer.Option("--off", help="Take it away.")] = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make USER an administrator, who may everything; with --off one no more."""
+    """Make USER an administrator, or with --off one no more."""
     change = {"op": "put", "kind": "user", "id": user, "is_admin": not off}
     ask.change(change, f"user {user} is {'no' if off else 'an'} administrator", dry_run)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead_server.commands._asking import Asking, aligned, asking
+from fairlead_server.commands._asking import Asking, asking
 from fairlead_server.commands._nodes import shown
 from fairlead_server.commands._notes import plural
 from fairlead_server.commands._times import utc
@@ -19,7 +19,7 @@ def sessions(
 ) -> None:
     """List the sessions: administrators see all, others their own."""
     found = ask.pages("sessions", "sessions", user=user)
-    ask.answer(aligned(map(_session, found)), {"sessions": found})
+    ask.listing("sessions", found, map(_session, found))
 
 
 def _session(session: dict[str, Any]) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def audit(
     """
     changes = ask.pages("audit", "changes", object=object_id, user=user, after=after)
     rows = [(utc(entry["at_us"]), entry["actor"] or "", said) for entry in changes for said in _said(entry)]
-    ask.answer(aligned(rows), {"changes": changes})
+    ask.listing("changes", changes, rows)
 
 
 def _said(entry: dict[str, Any]) -> list[str]:

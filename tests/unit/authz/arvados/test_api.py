@@ -46,6 +46,18 @@ async def test_what_fails_for_a_moment_is_tried_again(arvados: FakeArvados) -> N
         assert len(list(await api.records(COLLECTIONS, Report()))) == 30
 
 
+async def test_each_pause_is_told_with_its_reason(arvados: FakeArvados) -> None:
+    arvados.faults = ["503", "429"]
+    pauses: list[tuple[str, float]] = []
+    async with api_of(arvados) as api:
+        api.on_pause = lambda reason, pause_s: pauses.append((reason.rpartition("/")[2], pause_s))
+        await api.records(COLLECTIONS, Report())
+    assert pauses == [
+        ("collections answers with status 503", 0.001),
+        ("collections answers with status 429", 0.002),
+    ]
+
+
 async def test_what_fails_for_good_is_said_in_the_end(arvados: FakeArvados) -> None:
     arvados.faults = ["503"] * 100
     async with api_of(arvados) as api:
