@@ -79,6 +79,7 @@ def arvados_errors() -> Iterator[None]:
 async def opened_api(url: str, token: str) -> AsyncIterator[Api]:
     """The API, with its progress shown on a terminal."""
     progress = Progress()
+
     def pause(reason: str, pause_s: float) -> None:
         progress.end()
         note(f"{reason}; trying again in {pause_s:g} s")

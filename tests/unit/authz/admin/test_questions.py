@@ -97,7 +97,10 @@ async def test_administrators_hear_that_something_does_not_exist(site: Site) -> 
 async def test_who_could_look_into_the_trash_is_told_that_it_is_there_and_others_are_not(site: Site) -> None:
     await site.authz.apply([Trash("x")])
     for user in ("alice", "dora"):
-        assert await site.refusal(user, "get", "x") == (NOT_AUTHORIZED, "'x' is in the trash: ask with include_trash (the command: --trash)")
+        assert await site.refusal(user, "get", "x") == (
+            NOT_AUTHORIZED,
+            "'x' is in the trash: ask with include_trash (the command: --trash)",
+        )
         assert (await site.ask(user, "get", "x", include_trash=True))["id"] == "x"
         assert await ids(site, user, owner="p") == ["y"]
         assert await ids(site, user, owner="p", include_trash=True) == ["x", "y"]
