@@ -76,8 +76,8 @@ def load_cluster(
 ) -> None:
     """Take over an Arvados cluster: its users, groups, things, links.
 
-    What is local stays. DIR holds users.json, groups.json and links.json, as Arvados' API lists them, and more lists that are wanted. Doing
-    it again applies what is different since.
+    What is local stays. DIR holds users.json, groups.json and links.json, as Arvados' API lists them, and more lists
+    that are wanted. Doing it again applies what is different since.
     """
     cluster = cluster_id(cluster)
     token = arvados_token(arvados_token_file) if source is None or is_url(source) else None
@@ -149,7 +149,8 @@ def follow(  # noqa: PLR0913 (one parameter an option)
 ) -> None:
     """Take over what changes in an Arvados cluster, as it changes.
 
-    It goes on until Ctrl-C, or the end of stdin. Events tell at once what to look at; every --resync seconds, and after a gap in the events, everything is compared.
+    It goes on until Ctrl-C, or the end of stdin. Events tell at once what to look at; every --resync seconds, and after
+    a gap in the events, everything is compared.
     """
     url, token = api_url(source), arvados_token(arvados_token_file)
     following = Following(ask, cluster_id(cluster), resync_s, now_us)
