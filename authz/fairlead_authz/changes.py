@@ -42,7 +42,8 @@ class _Change(msgspec.Struct, frozen=True, tag_field="op", tag=str.lower, forbid
 class Put(_Change, frozen=True):
     """Create a node, or change what is given of it. An owner other than before moves it.
 
-    `about`: the container of a container request or object, the object of a log row; None clears it.
+    `about`: the container of a container request or object, the content of a collection, the object of a log row; None
+    clears it.
     `state`: of a container, which begins as Queued.
     """
 

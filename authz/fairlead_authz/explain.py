@@ -6,10 +6,12 @@ It looks for a shortest path anew, with edges of the level that is asked for; no
 from datetime import UTC, datetime
 
 from fairlead_authz.closures import ClosureSource
-from fairlead_authz.graph import Graph, Node, is_step
+from fairlead_authz.graph import SHOWN_BY_SUBJECTS, Graph, Node, a, is_step
 from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE, granted_names
 from fairlead_authz.rights import Rights
 from fairlead_router.authorization import Level
+
+_VERBS = {"container": "requested", "content": "holds"}
 
 
 class Explainer:
@@ -49,8 +51,9 @@ class Explainer:
         closed = self._closed_to_all(level, target)
         if closed is not None:
             return closed
-        if target.kind == "container":
-            return f"no request of {target.id} can be read by {who.id}, and nobody can do more to a container"
+        if target.kind in SHOWN_BY_SUBJECTS:
+            shown_by, kind = SHOWN_BY_SUBJECTS[target.kind], a(target.kind)
+            return f"no {shown_by} of {target.id} can be read by {who.id}, and nobody can do more to {kind}"
         if target.kind == "log" and level == "read":
             return self._missing_log(who, target)
         for lower in (WRITE, READ):
@@ -83,8 +86,8 @@ class Explainer:
     # --- allowed ------------------------------------------------------------------------------
 
     def _steps(self, user: str, level: int, target: Node) -> list[str]:
-        if target.kind == "container":
-            return self._by_request(user, target)
+        if target.kind in SHOWN_BY_SUBJECTS:
+            return self._by_subject(user, target)
         if target.kind == "log" and target.about is not None and level == READ:
             return [f"{target.id} is about {target.about}", *(self.path(user, "read", target.about) or ())]
         for persona in self._personas(user, level):
@@ -93,11 +96,11 @@ class Explainer:
                 return steps if persona == user else [*self._to_persona(user, level, persona), *steps]
         return [f"{target.id} is a role, and every active user reads every role"]
 
-    def _by_request(self, user: str, target: Node) -> list[str]:
-        for request in self._graph.subjects(target.id):
-            path = None if self._graph.nodes[request].kind == "log" else self.path(user, "read", request)
+    def _by_subject(self, user: str, target: Node) -> list[str]:
+        for subject in self._graph.subjects(target.id):
+            path = None if self._graph.nodes[subject].kind == "log" else self.path(user, "read", subject)
             if path is not None:
-                return [*path, f"{request} requested {target.id}"]
+                return [*path, f"{subject} {_VERBS[target.kind]} {target.id}"]
         return []
 
     def _personas(self, user: str, level: int) -> list[str]:

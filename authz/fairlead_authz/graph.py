@@ -25,11 +25,15 @@ Kind = Literal[
     "collection",
     "container_request",
     "container",
+    "content",
     "workflow",
     "virtual_machine",
     "log",
 ]
-"""`object` is any other thing. Things behave alike, but for containers and log rows (rights.py)."""
+"""`object` is any other thing. Things behave alike, but for those in SHOWN_BY_SUBJECTS and log rows (rights.py).
+
+A `content` is what collections have in common that hold the same; its id is the hash of that.
+"""
 
 ContainerState = Literal["Queued", "Locked", "Running", "Complete", "Cancelled"]
 
@@ -38,6 +42,9 @@ FINAL_STATES: Final = frozenset({"Complete", "Cancelled"})
 
 GROUPS: Final = frozenset({"role", "project", "filter"})
 """Kinds that pass on what one has on them. A filter (a saved search) owns nothing, so it has nothing to pass on."""
+
+SHOWN_BY_SUBJECTS: Final[Mapping[Kind, str]] = {"container": "request", "content": "collection"}
+"""Kinds with no permission of their own, and what those are to them that are about them: who reads one reads it."""
 
 OWNERS: Final = frozenset({"user", "project"})
 """Kinds that can own."""
@@ -74,7 +81,8 @@ class Node(msgspec.Struct, frozen=True):
     frozen_by: str | None = None
     """Who froze the project: nobody writes to it, nor to what it owns."""
     about: str | None = None
-    """What its readers learn about: the container of an object that requested it, the object of a log row."""
+    """What its readers learn about: the container of what requested it, the content of a collection, the object of a
+    log row."""
     state: ContainerState | None = None
     """Of a container; None of all else."""
 

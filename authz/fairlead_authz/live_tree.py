@@ -1,9 +1,9 @@
 """The live objects, and where they hang: the few nodes of the graph with something live on or below them.
 
 Something live rests on the cell of an object (the router's gate). A node is in the tree if it is such an object, or
-if one is below it: a node's parents are its owner, for a log row what it is about too, and for a container its
-requests. So whatever can be lost with a node is found by walking down from it, however much it owns that nobody
-looks at: an owner of a million objects costs as many steps as there are live ones.
+if one is below it: a node's parents are its owner, for a log row what it is about too, and for a container or a
+content those that are about it. So whatever can be lost with a node is found by walking down from it, however much it
+owns that nobody looks at: an owner of a million objects costs as many steps as there are live ones.
 
 Nodes come in when an object comes into use. They leave some time after: each that comes in has the two that were
 looked at longest ago looked at again, so that at most about half of the tree is of no use any more.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from fairlead_authz.changeset import Changeset
-from fairlead_authz.graph import Graph
+from fairlead_authz.graph import SHOWN_BY_SUBJECTS, Graph
 
 _LOOKED_AT = 2
 _NOTHING: Final[Mapping[str, None]] = {}
@@ -100,7 +100,7 @@ class LiveTree:
         parents = {node.owner: None}
         if node.kind == "log" and node.about is not None:
             parents[node.about] = None
-        if node.kind == "container":
+        if node.kind in SHOWN_BY_SUBJECTS:
             parents |= graph.subjects(node_id)
         parents.pop(node_id, None)
         return tuple(parents)

@@ -3,7 +3,8 @@
 A user has a level on X by reaching X, or by reaching X's owner in a traversing way. Three kinds differ:
 
 - a group is read by reaching it only, not by its owner; and every active user reads every role (Policy);
-- a container has no permission of its own: who may read a request of it reads it, and nobody writes it;
+- a container, and a content, has no permission of its own: who may read a request of the one, or a collection that
+  holds the other, reads it, and nobody writes it;
 - a log row is read by whoever may read what it is about.
 
 Trash hides an object and all that it owns, from administrators too; a frozen project and what it owns cannot
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from fairlead_authz.clock import now_us
 from fairlead_authz.closures import ClosureSource
-from fairlead_authz.graph import ALL_USERS, GraphView, Node
+from fairlead_authz.graph import ALL_USERS, SHOWN_BY_SUBJECTS, GraphView, Node
 from fairlead_authz.levels import MANAGE, NONE, READ, WRITE
 
 
@@ -131,11 +132,11 @@ class Rights:
     def _may_read(self, who: Node, target: Node, include_trash: bool) -> bool:
         if who.is_admin:
             return True
-        if target.kind == "container":
-            requests = map(self._graph.node, self._graph.subjects(target.id))
+        if target.kind in SHOWN_BY_SUBJECTS:
+            subjects = map(self._graph.node, self._graph.subjects(target.id))
             return any(
                 self.can(who.id, READ, each.id, include_trash)
-                for each in requests
+                for each in subjects
                 if each is not None and each.kind != "log"
             )
         if target.kind == "log":
@@ -152,7 +153,7 @@ class Rights:
     def _has(self, who: Node, level: int, target: Node) -> bool:
         if who.is_admin:
             return True
-        if target.kind == "container":
+        if target.kind in SHOWN_BY_SUBJECTS:
             return False
         return self.reached_by_owner(who.id, target) >= level or self.reached(who.id, target) >= level
 

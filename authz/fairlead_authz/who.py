@@ -8,7 +8,7 @@ all users. Only a role that everybody reads is read by everybody.
 
 from collections.abc import Iterable, Iterator
 
-from fairlead_authz.graph import Graph, Node
+from fairlead_authz.graph import SHOWN_BY_SUBJECTS, Graph, Node
 from fairlead_authz.levels import MANAGE, READ, WRITE
 from fairlead_authz.rights import Rights
 
@@ -30,12 +30,12 @@ class Who:
             return itself if self._rights.is_trashed(target) else itself | self._readers(target)
         if level == WRITE and self._rights.is_frozen(target):
             return itself
-        others = set() if target.kind == "container" else self._reaching(level, target)
+        others = set() if target.kind in SHOWN_BY_SUBJECTS else self._reaching(level, target)
         return itself | self._graph.admins.keys() | others
 
     def _readers(self, target: Node) -> set[str]:
         users = set(self._graph.admins)
-        if target.kind == "container":
+        if target.kind in SHOWN_BY_SUBJECTS:
             for subject in self._graph.subjects(target.id):
                 if self._graph.nodes[subject].kind != "log":
                     users |= self.users(READ, subject)

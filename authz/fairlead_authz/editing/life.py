@@ -16,6 +16,7 @@ from fairlead_authz.levels import MANAGE
 _NEVER_TRASHED = {
     "user": "deactivate it instead",
     "container": "it goes with its requests",
+    "content": "it goes with its collections",
     "log": "it goes with what it is about",
 }
 

@@ -2,16 +2,18 @@
 
 | what | needs |
 |---|---|
-| create a user, container | an administrator |
+| create a user, container, content | an administrator |
 | create a role | nothing: its maker manages it |
 | create anything else | write on its owner |
 | change a role | manage on it |
 | change anything else | write on it; a user's flags: an administrator |
 | move | write on the old and on the new owner, and neither is frozen |
 | name what a log row is about | read on that |
-| name the container of a request | manage on it, for it opens it to the request's readers: an administrator |
+| name the container of a request, the content of a collection | an administrator, for it opens it to their readers |
 | delete | as to change; a user: an administrator |
 """
+
+from typing import Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -20,16 +22,16 @@ from fairlead_authz.changes import MAX_NAME, Delete, Put, check_id
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.editing.users import link_as_usual, refuse_fixed_user
 from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SYSTEM, Node, a
+from fairlead_authz.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SHOWN_BY_SUBJECTS, SYSTEM, Kind, Node, a
 from fairlead_authz.levels import MANAGE, READ, WRITE
 from fairlead_router.errors import InvalidArgument
 
-_REQUESTS = frozenset({"container_request", "object"})
-"""What may be about a container."""
+_TARGETS: Final[dict[Kind, Kind]] = {"container_request": "container", "object": "container", "collection": "content"}
+"""What those may be about that open it to their readers."""
 
-_SUBJECTS = _REQUESTS | {"log"}
+_SUBJECTS: Final = frozenset({*_TARGETS, "log"})
 
-_MADE_BY_ADMINISTRATORS = frozenset({"user", "container"})
+_MADE_BY_ADMINISTRATORS: Final = frozenset({"user", *SHOWN_BY_SUBJECTS})
 
 
 def put(edit: Edit, change: Put) -> None:
@@ -92,7 +94,7 @@ def _new_owner(edit: Edit, change: Put) -> str:
         if change.owner not in (None, SYSTEM):
             raise Conflict(f"{change.kind} {change.id!r} is owned by {SYSTEM!r}, not {change.owner!r}")
         return SYSTEM
-    is_of_system = change.kind == "container" or edit.actor.user == ANONYMOUS_USER
+    is_of_system = change.kind in SHOWN_BY_SUBJECTS or edit.actor.user == ANONYMOUS_USER
     default = SYSTEM if is_of_system else edit.actor.user
     owner = default if change.owner is None else change.owner
     _check_owner(edit, change.id, owner)
@@ -149,8 +151,10 @@ def _checked_about(edit: Edit, change: Put, known: str | None) -> str | None:
     target = edit.existing(change.about, READ if change.kind == "log" else MANAGE)
     if change.kind == "log" and target.kind == "log":
         raise Conflict(f"log {change.id!r} cannot be about {target.id!r}, a log itself")
-    if change.kind in _REQUESTS and target.kind != "container":
-        raise Conflict(f"{change.kind} {change.id!r} cannot be about {target.id!r}, {a(target.kind)}: only a container")
+    allowed = _TARGETS.get(change.kind, target.kind)
+    if target.kind != allowed:
+        about = f"{target.id!r}, {a(target.kind)}"
+        raise Conflict(f"{change.kind} {change.id!r} cannot be about {about}: only {a(allowed)}")
     return target.id
 
 

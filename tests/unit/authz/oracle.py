@@ -123,7 +123,7 @@ class World:
     def _writable(self, who: Node, level: int, target: Node) -> bool:
         if who.is_admin:
             return True
-        if target.kind == "container":
+        if target.kind in ("container", "content"):
             return False
         return any(
             self._reached(persona, level, target) or self._owner_reached(persona, level, target)
@@ -133,7 +133,7 @@ class World:
     def _readable(self, who: Node, target: Node, include_trash: bool) -> bool:
         if who.is_admin:
             return True
-        if target.kind == "container":
+        if target.kind in ("container", "content"):
             return any(
                 node.about == target.id and node.kind != "log" and self.can(who.id, READ, node.id, include_trash)
                 for node in self.nodes.values()

@@ -53,8 +53,9 @@ ROLES = ["red", "blue"]
 PROJECTS = ["p", "q"]
 THINGS = ["x", "vm", "wish", "hope"]
 CONTAINERS = ["c", "d"]
+HASH = "d41d8cd98f00b204e9800998ecf8427e+0"
 RULES = tuple(UriRule(f"com.{level}.{{object}}", subscribe=level) for level in NAMES.values())
-ALL = [*USERS, *ROLES, *PROJECTS, *THINGS, *CONTAINERS, "filter", "row", "all-users"]
+ALL = [*USERS, *ROLES, *PROJECTS, *THINGS, *CONTAINERS, HASH, "filter", "row", "all-users"]
 
 Wanted = tuple[str, Level, str]
 """A user, a level and a node."""
@@ -71,7 +72,8 @@ puts = st.one_of(
     st.builds(Put, st.just("role"), st.sampled_from(ROLES)),
     st.builds(Put, st.just("project"), st.sampled_from(PROJECTS), owners),
     st.builds(Put, st.just("filter"), st.just("filter"), owners),
-    st.builds(Put, st.just("collection"), st.just("x"), owners),
+    st.builds(Put, st.just("collection"), st.just("x"), owners, about=st.sampled_from([UNSET, None, HASH])),
+    st.builds(Put, st.just("content"), st.just(HASH)),
     st.builds(Put, st.just("virtual_machine"), st.just("vm"), owners),
     st.builds(Put, st.just("container_request"), st.sampled_from(["wish", "hope"]), owners, about=abouts),
     st.builds(Put, st.just("container"), st.sampled_from(CONTAINERS), state=st.sampled_from([None, "Running"])),
@@ -109,7 +111,8 @@ def first_graph() -> Graph:
         graph.put(Node(role, "role", "system"))
     graph.put(Node("p", "project", "ann"))
     graph.put(Node("q", "project", "p"))
-    graph.put(Node("x", "collection", "q"))
+    graph.put(Node("x", "collection", "q", about=HASH))
+    graph.put(Node(HASH, "content", "system"))
     graph.put(Node("c", "container", "system", state="Queued"))
     graph.put(Node("wish", "container_request", "q", about="c"))
     graph.put(Node("row", "log", "system", about="c"))
@@ -251,7 +254,8 @@ def is_allowed(world: World, user: str, level: Level, node_id: str) -> bool:
 
 def check_sentence(world: World, sentence: str, level: int) -> None:
     """What a path says of the graph is so."""
-    edge = re.fullmatch(r"(\S+) (owns|requested|is about|may act as|has \w+ on) (\S+)", sentence.removeprefix("so "))
+    verbs = r"owns|requested|holds|is about|may act as|has \w+ on"
+    edge = re.fullmatch(rf"(\S+) ({verbs}) (\S+)", sentence.removeprefix("so "))
     if edge is None:
         assert re.fullmatch(
             r"\S+ is (the user itself|an administrator|a role, and every active user reads .*)", sentence
@@ -260,7 +264,7 @@ def check_sentence(world: World, sentence: str, level: int) -> None:
     tail, verb, head = edge.groups()
     if verb == "owns":
         assert world.nodes[head].owner == tail, sentence
-    elif verb in ("requested", "is about"):
+    elif verb in ("requested", "holds", "is about"):
         assert world.nodes[tail].about == head, sentence
     elif verb == "may act as":
         assert head in world.personas(tail, level), sentence
@@ -294,7 +298,8 @@ def may_put(world: World, user: str, change: Put) -> bool:
     """The least that a put needs."""
     if change.id not in world.nodes:
         owner = change.owner or user
-        return change.kind == "role" or (change.kind not in ("user", "container") and world.can(user, WRITE, owner))
+        is_for_administrators = change.kind in ("user", "container", "content")
+        return change.kind == "role" or (not is_for_administrators and world.can(user, WRITE, owner))
     known = world.nodes[change.id]
     if change.owner in (None, known.owner):
         return world.may_update(user, change.id)

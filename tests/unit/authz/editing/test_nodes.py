@@ -138,8 +138,13 @@ def test_a_thing_with_a_uuid_of_arvados_or_a_content_hash_is_like_any_other(desk
         (Put("project", "seek"), Conflict, "'seek' is a filter already and cannot become a project"),
         (Put("collection", "x"), Conflict, "'x' is an object already and cannot become a collection"),
         (Put("object", "y", state="Queued"), InvalidArgument, "state belongs to containers; 'y' is an object"),
-        (Put("project", "y", about="x"), InvalidArgument, "about belongs to container_request, log, object; 'y' is"),
+        (
+            Put("project", "y", about="x"),
+            InvalidArgument,
+            "about belongs to collection, container_request, log, object; 'y'",
+        ),
         (Put("object", "y", about="x"), Conflict, "object 'y' cannot be about 'x', an object: only a container"),
+        (Put("collection", "y", about="x"), Conflict, "collection 'y' cannot be about 'x', an object: only a content"),
         (Put("log", "row", about="rows"), Conflict, "log 'row' cannot be about 'rows', a log itself"),
         (Put("log", "row", about="nothing"), NoSuchObject, "object 'nothing' does not exist"),
         (Put("role", "staff", "ann"), Conflict, "role 'staff' is owned by 'system' and cannot be moved"),
@@ -158,7 +163,7 @@ def test_who_may_not_write_a_thing_does_not_hear_whose_it_is(desk: Desk) -> None
     desk.refuse(NotAuthorized, "'bob' may not write 'hidden'", Put("object", "hidden", "bob"), by="bob")
 
 
-@pytest.mark.parametrize("kind", ["user", "container"])
+@pytest.mark.parametrize("kind", ["user", "container", "content"])
 def test_whether_there_is_a_user_or_container_is_not_told_to_who_may_not_see_it(desk: Desk, kind: Kind) -> None:
     desk.make(Put(kind, "hidden"), Revoke("all-users", "read", "hidden"))
     for node_id in ("hidden", "nothing"):
@@ -169,3 +174,23 @@ def test_the_frozen_project_around_a_thing_is_named_to_those_who_see_it(desk: De
     desk.make(Put("role", "guests"), Grant("bob", "read", "guests"), Grant("guests", "write", "x"), Freeze("p"))
     desk.refuse(NotAuthorized, "nobody may write 'x': a project that it is in is frozen", Delete("x"), by="bob")
     desk.refuse(NotAuthorized, "nobody may write 'x': project 'p' is frozen", Delete("x"), by="ann")
+
+
+# ---- contents
+
+
+def test_a_content_is_read_by_whoever_reads_a_collection_that_holds_it(desk: Desk) -> None:
+    hash_ = "d41d8cd98f00b204e9800998ecf8427e+0"
+    desk.make(Put("content", hash_), *(Put("collection", each, "p", about=hash_) for each in ("one", "two")))
+    desk.make(Grant("bob", "manage", "one"))
+    assert desk.can("bob", "read", hash_)
+    assert not desk.can("bob", "write", hash_)
+    assert not desk.can("carol", "read", hash_)
+    desk.make(Put("collection", "one", about=None))
+    assert desk.can("ann", "read", hash_)
+    assert not desk.can("bob", "read", hash_)
+
+
+def test_nobody_opens_a_content_to_itself_by_saying_that_a_collection_holds_it(desk: Desk) -> None:
+    desk.make(Put("content", "hash"))
+    desk.refuse(NotAuthorized, "'bob' may not manage 'hash'", Put("collection", "mine", about="hash"), by="bob")
