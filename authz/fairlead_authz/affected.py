@@ -34,6 +34,13 @@ class Affected(NamedTuple):
     objects: set[str]
 
 
+class Losers(NamedTuple):
+    """Connected users, and how many holds rest on them."""
+
+    users: set[str]
+    holds: int
+
+
 class Holds(Protocol):
     """How many holds of the gate rest on a principal or an object."""
 
@@ -50,30 +57,32 @@ class Search:
         self._closures = closures
         self._tree = tree
         self._holds = holds
+        self._known: dict[frozenset[str], Losers] = {}
 
     def find(self, losses: Losses) -> Affected:
         """Who or what may lose something."""
         found = Affected(set(losses.users), set())
         for node_id in losses.nodes:
             found.objects.update(self._walk(node_id, self._below) or ())
-        for (head, is_step), users in self._losers(losses).items():
-            self._add_side_with_fewer_holds(found, users, head, is_step)
+        for (head, is_step), tails in _tails(losses).items():
+            losers = self._losers(frozenset(tails))
+            if losers.users:
+                self._add_side_with_fewer_holds(found, losers, head, is_step)
         return found
 
-    def _losers(self, losses: Losses) -> dict[tuple[str, bool], set[str]]:
-        """For each head of an edge, and whether a walk went on from there, the connected users who reach a tail."""
-        losers: dict[tuple[str, bool], set[str]] = {}
-        for tail, head, is_step in losses.edges:
-            users = self._closures.holders(tail)
-            if users:
-                losers.setdefault((head, is_step), set()).update(users)
-        return losers
+    def _losers(self, tails: frozenset[str]) -> Losers:
+        """The connected users who reach one of these. Many edges have the same: of a role that loses much."""
+        known = self._known.get(tails)
+        if known is None:
+            users = set[str]().union(*map(self._closures.holders, tails))
+            known = self._known[tails] = Losers(users, sum(map(self._holds.of_principal, users)))
+        return known
 
-    def _add_side_with_fewer_holds(self, found: Affected, users: set[str], head: str, is_step: bool) -> None:
-        limit = sum(map(self._holds.of_principal, users))
+    def _add_side_with_fewer_holds(self, found: Affected, losers: Losers, head: str, is_step: bool) -> None:
+        limit = losers.holds
         objects = self._walk(head, self._behind if is_step else self._below, limit)
         if objects is None or sum(map(self._holds.on_object, objects)) > limit:
-            found.principals.update(users)
+            found.principals.update(losers.users)
         else:
             found.objects.update(objects)
 
@@ -101,3 +110,11 @@ class Search:
         node = self._graph.node(node_id)
         steps = self._graph.steps(node_id) if node is not None and node.kind != "project" else {}
         return self._tree.children(node_id), self._graph.links_from(node_id), steps
+
+
+def _tails(losses: Losses) -> dict[tuple[str, bool], set[str]]:
+    """For each head of an edge, and whether a walk went on from there, the tails."""
+    tails: dict[tuple[str, bool], set[str]] = {}
+    for tail, head, is_step in losses.edges:
+        tails.setdefault((head, is_step), set()).add(tail)
+    return tails

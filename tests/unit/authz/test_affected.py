@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fairlead_authz.affected import Search
 from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import (
     Activate,
@@ -30,6 +31,8 @@ from fairlead_authz.explain import Explainer
 from fairlead_authz.graph import Graph, Node
 from fairlead_authz.levels import MANAGE, NAMES, NUMBERS, READ, WRITE
 from fairlead_authz.live import Live
+from fairlead_authz.live_tree import LiveTree
+from fairlead_authz.losses import Edge, Losses
 from fairlead_authz.rights import Policy, Rights
 from fairlead_authz.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
@@ -260,6 +263,29 @@ def test_what_is_made_anew_as_a_project_and_granted_in_one_list_is_walked_into()
     setting.step([Delete("shape"), Put("project", "shape", "ann"), Grant("ben", "read", "shape")])
     setting.step([Put("object", "x", "shape")])
     assert setting.rights.can("ben", READ, "x")
+
+
+def test_those_who_lose_many_things_by_one_role_are_counted_once() -> None:
+    """Anybody may make a role, have everybody in it, and take thousands of things from it in one list."""
+    graph = first_graph()
+    closures = Closures(graph)
+    asked: list[str] = []
+
+    class Holds:
+        def of_principal(self, authid: str) -> int:
+            asked.append(authid)
+            return 1
+
+        def on_object(self, object_id: str) -> int:
+            return 0
+
+    for user in CONNECTED:
+        graph.link(user, "red", READ)
+        closures.connect(user)
+    edges = {Edge("red", f"o{number}", False) for number in range(100)}
+    search = Search(graph, closures, LiveTree(graph, lambda object_id: False), Holds())
+    assert search.find(Losses(set(), set(), edges)) == (set(), {edge.head for edge in edges})
+    assert sorted(asked) == sorted(CONNECTED)
 
 
 def test_a_grant_bumps_nothing() -> None:
