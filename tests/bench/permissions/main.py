@@ -7,13 +7,9 @@ third. CPU is compared in interleaved rounds. `--quick` takes a small graph, sho
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 # Appended, not put first: directories of tests/ are named after libraries (twisted) and must not hide them.
@@ -25,9 +21,8 @@ from bench.environment import CHECKOUT
 from bench.machine import Machine
 from bench.permissions import dataset, report
 from bench.permissions.load import Job, Result
-from bench.permissions.server import Itself
-from bench.processes import LAST_BYTES, LOAD_TIMEOUT_S, MeasuringFailed, allow_many_files, end, free_port
-from fairlead_authz import Authz
+from bench.permissions.serving import PATH, Running, make_store, serving
+from bench.processes import LAST_BYTES, LOAD_TIMEOUT_S, MeasuringFailed, allow_many_files
 
 ROUNDS = 3
 SECONDS = 5.0
@@ -36,16 +31,6 @@ CHANGES_PER_S = 1_000
 REVOKES_PER_S = 100
 DIRECT_REVOKES = 300
 GROUP_REVOKES = 5
-START_TIMEOUT_S = 300.0
-PATH = {**os.environ, "PYTHONPATH": str(CHECKOUT / "tests")}
-
-
-class Running(msgspec.Struct, frozen=True):
-    """A server that accepts connections."""
-
-    url: str
-    pid: int
-    itself: Itself
 
 
 def main() -> int:
@@ -56,9 +41,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
         store = Path(name) / "permissions.sqlite"
         print("making the graph", flush=True)
-        asyncio.run(_make(store, size))
+        make_store(dataset.Dataset(size), store)
         print("loading it", flush=True)
-        with _serving(str(store)) as guarded, _serving(None) as unguarded:
+        with serving(store) as guarded, serving(None) as unguarded:
             measured = _measure(guarded, unguarded, size, 1 if options.quick else ROUNDS)
     directory = options.output or CHECKOUT / ("docs/benchmarks" if not options.quick else ".bench/trial")
     directory.mkdir(parents=True, exist_ok=True)
@@ -74,28 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="a small graph and one round")
     made.add_argument("--output", type=Path, help="where to write permissions.md")
     return made
-
-
-async def _make(store: Path, size: dataset.Size) -> None:
-    """A new store, with the nodes that every one has, and the data set."""
-    authz = await Authz.open(f"sqlite:///{store}")
-    await authz.close()
-    dataset.write(dataset.Dataset(size), store)
-
-
-@contextlib.contextmanager
-def _serving(store: str | None) -> Iterator[Running]:
-    port = free_port()
-    command = [sys.executable, "-m", "bench.permissions.server", str(port), *([store] if store else [])]
-    process = subprocess.Popen(command, env=PATH, stdout=subprocess.PIPE, start_new_session=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise MeasuringFailed(f"{command!r} ended with {process.wait()}")
-        yield Running(f"ws://127.0.0.1:{port}/ws", process.pid, msgspec.json.decode(line, type=Itself))
-    finally:
-        end(process)
 
 
 def _measure(guarded: Running, unguarded: Running, size: dataset.Size, rounds: int) -> report.Measured:

@@ -1,8 +1,9 @@
 """The program that is measured: a router with the permissions of a store, or without any.
 
-    python -m bench.permissions.server PORT [STORE]
+    python -m bench.permissions.server PORT [STORE [--unasked]]
 
-It prints what it measured of itself, a JSON object in one line, and serves until it is ended. Whoever names itself
+It prints what it measured of itself, a JSON object in one line, and serves until it is ended; with `--unasked` nothing
+was asked before, so that what others ask first is cold. Whoever names itself
 in HELLO is believed: it is not authentication that is measured.
 """
 
@@ -50,7 +51,7 @@ class ByName:
         return Principal(authid, "admin" if authid == ADMIN else "user")
 
 
-async def serve(port: int, store: str | None) -> None:
+async def serve(port: int, store: str | None, is_unasked: bool) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     router = Router()
     if store is None:
@@ -60,7 +61,7 @@ async def serve(port: int, store: str | None) -> None:
         before_s = time.perf_counter()
         authz = await Authz.open(f"sqlite:///{store}", rules=RULES)
         load_s = time.perf_counter() - before_s
-        itself = _measured(authz, load_s)
+        itself = Itself(load_s, _own_rss_bytes()) if is_unasked else _measured(authz, load_s)
         authz.bind(router.add_realm("realm1", ByName(), authz.authorizer))
     gc.collect()
     gc.freeze()
@@ -94,4 +95,4 @@ def _own_rss_bytes() -> int:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None))
+    uvloop.run(serve(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None, "--unasked" in sys.argv))
