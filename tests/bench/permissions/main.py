@@ -1,7 +1,8 @@
 """`python tests/bench/permissions/main.py`: permissions at scale; writes docs/benchmarks/permissions.md.
 
 One router with the permissions of a big graph and one without any, each a process of its own, and the load in a
-third. CPU is compared in interleaved rounds. `--quick` takes a small graph, shows that it works and proves nothing.
+third. CPU is compared in interleaved rounds. Then other engines and Fairlead are asked about a smaller graph.
+`--quick` takes a small graph for everything, shows that it works and proves nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import msgspec
+from rich.console import Console
 
-from bench.environment import CHECKOUT
+from bench.environment import CHECKOUT, Environment
 from bench.machine import Machine
 from bench.permissions import dataset, report
+from bench.permissions.comparison import Plan, compare
+from bench.permissions.comparison_report import comparison
 from bench.permissions.load import Job, Result
 from bench.permissions.serving import PATH, Running, make_store, serving
 from bench.processes import LAST_BYTES, LOAD_TIMEOUT_S, MeasuringFailed, allow_many_files
@@ -31,6 +35,7 @@ CHANGES_PER_S = 1_000
 REVOKES_PER_S = 100
 DIRECT_REVOKES = 300
 GROUP_REVOKES = 5
+QUICK_PLAN = Plan(dataset.QUICK, checks=300, direct_revokes=10, group_revokes=1)
 
 
 def main() -> int:
@@ -45,9 +50,11 @@ def main() -> int:
         print("loading it", flush=True)
         with serving(store) as guarded, serving(None) as unguarded:
             measured = _measure(guarded, unguarded, size, 1 if options.quick else ROUNDS)
+    plan = QUICK_PLAN if options.quick else Plan()
+    outcomes = compare(Environment(Console()), plan)
     directory = options.output or CHECKOUT / ("docs/benchmarks" if not options.quick else ".bench/trial")
     directory.mkdir(parents=True, exist_ok=True)
-    page = report.markdown(machine, size, measured)
+    page = report.markdown(machine, size, measured, comparison(plan, outcomes))
     (directory / "permissions.md").write_text(page, encoding="utf-8")
     print(page)
     print(f"Written to {directory}")

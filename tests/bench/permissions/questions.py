@@ -53,8 +53,10 @@ class ComparedDataset(Dataset):
 
 
 def questions(dataset: Dataset, count: int) -> list[Question]:
-    """A third by members of the big role about its project; a third by who manages a project about what is in it, at
-    all levels; a third by anybody about anything."""
+    """A third by members of the big role about its project; a third by who manages a project about what is in it.
+
+    And a third by anybody about anything. The last two are at all levels.
+    """
     choose = random.Random(SEED + 2)
     owned: dict[str, list[str]] = {}
     for node in dataset.nodes():

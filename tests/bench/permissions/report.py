@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,9 +31,10 @@ class Measured(NamedTuple):
     rounds: list[Round]
 
 
-def markdown(machine: Machine, size: Size, measured: Measured) -> str:
-    """The page."""
-    return "\n\n".join([*_introduction(machine, size, measured), *_revokes(measured), *_mixed(measured)]) + "\n"
+def markdown(machine: Machine, size: Size, measured: Measured, comparison: Sequence[str]) -> str:
+    """The page; `comparison` is the section about other engines."""
+    sections = (_introduction(machine, size, measured), _revokes(measured), _mixed(measured), comparison)
+    return "\n\n".join(itertools.chain(*sections)) + "\n"
 
 
 def _introduction(machine: Machine, size: Size, measured: Measured) -> list[str]:

@@ -49,12 +49,12 @@ def serving(store: Path | None, *options: str) -> Iterator[Running]:
     """A router with the permissions of the store, or without any; `options` as server.py has them."""
     port = free_port()
     command = [sys.executable, "-m", "bench.permissions.server", str(port), *([str(store)] if store else []), *options]
-    process = subprocess.Popen(command, env=PATH, stdout=subprocess.PIPE, start_new_session=True)
-    try:
+    with subprocess.Popen(command, env=PATH, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise MeasuringFailed(f"{command!r} ended with {process.wait()}")
-        yield Running(port, process.pid, msgspec.json.decode(line, type=Itself))
-    finally:
-        end(process)
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise MeasuringFailed(f"{command!r} ended with {process.wait()}")
+            yield Running(port, process.pid, msgspec.json.decode(line, type=Itself))
+        finally:
+            end(process)

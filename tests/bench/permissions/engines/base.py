@@ -22,7 +22,7 @@ class Client(Protocol):
         ...
 
     def rss_bytes(self) -> int:
-        """Resident memory of the engine's processes now."""
+        """Resident memory of the engine's processes now; 0 if it has none of its own."""
         ...
 
     def ask_nothing(self) -> None:

@@ -24,7 +24,7 @@ from bench.procfs import cpu_s, rss_bytes
 from fairlead_authz.levels import READ
 from fairlead_router.authorization import Level
 
-SOURCE = Path(__file__).parent
+SOURCE = Path(__file__).parent / "server"
 TUPLES_PER_WRITE = 1_000
 OPTIONS = (
     *("--playground-enabled=false", "--metrics-enabled=false", "--log-level=error"),
@@ -100,9 +100,7 @@ class _Client:
 
     def who(self, object_id: str) -> set[str]:
         kind, _, name = self._names[object_id].partition(":")
-        asked = self._of_model(
-            object={"type": kind, "id": name}, relation="can_read", user_filters=[{"type": "user"}]
-        )
+        asked = self._of_model(object={"type": kind, "id": name}, relation="can_read", user_filters=[{"type": "user"}])
         return {found["object"]["id"] for found in self._post(f"{self._path}/list-users", asked)["users"]}
 
     def grant(self, tail: str, head: str) -> None:

@@ -5,18 +5,14 @@
     type user
     type role
       relations
-        define can_manage: [user, role#can_manage]
-        define can_write: [user, role#can_write] or can_manage
-        define can_read: [user, role#can_read] or can_write
+        define can_read: [user, role#can_read]                   (can_write, can_manage: the same)
     type project                                                 (type object: the same)
       relations
         define owner: [project]
-        define can_manage: [user, role#can_manage] or can_manage from owner
-        define can_write: [user, role#can_write] or can_manage or can_write from owner
-        define can_read: [user, role#can_read] or can_write or can_read from owner
+        define can_read: [user, role#can_read] or can_read from owner
 
-Who has less on a role has no more behind it: what a role may write is a tuple for those who write the role, and one
-more for those who only read it. A user who owns manages. Acting as another user, trash and frost are not in it.
+A link is a tuple for its level and one for each level below, so that no relation includes another: those would be asked
+again for each owner of an owner. A user who owns manages. Acting as another user, trash and frost are not in it.
 """
 
 from __future__ import annotations
@@ -26,11 +22,11 @@ from typing import Any
 
 from bench.permissions.dataset import Link
 from fairlead_authz.graph import Node
-from fairlead_authz.levels import NAMES
+from fairlead_authz.levels import MANAGE
 
 TYPES = {"user": "user", "role": "role", "project": "project", "collection": "object"}
-HIGHER = {"can_manage": None, "can_write": "can_manage", "can_read": "can_write"}
-"""Each relation, and the one that includes it."""
+RELATIONS = ("can_read", "can_write", "can_manage")
+"""By level, from the lowest."""
 
 Tuple = dict[str, str]
 
@@ -42,10 +38,10 @@ def authorization_model() -> dict[str, Any]:
 
 
 def _type(name: str, has_owner: bool) -> dict[str, Any]:
-    relations = {relation: _relation(relation, higher, has_owner) for relation, higher in HIGHER.items()}
+    relations: dict[str, Any] = {relation: _relation(relation, has_owner) for relation in RELATIONS}
     directly = {
         relation: {"directly_related_user_types": [{"type": "user"}, {"type": "role", "relation": relation}]}
-        for relation in HIGHER
+        for relation in RELATIONS
     }
     if has_owner:
         relations["owner"] = {"this": {}}
@@ -53,13 +49,12 @@ def _type(name: str, has_owner: bool) -> dict[str, Any]:
     return {"type": name, "relations": relations, "metadata": {"relations": directly}}
 
 
-def _relation(relation: str, higher: str | None, has_owner: bool) -> dict[str, Any]:
-    ways: list[dict[str, Any]] = [{"this": {}}]
-    if higher is not None:
-        ways.append({"computedUserset": {"relation": higher}})
-    if has_owner:
-        ways.append({"tupleToUserset": {"tupleset": {"relation": "owner"}, "computedUserset": {"relation": relation}}})
-    return {"union": {"child": ways}} if len(ways) > 1 else ways[0]
+def _relation(relation: str, has_owner: bool) -> dict[str, Any]:
+    granted: dict[str, Any] = {"this": {}}
+    if not has_owner:
+        return granted
+    owned = {"tupleToUserset": {"tupleset": {"relation": "owner"}, "computedUserset": {"relation": relation}}}
+    return {"union": {"child": [granted, owned]}}
 
 
 class Names:
@@ -74,18 +69,16 @@ class Names:
     def owners(self, nodes: Iterable[Node]) -> Iterator[Tuple]:
         """What is owned by a project or user of the data set."""
         for node in nodes:
-            owner = self._names.get(node.owner)
-            if owner is not None:
-                relation = "owner" if owner.startswith("project:") else "can_manage"
-                yield {"user": owner, "relation": relation, "object": self[node.id]}
+            owner = self._names.get(node.owner, "")
+            if owner.startswith("project:"):
+                yield {"user": owner, "relation": "owner", "object": self[node.id]}
+            elif owner:
+                yield from self.link((node.owner, node.id, MANAGE))
 
     def link(self, link: Link) -> Iterator[Tuple]:
-        """A user's link is a tuple; a role's is one for each level up to its own."""
+        """One for each level up to the link's; who has less on a role has no more on what is behind it."""
         tail, head, level = link
-        subject, target = self[tail], self[head]
-        if subject.startswith("user:"):
-            yield {"user": subject, "relation": f"can_{NAMES[level]}", "object": target}
-            return
-        for each in range(1, level + 1):
-            relation = f"can_{NAMES[each]}"
-            yield {"user": f"{subject}#{relation}", "relation": relation, "object": target}
+        subject = self[tail]
+        for relation in RELATIONS[:level]:
+            user = f"{subject}#{relation}" if subject.startswith("role:") else subject
+            yield {"user": user, "relation": relation, "object": self[head]}

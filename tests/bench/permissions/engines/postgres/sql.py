@@ -1,8 +1,8 @@
 """The graph in SQL, and the questions: written from the rules of the Arvados model, not taken from Arvados.
 
 `nodes` are users, roles and projects; `objects` are all else and lead nowhere, as in Arvados they are judged through
-their owner. `edges` are links and ownership together; what is known of an edge's ends stands with it, so that a walk reads
-one table. A walk goes out of the user whom it is about and out of groups, and has at each place the level of the
+their owner. `edges` are links and ownership together; what is known of an edge's ends stands with it, so that a walk
+reads one table. A walk goes out of the user whom it is about and out of groups, and has at each place the level of the
 weakest edge so far; what is owned by a place counts where the walk may go on from there (`traverse`).
 """
 
