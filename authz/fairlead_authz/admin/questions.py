@@ -129,6 +129,7 @@ class Questions:
             if may_read(self._rights, call, arguments.id, include_trash=True):
                 raise NotAuthorized(f"{arguments.id!r} is in the trash: ask with include_trash (the command: --trash)")
             raise NotAuthorized(f"{call.caller.principal.authid!r} may not read {arguments.id!r}")
+        call.show_while(lambda: may_read(self._rights, call, arguments.id, arguments.include_trash))
         return _described(self._node(arguments.id))
 
     async def list_readable(self, call: Call) -> dict[str, Any]:
@@ -146,6 +147,7 @@ class Questions:
 
         found = await first_ids(self._candidates(call, arguments.owner), arguments.after, limit + 1, fits)
         objects, after = paged(((id_, _described(self._graph.nodes[id_])) for id_ in found if fits(id_)), limit)
+        call.show_while(lambda: all(fits(each["id"]) for each in objects))
         return {"objects": objects, "after": after}
 
     async def members(self, call: Call) -> dict[str, Any]:
@@ -161,6 +163,7 @@ class Questions:
 
         found = await first_ids(list(self._graph.links_to(role.id)), arguments.after, limit + 1, fits)
         members, after = paged(((tail, self._member(tail, role.id)) for tail in found if fits(tail)), limit)
+        call.show_while(lambda: all(fits(each["id"]) for each in members))
         return {"role": role.id, "members": members, "after": after}
 
     # --- helpers ------------------------------------------------------------------------------

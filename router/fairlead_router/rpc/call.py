@@ -130,6 +130,13 @@ class Call:
         self.require(level, object_id)
         self._pending.tie_to(level, object_id)
 
+    def show_while(self, holds: Callable[[], bool]) -> None:
+        """The final result is for who may see it: once this is false, while it is still queued, it becomes ERROR.
+
+        Asked when the caller, or any object, has lost something. For what no single right says: `hold` is for that.
+        """
+        self._pending.shown_while = (*self._pending.shown_while, holds)
+
     # --- results ------------------------------------------------------------------------------
 
     def send(self, result: Value, position: int = 0) -> bool:

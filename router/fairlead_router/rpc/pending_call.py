@@ -71,6 +71,7 @@ class PendingCall(Hold):
         "queue",
         "refused",
         "request_id",
+        "shown_while",
         "ties",
         "timeout_s",
         "timer",
@@ -107,6 +108,8 @@ class PendingCall(Hold):
         self.timer: Timer | None = None
         self.wait_timer: Timer | None = None
         self.ties: tuple[Tie, ...] = ()
+        self.shown_while: tuple[Callable[[], bool], ...] = ()
+        """What its callee says must be true for the caller to see the final result."""
         self.on_writable: Callable[[], None] | None = None
 
     # --- rights -------------------------------------------------------------------------------
@@ -129,10 +132,16 @@ class PendingCall(Hold):
         for tie in self.ties:
             self.caller.realm.gate.release(tie)
         self.ties = ()
+        self.shown_while = ()
 
-    def may_be_shown(self, ties: tuple[Tie, ...]) -> bool:
-        """Whether the caller of a call that is over may still see its results; `ties` are those that it had."""
-        return self.caller.sees((self._question(),)) and all(tie.judge() for tie in ties)
+    @property
+    def conditions(self) -> tuple[Callable[[], bool], ...]:
+        """What its results rest on beside the right to call."""
+        return (*(tie.judge for tie in self.ties), *self.shown_while)
+
+    def may_be_shown(self, conditions: tuple[Callable[[], bool], ...]) -> bool:
+        """Whether the caller of a call that is over may still see its results; it had these conditions."""
+        return self.caller.sees((self._question(),)) and all(holds() for holds in conditions)
 
     def judge(self) -> bool | Awaitable[bool]:
         """Ask as at CALL."""

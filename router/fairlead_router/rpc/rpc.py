@@ -249,10 +249,11 @@ class Rpc:
 
     def result(self, call: PendingCall, payload: Payload, attributes: dict[str, str] | None = None) -> None:
         """The final result, after all progressive ones; with them it rests on the rights that the call rested on."""
-        ties, result = call.ties, Result(call.request_id, attributes or {})
+        result = Result(call.request_id, attributes or {})
+        conditions = call.conditions if call.ties or call.shown_while else ()
         freed = self._end(call)
-        if ties or call.has_progressed:
-            self._shown_to(call.caller).send(result, Shown(payload, partial(call.may_be_shown, ties)), call)
+        if conditions or call.has_progressed:
+            self._shown_to(call.caller).send(result, Shown(payload, partial(call.may_be_shown, conditions)), call)
         else:
             call.caller.outbox.send(result, payload)
         self.dispatch.has_room(freed)

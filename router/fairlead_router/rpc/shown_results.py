@@ -1,9 +1,9 @@
 """Final results that show what a right allows: taken back while they are queued (G2, G5).
 
-They are those of the router's own procedures, and of calls that rested on more than the right to call: on objects
-(`Call.hold`), or that had progressive results, which go with the final one. The right was judged when the procedure
-answered. Until the result is written the gate judges it again when the caller, or any object, loses something; one
-that may not be seen any more is replaced by ERROR.
+They are those of the router's own procedures, and of calls that rested on more than the right to call (`Call.hold`,
+`Call.show_while`), or that had progressive results, which go with the final one. The right was judged when the
+procedure answered. Until the result is written the gate judges it again when the caller, or any object, loses
+something; one that may not be seen any more is replaced by ERROR.
 """
 
 from collections.abc import Callable, Container

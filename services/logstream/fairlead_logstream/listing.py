@@ -43,6 +43,7 @@ def _matches(live: LiveStream, call: Call, arguments: ListArguments) -> bool:
 def _page(call: Call, found: list[LiveStream], has_more: bool) -> Payload:
     """Rights are judged once more: one that went while others were scanned counts (G5)."""
     entries: list[bytes] = []
+    shown: list[str] = []
     size, after = 0, None
     for live in found:
         if not call.caller.can("read", live.stream.object_id):
@@ -53,7 +54,9 @@ def _page(call: Call, found: list[LiveStream], has_more: bool) -> Payload:
             has_more = True
             break
         entries.append(entry)
+        shown.append(live.stream.object_id)
         after = live.stream.name
+    call.show_while(lambda: all(call.caller.can("read", object_id) for object_id in shown))
     last = _encode(after if has_more else None)
     return Payload.from_json(b'[{"streams":[%b],"after":%b}]' % (b",".join(entries), last), b"{}")
 

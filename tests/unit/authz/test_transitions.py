@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fairlead_authz import Delete
+from fairlead_authz import Delete, Grant, Put, Revoke
 from fairlead_authz.changes import Change
 from fairlead_authz.graph import ADMIN
 from fairlead_router import Principal
@@ -94,6 +94,36 @@ def live(stage: Stage) -> set[tuple[Any, ...]]:
         found.update(("registrations", user, session.id, id_) for id_ in session.registrations)
         found.update(("calls", user, session.id, id_) for id_ in session.calls)
     return found
+
+
+# ---- answers that wait ----
+
+ANSWERS: list[tuple[str, list[Any]]] = [
+    ("fairlead.log.list", []),
+    ("fairlead.authz.list", []),
+    ("fairlead.authz.get", ["x"]),
+    ("fairlead.authz.who", ["read", "x"]),
+    ("fairlead.authz.members", ["staff"]),
+]
+
+
+@pytest.mark.parametrize(("procedure", "arguments"), ANSWERS)
+@pytest.mark.parametrize("takes", [True, False])
+async def test_an_answer_that_waits_goes_with_what_it_shows(
+    tmp_path: Path, procedure: str, arguments: list[Any], takes: bool
+) -> None:
+    staff: list[Change] = [Put("role", "staff"), Grant("bob", "manage", "staff"), Grant("staff", "read", "q")]
+    world = Transition("answers", [Grant("bob", "manage", "x"), *staff], ())
+    async with core_stage(url(tmp_path), world) as stage:
+        bob = await stage.attend("bob", "x", BY_SURFACE["publish"])
+        stage.clog([bob])
+        bob.send([48, 0, {}, procedure, arguments])
+        await stage.rest()
+        lost = [("bob", "x"), ("bob", "staff")] if takes else [("dave", "y")]
+        await stage.play([Revoke(user, "read", object_id) for user, object_id in lost])
+        stage.read_on([bob])
+        await bob.look()
+        assert [message[0] for message in bob.arrived] == [8 if takes else 50]
 
 
 # ---- what the loser has left behind ----

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from fairlead_router.authorization import Principal
@@ -98,7 +100,14 @@ def test_results_keep_their_place_among_other_messages() -> None:
 # ---- the results of calls that have ended ----
 
 
-def finished(rights: Rights, *, is_held: bool) -> tuple[Core, Peer]:
+HOW: dict[str, Callable[[Call], object]] = {
+    "held": lambda call: call.hold("read", "a"),
+    "shown while": lambda call: call.show_while(lambda: call.caller.can("read", "a")),
+    "by the right to call": lambda call: None,
+}
+
+
+def finished(rights: Rights, how: str) -> tuple[Core, Peer]:
     """A call of alice's of which the final result and those before it wait in the queue."""
     core = Core(authorizer=rights)
     alice = core.join("alice", EVERY_FEATURE)
@@ -106,11 +115,10 @@ def finished(rights: Rights, *, is_held: bool) -> tuple[Core, Peer]:
 
     def endpoint(call: Call) -> object:
         calls.append(call)
-        if is_held:
-            call.hold("read", "a")
+        HOW[how](call)
         return PENDING
 
-    procedure = "com.x" if is_held else "obj.a.x"
+    procedure = "obj.a.x" if how == "by the right to call" else "com.x"
     core.realm1.join(Principal("service", "service")).register(procedure, endpoint)  # type: ignore[arg-type]
     alice.send([48, 1, {"receive_progress": True}, procedure])
     alice.clog()
@@ -120,11 +128,11 @@ def finished(rights: Rights, *, is_held: bool) -> tuple[Core, Peer]:
     return core, alice
 
 
-@pytest.mark.parametrize("is_held", [True, False])
-async def test_results_of_a_call_that_has_ended_go_with_the_right_that_it_rested_on(is_held: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+async def test_results_of_a_call_that_has_ended_go_with_the_right_that_it_rested_on(how: str) -> None:
     rights = Rights()
     rights.grant("alice", "a")
-    core, alice = finished(rights, is_held=is_held)
+    core, alice = finished(rights, how)
     rights.take_away("alice", "a")
     core.realm1.gate.revoke(objects=["a"])
     alice.read_on()
@@ -132,11 +140,11 @@ async def test_results_of_a_call_that_has_ended_go_with_the_right_that_it_rested
     assert error[:5] == [8, 48, 1, {}, NOT_AUTHORIZED]
 
 
-@pytest.mark.parametrize("is_held", [True, False])
-async def test_results_of_a_call_that_has_ended_stay_with_the_right(is_held: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+async def test_results_of_a_call_that_has_ended_stay_with_the_right(how: str) -> None:
     rights = Rights()
     rights.grant("alice", "a")
-    core, alice = finished(rights, is_held=is_held)
+    core, alice = finished(rights, how)
     core.realm1.gate.revoke_all()
     alice.read_on()
     assert [message[3] for message in alice.take()] == [[{"is": "progressive"}], [{"is": "final"}]]
