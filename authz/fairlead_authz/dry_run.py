@@ -9,6 +9,7 @@ It changes nothing and ends nothing. What will happen later by the clock (`trash
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -22,12 +23,17 @@ from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
 from fairlead_authz.tokens import TokenPrincipal
 from fairlead_router.authorization import Principal
+from fairlead_router.errors import LimitExceeded
 from fairlead_router.gate import Hold
 from fairlead_router.pubsub.subscription import Membership
 from fairlead_router.realm import Realm
 from fairlead_router.rpc.pending_call import PendingCall, Tie
 from fairlead_router.rpc.registration import Callee
 from fairlead_router.session import Session
+
+MAX_JUDGED = 2_000
+"""Subscriptions, registrations and calls that are judged for somebody who is no administrator: 30 ms. What is made in
+earnest is judged over several turns, which cannot be where nothing is to be changed."""
 
 
 class WouldEnd(msgspec.Struct):
@@ -56,19 +62,37 @@ Ended = Session | Membership | Callee | PendingCall
 def rehearse(state: State, live: Live, changes: list[Change], actor: Actor, may_count: MayCount) -> Rehearsed:
     """What the changes would do now. Raises a RequestError if one of them would be refused.
 
-    Administrators have everything counted. Others what is on objects for which `may_count` says so.
+    Administrators have everything counted. Others what is on objects for which `may_count` says so, and no more than
+    MAX_JUDGED of it.
     """
     changeset = work_out(state.graph, changes, actor, state.policy)
-    lost = live.affected(changeset)
+    holds = _at_stake(live, live.affected(changeset), None if actor.is_admin else may_count)
     with state.closures.aside():
         changeset.make(state.graph)
         try:
             still = still_allowed(state, changes)
-            ended = {} if live.realm is None else _ended(live.realm, lost, _goes_with(state, changeset))
+            ended = {what for what, hold in holds if hold.judge() is not True}
+            if actor.is_admin and live.realm is not None:
+                ended |= _ended_with_sessions(live.realm, _goes_with(state, changeset))
         finally:
             changeset.take_back(state.graph)
-    counted = [each for each, objects in ended.items() if actor.is_admin or any(map(may_count, objects))]
-    return Rehearsed(_count(counted), still)
+    return Rehearsed(_count(ended), still)
+
+
+def _at_stake(live: Live, lost: Affected | None, may_count: MayCount | None) -> list[tuple[Ended, Hold]]:
+    """What rests on whoever and whatever may lose something, and is counted: None counts all. Raises LimitExceeded."""
+    if live.realm is None or lost is None:
+        return []
+    held = [(*of, hold) for hold in live.realm.gate.holds_on(*lost) if (of := _of(live.realm, hold)) is not None]
+    if may_count is None:
+        return [(what, hold) for what, _, hold in held]
+    objects = {object_id for _, object_id, _ in held if object_id is not None}
+    counted = set(filter(may_count, objects))
+    found = [(what, hold) for what, object_id, hold in held if object_id in counted]
+    if len(found) > MAX_JUDGED:
+        text = f"more than {MAX_JUDGED} subscriptions and calls rest on what the list takes: rehearse it in parts"
+        raise LimitExceeded(text, limit="judged_by_dry_run")
+    return found
 
 
 def _goes_with(state: State, changeset: Changeset) -> Callable[[Principal], bool]:
@@ -79,18 +103,10 @@ def _goes_with(state: State, changeset: Changeset) -> Callable[[Principal], bool
     )
 
 
-def _ended(realm: Realm, lost: Affected | None, goes: Callable[[Principal], bool]) -> dict[Ended, set[str]]:
-    """What ends, as the graph is now, and the objects whose loss ends it."""
-    ended: dict[Ended, set[str]] = {}
-    for hold in realm.gate.holds_on(*(lost or ((), ()))):
-        if hold.judge() is not True:
-            what, object_id = _of(realm, hold)
-            ended.setdefault(what, set()).update(() if object_id is None else (object_id,))
-    for session in realm.peers():
-        if goes(session.principal):
-            for each in _session_and_held(session):
-                ended.setdefault(each, set())
-    return ended
+def _ended_with_sessions(realm: Realm, goes: Callable[[Principal], bool]) -> set[Ended]:
+    """The sessions that end as such, with all that they have."""
+    ended = (_session_and_held(session) for session in realm.peers() if goes(session.principal))
+    return set(chain.from_iterable(ended))
 
 
 def _session_and_held(session: Session) -> Iterator[Ended]:
@@ -100,8 +116,11 @@ def _session_and_held(session: Session) -> Iterator[Ended]:
     yield from session.calls.values()
 
 
-def _of(realm: Realm, hold: Hold) -> tuple[Ended, str | None]:
-    """What ends with a hold, and the object that it rests on: a call that rests on several rights is one."""
+def _of(realm: Realm, hold: Hold) -> tuple[Ended, str | None] | None:
+    """What ends with a hold, and the object that it rests on: a call that rests on several rights is one.
+
+    None: what never loses its right.
+    """
     match hold:
         case Membership():
             return hold, hold.object_id
@@ -111,10 +130,10 @@ def _of(realm: Realm, hold: Hold) -> tuple[Ended, str | None]:
             return hold, realm.object_of("call", hold.procedure)
         case Tie():
             return hold.call, hold.object_id
-    raise AssertionError(f"{type(hold).__name__} never loses its right")
+    return None
 
 
-def _count(ended: list[Ended]) -> WouldEnd:
+def _count(ended: set[Ended]) -> WouldEnd:
     of = Counter(type(each) for each in ended)
     registrations, calls, sessions = of[Callee], of[PendingCall], of[Session]
     subscriptions = len(ended) - registrations - calls - sessions  # memberships are of several classes

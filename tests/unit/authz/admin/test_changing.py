@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fairlead_authz import Grant, Put, Revoke
+from fairlead_authz import dry_run as dry_run_module
 from fairlead_authz.closure import Closure
 from fairlead_router import Call, CallError, Member, Principal
 from fairlead_router.rpc.call import PENDING
@@ -232,3 +233,27 @@ async def test_what_a_dry_run_found_out_is_forgotten_and_the_change_itself_ends_
     assert (await dry_run(site, "dora", revoke("carol", "read", "staff")))["subscriptions"] == 1
     await site.authz.apply([Revoke("staff", "read", "p")])
     assert site.realm.counters.subscriptions_revoked == 1
+
+
+async def test_a_dry_run_of_very_much_is_for_administrators(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is judged in one turn of the loop, in which nobody else is served."""
+    monkeypatch.setattr(dry_run_module, "MAX_JUDGED", 2)
+    members = [await listener(site, "bob") for _ in range(3)]
+    uri, text = await site.refusal("alice", "apply", [revoke("bob", "read", "x")], dry_run=True)
+    assert uri == "fairlead.error.limit_exceeded"
+    assert "more than 2 " in text
+    assert (await dry_run(site, "dora", revoke("bob", "read", "x")))["subscriptions"] == 3
+    members.pop().leave()
+    assert (await dry_run(site, "alice", revoke("bob", "read", "x")))["subscriptions"] == 2
+
+
+async def test_what_others_have_that_the_asking_does_not_manage_is_not_even_looked_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the limit would tell how much there is of it."""
+    await site.authz.apply([Put("role", "crew"), Put("object", "z", owner="carol")])
+    await site.authz.apply([Grant("bob", "read", "crew"), Grant("alice", "manage", "crew"), Grant("crew", "read", "z")])
+    monkeypatch.setattr(dry_run_module, "MAX_JUDGED", 0)
+    member = await listener(site, "bob", "com.app.z")
+    assert await dry_run(site, "alice", revoke("bob", "read", "crew")) == NOTHING
+    member.leave()
