@@ -15,7 +15,7 @@ from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
 from fairlead_authz.errors import Conflict, NoSuchObject
 from fairlead_authz.graph import Kind, Node, a
-from fairlead_authz.levels import NAMES, NUMBERS
+from fairlead_authz.levels import NUMBERS, granted_names
 from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.rpc.call import Call
@@ -198,7 +198,7 @@ class Questions:
 
     def _member(self, tail: str, role: str) -> dict[str, Any]:
         node = self._graph.nodes[tail]
-        level = NAMES[self._graph.link_level(tail, role)]
+        level = granted_names(self._graph.granted(tail, role))[0]
         return {"id": tail, "kind": node.kind, "name": node.name, "level": level}
 
 

@@ -164,6 +164,12 @@ async def test_managers_see_the_members_of_a_role_and_members_themselves(site: S
     assert (await site.ask("alice", "members", "staff"))["members"] == []
 
 
+async def test_a_member_that_may_only_log_in_is_shown_as_such(site: Site) -> None:
+    await site.authz.apply([Put("role", "staff"), Grant("bob", "login", "staff")])
+    members = (await site.ask("dora", "members", "staff"))["members"]
+    assert [each["level"] for each in members if each["id"] == "bob"] == ["login"]
+
+
 async def test_only_a_role_has_members(site: Site) -> None:
     uri, text = await site.refusal("alice", "members", "p")
     assert (uri, text) == ("fairlead.error.conflict", "'p' is a project: only a role has members")
