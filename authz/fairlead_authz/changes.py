@@ -25,6 +25,9 @@ from fairlead_router.errors import InvalidArgument
 MAX_CHANGES = 10_000
 """In one list: it is judged in one turn of the loop."""
 
+MAX_CHANGES_OF_USERS = 2_000
+"""In one list of somebody who is no administrator: 20 to 50 ms of that turn."""
+
 MAX_NAME = 1_000
 """Characters of a name; it is for people."""
 
@@ -126,10 +129,10 @@ class Merge(_Change, frozen=True):
 Change = Put | Delete | Grant | Revoke | Trash | Untrash | Freeze | Unfreeze | Activate | Deactivate | Merge
 
 
-def decode_changes(values: list[Any]) -> list[Change]:
+def decode_changes(values: list[Any], at_most: int = MAX_CHANGES) -> list[Change]:
     """Raises InvalidArgument, which names the place, the value and what is allowed."""
-    if len(values) > MAX_CHANGES:
-        raise InvalidArgument(f"{len(values)} changes in one list; at most {MAX_CHANGES} are taken")
+    if len(values) > at_most:
+        raise InvalidArgument(f"{len(values)} changes in one list; at most {at_most} are taken")
     return [_decode(index, value) for index, value in enumerate(values)]
 
 

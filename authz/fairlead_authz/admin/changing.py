@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from fairlead_authz.changes import decode_changes
+from fairlead_authz.changes import MAX_CHANGES, MAX_CHANGES_OF_USERS, decode_changes
 from fairlead_router.rpc.call import Call
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ class Changing:
     async def apply(self, call: Call) -> dict[str, Any]:
         """Answered when no revoked right is served any more; with `dry_run` nothing is changed."""
         arguments = call.arguments(ApplyArguments)
-        changes = decode_changes(arguments.changes)
         principal = call.caller.principal
+        at_most = MAX_CHANGES if self._authz.actor(principal).is_admin else MAX_CHANGES_OF_USERS
+        changes = decode_changes(arguments.changes, at_most)
         if arguments.dry_run:
             rehearsed = self._authz.rehearse(changes, principal)
             would_end = msgspec.to_builtins(rehearsed.would_end)

@@ -27,6 +27,11 @@ MAX_WALKED = 50_000
 added at the end of a walk, as new projects are, costs none of them; nor do administrators, who need reach nothing."""
 
 
+MAX_DEPTH = 100
+"""Projects in one another: whether something is in the trash or frozen is asked of all of them, for each message that
+rests on it. Folders of people are some ten deep."""
+
+
 class Actor(NamedTuple):
     """Who makes a change."""
 
@@ -106,6 +111,17 @@ class Edit:
         if node.kind == "role":
             self.require(MANAGE, node_id)
         return node
+
+    def require_shallow(self, node_id: str, owner: str) -> None:
+        """Raises LimitExceeded if projects would lie too deep in one another with this one in that owner."""
+        depth = 1 if owner in self.graph.users else 1 + sum(1 for _ in self.graph.owners(owner))
+        level = [*self.graph.steps(node_id)]
+        while level and depth <= MAX_DEPTH:
+            depth += 1
+            self._closures.walked += len(level)
+            level = [head for project in level for head in self.graph.steps(project)]
+        if depth > MAX_DEPTH:
+            raise LimitExceeded(f"{node_id!r} would lie deeper than {MAX_DEPTH} projects", limit="project_depth")
 
     def refuse_well_known(self, node: Node, verb: str) -> None:
         """Raises Conflict for what belongs to every store."""

@@ -140,6 +140,7 @@ def _check_owner(edit: Edit, node_id: str, owner: str) -> None:
         raise Conflict(f"{node_id!r} cannot be owned by {owner!r}: everybody without a token could manage it")
     if node_id == owner or node_id in edit.graph.owners(owner):
         raise Conflict(f"{node_id!r} cannot be owned by {owner!r}, which it owns itself")
+    edit.require_shallow(node_id, owner)
 
 
 def _checked_about(edit: Edit, change: Put, known: str | None) -> str | None:

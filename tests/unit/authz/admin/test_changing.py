@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fairlead_authz import Grant, Put, Revoke
 from fairlead_authz import dry_run as dry_run_module
+from fairlead_authz.changes import MAX_CHANGES_OF_USERS
 from fairlead_authz.closure import Closure
 from fairlead_router import Call, CallError, Member, Principal
 from fairlead_router.rpc.call import PENDING
@@ -257,3 +258,13 @@ async def test_what_others_have_that_the_asking_does_not_manage_is_not_even_look
     member = await listener(site, "bob", "com.app.z")
     assert await dry_run(site, "alice", revoke("bob", "read", "crew")) == NOTHING
     member.leave()
+
+
+async def test_a_long_list_is_for_administrators(site: Site) -> None:
+    """It is worked out in one turn of the loop, in which nobody else is served."""
+    changes = [{"op": "put", "kind": "object", "id": f"o{number}"} for number in range(MAX_CHANGES_OF_USERS + 1)]
+    for dry in (False, True):
+        uri, text = await site.refusal("alice", "apply", changes, dry_run=dry)
+        assert (uri, str(MAX_CHANGES_OF_USERS) in text) == ("wamp.error.invalid_argument", True)
+    await site.ask("alice", "apply", changes[1:])
+    await site.ask("dora", "apply", changes)

@@ -28,8 +28,8 @@ def test_a_list_that_has_everything_walked_again_and_again_is_refused(desk: Desk
 
 def test_what_is_made_at_the_end_of_a_walk_costs_none(desk: Desk, limit: int) -> None:
     desk.make(Put("project", "q0"), by="bob")
-    nested = [Put("project", f"q{number}", f"q{number - 1}") for number in range(1, limit)]
-    desk.make(*nested, *(Put("role", f"crew{number}") for number in range(limit)), by="bob")
+    inside = [Put("project", f"q{number}", f"q{number // 2}") for number in range(1, limit)]
+    desk.make(*inside, *(Put("role", f"crew{number}") for number in range(limit)), by="bob")
     assert desk.can("bob", "manage", f"q{limit - 1}")
 
 
@@ -45,3 +45,13 @@ def test_what_is_taken_or_given_in_a_list_counts_for_the_changes_behind_it(desk:
         by="ann",
     )
     desk.make(Put("object", "y", "q"), Put("project", "inner", "q"), Put("object", "z", "inner"), by="ann")
+
+
+def test_projects_do_not_lie_in_one_another_without_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message that rests on something asks all projects around it."""
+    monkeypatch.setattr(module, "MAX_DEPTH", 3)
+    desk.make(Put("project", "a", "bob"), Put("project", "b", "a"), Put("project", "c", "b"))
+    desk.refuse(LimitExceeded, "project_depth", Put("project", "d", "c"), by="bob")
+    desk.make(Put("project", "top", "bob"), Put("object", "thing", "b"), by="bob")
+    desk.refuse(LimitExceeded, "project_depth", Put("project", "a", "top"), by="bob")
+    desk.make(Put("project", "b", "top"), by="bob")
