@@ -82,15 +82,28 @@ class Rights:
 
     def may_see_link(self, user: str, tail: str, head: str) -> bool:
         """Whether the user may read the record of this link: about itself, one it acts as, or what it manages."""
+        return self.may_see_links_to(user, head) or self.may_see_links_from(user, tail)
+
+    def may_see_links_to(self, user: str, head: str) -> bool:
+        """Whether the user may read the records of all links to this head."""
         who = self._graph.node(user)
         if who is None:
             return False
-        return who.is_admin or self._acts_as(user, tail) or self._acts_as(user, head) or self.can(user, MANAGE, head)
+        return who.is_admin or self._acts_as(user, head) or self.can(user, MANAGE, head)
 
-    def reached(self, user: str, target: Node) -> int:
-        """The best level on a node by reaching it: as one that is traversed, or by a link from such a one."""
+    def may_see_links_from(self, user: str, tail: str) -> bool:
+        """Whether the user may read the records of all links from this tail."""
+        return self._graph.node(user) is not None and self._acts_as(user, tail)
+
+    def reached(self, user: str, target: Node, enough: int = MANAGE) -> int:
+        """The best level on a node by reaching it: as one that is traversed, or by a link from such a one.
+
+        Once it is enough nothing better is looked for.
+        """
         closure = self._closures.of(user)
         best = closure.owning.get(target.id, NONE)
+        if best >= enough:
+            return best
         followed, links = closure.followed, self._links_to(target)
         if len(links) <= len(followed):
             for tail, level in links.items():
@@ -143,7 +156,7 @@ class Rights:
             return target.about is not None and self.can(who.id, READ, target.about, include_trash)
         if target.kind == "role" and self.policy.roles_visible and who.is_active:
             return True
-        return self.reached(who.id, target) >= READ or (
+        return self.reached(who.id, target, READ) >= READ or (
             not target.is_group and self.reached_by_owner(who.id, target) >= READ
         )
 
@@ -155,7 +168,7 @@ class Rights:
             return True
         if target.kind in SHOWN_BY_SUBJECTS:
             return False
-        return self.reached_by_owner(who.id, target) >= level or self.reached(who.id, target) >= level
+        return self.reached_by_owner(who.id, target) >= level or self.reached(who.id, target, level) >= level
 
     def _acts_as(self, user: str, other: str) -> bool:
         """Whether the other is the user itself, or one whose rights it has too."""

@@ -4,7 +4,7 @@ Who may ask: about oneself everybody, as far as one may see the thing; about oth
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import msgspec
@@ -158,10 +158,9 @@ class Questions:
         if role.kind != "role":
             raise Conflict(f"{role.id!r} is {a(role.kind)}: only a role has members")
 
-        def fits(tail: str) -> bool:
-            return tail in self._graph.links_to(role.id) and self._may_see_link(call, tail, role.id)
-
-        found = await first_ids(list(self._graph.links_to(role.id)), arguments.after, limit + 1, fits)
+        tails = list(self._graph.links_to(role.id))
+        found = await first_ids(tails, arguments.after, limit + 1, self._sees_members(call, role.id))
+        fits = self._sees_members(call, role.id)
         members, after = paged(((tail, self._member(tail, role.id)) for tail in found if fits(tail)), limit)
         call.show_while(lambda: all(fits(each["id"]) for each in members))
         return {"role": role.id, "members": members, "after": after}
@@ -192,9 +191,15 @@ class Questions:
             return list(self._graph.nodes)
         return candidates(self._graph, self._closures, principal.authid)
 
-    def _may_see_link(self, call: Call, tail: str, head: str) -> bool:
+    def _sees_members(self, call: Call, role: str) -> Callable[[str], bool]:
+        """Whether the caller sees that somebody is in the role. What is the same for all members is judged once."""
         user = call.caller.principal.authid
-        return call.caller.can("manage", head) or self._rights.may_see_link(user, tail, head)
+        sees_all = call.caller.can("manage", role) or self._rights.may_see_links_to(user, role)
+
+        def sees(tail: str) -> bool:
+            return tail in self._graph.links_to(role) and (sees_all or self._rights.may_see_links_from(user, tail))
+
+        return sees
 
     def _member(self, tail: str, role: str) -> dict[str, Any]:
         node = self._graph.nodes[tail]

@@ -8,6 +8,7 @@ import pytest
 
 from fairlead_authz import Grant, Put, Trash
 from fairlead_authz.admin.listing import SLICE
+from fairlead_router import Level, Principal
 from support.by_hand import a_realm_by_hand
 from support.permissions import Site
 from support.waiting import eventually
@@ -168,6 +169,21 @@ async def test_a_member_that_may_only_log_in_is_shown_as_such(site: Site) -> Non
     await site.authz.apply([Put("role", "staff"), Grant("bob", "login", "staff")])
     members = (await site.ask("dora", "members", "staff"))["members"]
     assert [each["level"] for each in members if each["id"] == "bob"] == ["login"]
+
+
+async def test_what_is_the_same_for_all_members_is_judged_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for the members of a role of everybody would hold up everybody."""
+    await site.authz.apply([Put("user", f"u{number}") for number in range(50)])
+    judged: list[object] = []
+    can = site.authz.authorizer.can
+
+    def counting(principal: Principal, level: Level, object_id: str) -> bool:
+        judged.append((level, object_id))
+        return can(principal, level, object_id)
+
+    monkeypatch.setattr(site.authz.authorizer, "can", counting)
+    assert (await site.ask("bob", "members", "all-users"))["members"] != []
+    assert 0 < len(judged) < 10
 
 
 async def test_only_a_role_has_members(site: Site) -> None:
