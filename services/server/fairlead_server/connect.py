@@ -46,6 +46,11 @@ class Server(NamedTuple):
     realm: str = REALM
 
 
+def default_url() -> str:
+    """FAIRLEAD_URL, else that of a server without a configuration: for commands whose `--url` has no default."""
+    return os.environ.get(URL_VARIABLE, "").strip() or DEFAULT_URL
+
+
 def server_of(url: str, token_file: Path | None) -> Server:
     """The server that the options mean. Raises CommandError."""
     try:

@@ -27,7 +27,7 @@ from fairlead_client.writer import LINGER_S, Unsent, new_spool
 from fairlead_server.commands._attend import Attendant
 from fairlead_server.commands._child import not_started
 from fairlead_server.commands._notes import note, plural
-from fairlead_server.connect import DEFAULT_URL, Server, TokenFileOption, hush_autobahn, server_of
+from fairlead_server.connect import URL_VARIABLE, Server, TokenFileOption, default_url, hush_autobahn, server_of
 from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
 
 # How long the command may have to wait for the server's first word.
@@ -60,7 +60,9 @@ def run(  # noqa: PLR0913 (one parameter an option)
     send: Annotated[
         Path | None, typer.Option("--send", metavar="SPOOL", help="Run nothing: send what another run has left.")
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The server's WebSocket.")] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help=f"The server's WebSocket; else {URL_VARIABLE}.")
+    ] = None,
     token_file: TokenFileOption = None,
 ) -> None:
     """Run COMMAND; its output is a live log, and repeated here.
@@ -77,7 +79,7 @@ def run(  # noqa: PLR0913 (one parameter an option)
     if shutil.which(command[0]) is None:
         number = errno.EACCES if Path(command[0]).exists() else errno.ENOENT
         raise not_started(command[0], OSError(number, os.strerror(number)))
-    server = server_of(url or DEFAULT_URL, token_file)
+    server = server_of(url or default_url(), token_file)
     try:
         spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=attempt)
     except ClientError as error:
@@ -193,7 +195,7 @@ def _left_spool(path: Path, attempt: int | None) -> Spool:
 
 
 async def _send(spool: Spool, url: str | None, token_file: Path | None, linger_s: float) -> int:
-    server = server_of(url or spool.meta.url or DEFAULT_URL, token_file)
+    server = server_of(url or spool.meta.url or default_url(), token_file)
     connection = _connection(server, asyncio.Event())
     writer = LogWriter(connection, spool)
     try:
