@@ -192,6 +192,7 @@ class Demo:
                 "",
                 "Type in other terminals, in this directory:",
                 *[f"  {as_user[user]}{fairlead} logs -f{url} {log}" for user in USERS],
+                f"  {fairlead} who{as_admin} read {log}    # each with the path that allows it",
                 f"  {fairlead} revoke{as_admin} bob read {log}",
                 f"  {fairlead} grant{as_admin} bob read {log}",
                 f"  {as_user['alice']}{fairlead} run{url} -- sh -c 'while date; do sleep 1; done'",
