@@ -74,6 +74,21 @@ class GraphAuthorizer:
         is_open = action == "subscribe" and uri in _OPEN_TOPICS
         return is_open or self._tokens.allow(principal, action, uri, match)
 
+    def lacking(self, principal: Principal, action: Action, uri: str, match: Match) -> str:
+        """What a denied request lacks, by scopes and rules alone: it tells nothing of what objects there are."""
+        if isinstance(principal, TokenPrincipal) and not self._is_in_scope(principal, action, uri, match):
+            return "the scopes of its token leave that out"
+        if match != "exact":
+            is_subscribing = action == "subscribe"
+            return "no rule has all of this pattern" if is_subscribing else "patterns are for administrators"
+        found = self._rules.find(uri)
+        if found is None:
+            return "no rule is about it, so it is for administrators"
+        level = found.rule.level(action)
+        if level is None:
+            return f"the rule for {found.rule.uri!r} has no {action}, so it is for administrators"
+        return f"by the rule for {found.rule.uri!r} it needs {level} on the object"
+
     def can(self, principal: Principal, level: Level, object_id: str) -> bool:
         """Whether the principal has this level on the object now."""
         return self.is_open or self._rights.can(principal.authid, NUMBERS[level], object_id)

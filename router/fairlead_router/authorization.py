@@ -77,6 +77,14 @@ class Attachable(Protocol):
         """The realm has been made, and asks this authorizer from now on."""
 
 
+@runtime_checkable
+class Explaining(Protocol):
+    """An authorizer that says what a request lacks that it has denied."""
+
+    def lacking(self, principal: Principal, action: Action, uri: str, match: Match) -> str:
+        """A clause for who asked. It must tell nothing that who is denied may not know, as what there is."""
+
+
 def attach(authorizer: Authorizer, realm: "Realm") -> None:
     """Make the realm known to an authorizer that wants to know it."""
     if isinstance(authorizer, Attachable):

@@ -10,10 +10,10 @@ from inspect import isawaitable
 
 from fairlead_router.answers import Answers
 from fairlead_router.auth import AnonymousAuthenticator, Authenticator
-from fairlead_router.authorization import Action, AllowAll, Authorizer, Principal, attach
+from fairlead_router.authorization import Action, AllowAll, Authorizer, Explaining, Principal, attach
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.deadlines import Deadlines
-from fairlead_router.errors import RouterError
+from fairlead_router.errors import NotAuthorized, RouterError
 from fairlead_router.failure_log import FailureLog
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
@@ -240,6 +240,17 @@ class Realm:
         if verdict is True or verdict is False or isawaitable(verdict):
             return verdict
         raise self.answers.failure(verdict)
+
+    def refusal(self, principal: Principal, question: Question) -> NotAuthorized:
+        """The no, with what is lacking where the authorizer says so. Raises AuthorizationFailed if it fails."""
+        action, uri = question.action, question.uri
+        text = f"{principal.authid!r} may not {action} {uri!r}"
+        if not isinstance(self.authorizer, Explaining):
+            return NotAuthorized(text)
+        try:
+            return NotAuthorized(f"{text}: {self.authorizer.lacking(principal, action, uri, question.match)}")
+        except Exception as error:
+            raise self.answers.failure(error) from error
 
     def object_of(self, action: Action, uri: str) -> str | None:
         """The object that a concrete URI is about by the authorizer's rules. Raises AuthorizationFailed if it fails."""

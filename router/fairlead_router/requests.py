@@ -19,7 +19,6 @@ from fairlead_router.errors import (
     AuthorizationFailed,
     Canceled,
     LimitExceeded,
-    NotAuthorized,
     ProtocolViolation,
     RequestError,
     SessionError,
@@ -149,7 +148,7 @@ class Requests:
         if verdict is True:
             return session.is_open  # the authorizer may have ended it
         if verdict is False:
-            raise _not_authorized(session, question)
+            raise self._realm.refusal(session.principal, question)
         session.waiting.insert(0, Waiting(message, 0))
         asked = Asked(message, request, question, self._basis(session, question))
         self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
@@ -180,7 +179,7 @@ class Requests:
         if isinstance(verdict, AuthorizationFailed):
             raise verdict
         if not verdict:
-            raise _not_authorized(session, asked.question)
+            raise self._realm.refusal(session.principal, asked.question)
         if self._is_stale(session, asked):
             self._start(session, message, request)
         else:
@@ -242,7 +241,3 @@ class Requests:
                 session.waiting_bytes -= size
                 last = message
         return last
-
-
-def _not_authorized(session: "Session", question: Question) -> NotAuthorized:
-    return NotAuthorized(f"{session.principal.authid!r} may not {question.action} {question.uri!r}")

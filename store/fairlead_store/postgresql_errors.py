@@ -8,7 +8,7 @@ from fairlead_store.errors import Corrupt, DiskFull, StoreError, StoreUnavailabl
 
 _FULL = "the disk of the database {place} is full: nothing was stored; it works again when there is room"
 _DAMAGED = "the database {place} is damaged ({reason}): restore it from a backup"
-_AWAY = "the database {place} cannot be reached ({reason}); it is tried again with the next request"
+_AWAY = "the database {place} cannot be reached ({reason}); a server that runs tries again with the next request"
 _CROWDED = "the server of the database {place} takes no more connections ({reason}): raise max_connections there"
 _PASSWORD = "the database {place} refuses user or password: check the URL and where the password comes from"
 _MISSING = "the database {place} does not exist: make it with createdb"

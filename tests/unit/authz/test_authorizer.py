@@ -134,3 +134,22 @@ def test_in_an_open_realm_everybody_may_everything() -> None:
         assert allowed(judge, who, "com.other") == ACTIONS
         assert judge.can(who, "manage", "x")
         assert judge.is_admin(who)
+
+
+@pytest.mark.parametrize(
+    ("action", "uri", "match", "said"),
+    [
+        ("publish", "com.app.x", "exact", "by the rule for 'com.app.{object}' it needs write on the object"),
+        ("call", "com.edit.x", "exact", "the rule for 'com.edit.{object}' has no call, so it is for administrators"),
+        ("subscribe", "com.other.x", "exact", "no rule is about it, so it is for administrators"),
+        ("subscribe", "com.", "prefix", "no rule has all of this pattern"),
+        ("register", "com.app.", "prefix", "patterns are for administrators"),
+    ],
+)
+def test_what_is_lacking_is_said(action: Action, uri: str, match: Match, said: str) -> None:
+    assert authorizer(READ).lacking(BOB, action, uri, match) == said
+
+
+def test_what_is_lacking_does_not_tell_what_there_is() -> None:
+    judge = authorizer()
+    assert judge.lacking(BOB, "call", "com.app.x", "exact") == judge.lacking(BOB, "call", "com.app.none", "exact")

@@ -174,6 +174,26 @@ def test_denial_is_an_error_and_the_queue_goes_on() -> None:
     assert subscribed[0] == 33
 
 
+class Explains(Rights):
+    def lacking(self, principal: Principal, action: Action, uri: str, match: Match) -> str:
+        if uri == "obj.broken":
+            raise RuntimeError("a bug of the authorizer")
+        return f"{principal.authid} has no {action} by {match} match"
+
+
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_a_denial_says_what_is_lacking_where_the_authorizer_does(is_asynchronous: bool) -> None:
+    rights = Explains()
+    core = Core(authorizer=rights)
+    rights.is_asynchronous = is_asynchronous
+    alice = core.join("alice")
+    errors = alice.ask([32, 1, {}, "obj.secret"], [48, 2, {}, "obj.broken"])
+    answer_all(core, rights)
+    errors += alice.take()
+    assert [error[4] for error in errors] == ["wamp.error.not_authorized", "wamp.error.authorization_failed"]
+    assert errors[0][5] == ["'alice' may not subscribe 'obj.secret': alice has no subscribe by exact match"]
+
+
 def test_authorizer_that_fails_allows_nothing() -> None:
     core, rights = thinking()
     alice = core.join()

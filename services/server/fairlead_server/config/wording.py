@@ -24,6 +24,8 @@ def describe(text: str, values: dict[str, Any], root: type[msgspec.Struct]) -> s
     what = found["what"].replace("`", "'")
     if what.startswith("Invalid enum value"):
         what = f"{what}; allowed are {', '.join(_names_at(table, root))}"
+    if what == "Expected 'array', got 'object'" and table in tables_of(root):
+        what = f"{what}: write the table as [[{place}]]"
     given = _value_at(place, values)
     return f"{place or 'the file'}: {what}" + (f" ({given!r})" if given is not None else "")
 

@@ -66,6 +66,7 @@ def test_no_file_means_loopback_and_closed() -> None:
         ("listne = 'x'", "unknown key 'listne'; allowed are listen, data, realm, open, public_url"),
         ("[limits]\nmessage = 1", "unknown key 'limits.message'; allowed are message_bytes, write_bytes"),
         ("[[rules]]\nuri='a.{object}'\nread='x'", "unknown key 'rules.read'; allowed are uri, subscribe, publish"),
+        ("[rules]\nuri='a.{object}'", "rules: Expected 'array', got 'object': write the table as [[rules]]"),
         ("listen = 8080", "listen: Expected 'str', got 'int' (8080)"),
         ("listen = '8080'", "listen: '8080' must be HOST:PORT"),
         ("listen = '::1:8080'", "listen: '::1:8080' must be HOST:PORT"),
