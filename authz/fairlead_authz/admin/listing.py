@@ -6,12 +6,15 @@ more when the answer is made: rights may have gone in these turns (G5).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from heapq import nsmallest
 from itertools import islice
+from typing import TypeVar
 
 from fairlead_authz.closures import ClosureSource
 from fairlead_authz.graph import SYSTEM, Graph
+
+T = TypeVar("T")
 
 SLICE = 1_000
 """Ids that are looked at in one turn of the loop: 0.1 ms, and 5 ms where each has to be judged."""
@@ -42,6 +45,17 @@ async def first_ids(ids: Iterable[str], after: str, count: int, fits: Callable[[
         first = nsmallest(count, {*first, *filter(fits, near)})
         await asyncio.sleep(0)
     return first
+
+
+async def with_rests(work: Generator[None, None, T]) -> T:
+    """What comes of work that rests now and then: others run meanwhile."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)
 
 
 def _with_subjects(graph: Graph, node_ids: Iterable[str]) -> Iterator[str]:

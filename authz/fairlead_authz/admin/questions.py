@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 import msgspec
 
 from fairlead_authz.admin.asking import check_ids, checked_level, may_read
-from fairlead_authz.admin.listing import candidates, first_ids
+from fairlead_authz.admin.listing import candidates, first_ids, with_rests
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
 from fairlead_authz.errors import Conflict, NoSuchObject
@@ -112,7 +112,7 @@ class Questions:
         def fits(user: str) -> bool:
             return self._authz.can(user, level, object_id) and call.caller.can("read", user)
 
-        having = list(self._who.users(NUMBERS[level], object_id))
+        having = await with_rests(self._who.search(NUMBERS[level], object_id))
         found = await first_ids(having, arguments.after, limit + 1, fits)
         paths: dict[str, str] = {}
         for user in found:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from fairlead_authz import Grant, Put, Trash
+from fairlead_authz import Grant, Put, Trash, who
 from fairlead_authz.admin.listing import SLICE
 from fairlead_router import Level, Principal
 from support.by_hand import a_realm_by_hand
@@ -74,6 +75,21 @@ async def test_who_manages_an_object_sees_who_has_a_right_on_it_and_by_which_pat
     assert {each["user"] for each in users} == {"admin", "alice", "bob", "dora"}
     assert {"user": "bob", "via": "bob has read on x"} in users
     assert (await site.refusal("bob", "who", "read", "x"))[0] == NOT_AUTHORIZED
+
+
+async def test_everybody_is_found_with_rests_in_between(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shares something with everybody and asks who reads it would hold up everybody."""
+    await site.authz.apply([Put("user", f"u{number}") for number in range(50)])
+    await site.authz.apply([Grant("all-users", "read", "x")])
+    monkeypatch.setattr(who, "SLICE", 2)
+    asking = asyncio.ensure_future(site.ask("alice", "who", "read", "x", limit=1))
+    turns = 0
+    while not asking.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > 50
+    found = (await site.ask("alice", "who", "read", "x"))["users"]
+    assert {f"u{number}" for number in range(50)} < {each["user"] for each in found}
 
 
 async def test_who_comes_in_pages(site: Site) -> None:
