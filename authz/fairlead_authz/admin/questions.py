@@ -109,11 +109,14 @@ class Questions:
         level, object_id, limit = checked_level(arguments.level), arguments.object, checked_limit(arguments.limit)
         self._existing(call, "manage", object_id)
 
+        def is_seen(user: str) -> bool:
+            return call.caller.can("read", user)
+
         def fits(user: str) -> bool:
-            return self._authz.can(user, level, object_id) and call.caller.can("read", user)
+            return self._authz.can(user, level, object_id) and is_seen(user)
 
         having = await with_rests(self._who.search(NUMBERS[level], object_id))
-        found = await first_ids(having, arguments.after, limit + 1, fits)
+        found = await first_ids(having, arguments.after, limit + 1, is_seen)
         paths: dict[str, str] = {}
         for user in found:
             paths[user] = self._authz.explain(user, level, object_id)
