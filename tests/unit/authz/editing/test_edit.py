@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fairlead_authz.changes import Grant, Put, Revoke
+from fairlead_authz.changes import Change, Grant, Put, Revoke
+from fairlead_authz.closures import FreshClosures
+from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.editing import edit as module
-from fairlead_router import LimitExceeded, NotAuthorized
+from fairlead_authz.graph import Graph, Node
+from fairlead_authz.levels import LinkLevel
+from fairlead_authz.rights import Policy
+from fairlead_router import LimitExceeded, NotAuthorized, RequestError
 from unit.authz.editing.desk import Desk
+from unit.authz.test_histories import first_graph
+
+POLICY = Policy(lambda: 10)
 
 
 @pytest.fixture
@@ -55,3 +65,48 @@ def test_projects_do_not_lie_in_one_another_without_end(desk: Desk, monkeypatch:
     desk.make(Put("project", "top", "bob"), Put("object", "thing", "b"), by="bob")
     desk.refuse(LimitExceeded, "project_depth", Put("project", "a", "top"), by="bob")
     desk.make(Put("project", "b", "top"), by="bob")
+
+
+class Anew(FreshClosures):
+    """Everything is walked anew for each change."""
+
+    def add_step(self, tail: str, head: Node, level: int) -> None:
+        self._known.clear()
+
+    def touch(self, *tails: str) -> None:
+        self._known.clear()
+
+
+tails = st.sampled_from(["ann", "ben", "red", "blue"])
+levels: st.SearchStrategy[LinkLevel] = st.sampled_from(["read", "write", "manage"])
+heads = st.sampled_from(["red", "blue", "p", "q", "x", "ben"])
+changes: st.SearchStrategy[Change] = st.one_of(
+    st.builds(Put, st.just("project"), st.sampled_from(["p", "q", "new"]), st.sampled_from([None, "ann", "p", "q"])),
+    st.builds(Put, st.just("object"), st.sampled_from(["thing", "other"]), st.sampled_from(["p", "q", "new"])),
+    st.builds(Grant, tails, levels, heads),
+    st.builds(Revoke, tails, levels, heads),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.builds(Grant, tails, levels, heads), max_size=6), st.lists(changes, min_size=2, max_size=6))
+def test_what_is_walked_anew_and_what_is_followed_come_to_the_same(given_: list[Change], step: list[Change]) -> None:
+    """For ann, who is no administrator, but makes changes to what gives her the right to make the next."""
+    graph = first_graph()
+    usual: list[Change] = [Grant("ann", "manage", "red"), Grant("ann", "manage", "blue"), Put("project", "q", "ben")]
+    work_out(graph, [*usual, *given_], Actor("system", is_admin=True), POLICY).make(graph)
+    outcomes = []
+    for closures in (Anew, FreshClosures):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "FreshClosures", closures)
+            outcomes.append(outcome(graph, step))
+    assert outcomes[0] == outcomes[1]
+
+
+def outcome(graph: Graph, step: list[Change]) -> object:
+    """What a list of ann comes to, or why it is refused."""
+    try:
+        made = work_out(graph, step, Actor("ann", is_admin=False), POLICY)
+    except RequestError as error:
+        return error.text
+    return made.nodes, made.links
