@@ -28,8 +28,8 @@ from bench.permissions.load import Job, Result
 from bench.permissions.serving import PATH, Running, make_store, serving
 from bench.processes import LAST_BYTES, LOAD_TIMEOUT_S, MeasuringFailed, allow_many_files
 
-ROUNDS = 3
-SECONDS = 5.0
+ROUNDS, QUICK_ROUNDS = 3, 1
+SECONDS, QUICK_SECONDS = 5.0, 2.0
 DELIVERED_PER_S = 10_000
 CHANGES_PER_S = 1_000
 REVOKES_PER_S = 100
@@ -49,7 +49,8 @@ def main() -> int:
         make_store(dataset.Dataset(size), store)
         print("loading it", flush=True)
         with serving(store) as guarded, serving(None) as unguarded:
-            measured = _measure(guarded, unguarded, size, 1 if options.quick else ROUNDS)
+            rounds, seconds = (QUICK_ROUNDS, QUICK_SECONDS) if options.quick else (ROUNDS, SECONDS)
+            measured = _measure(guarded, unguarded, size, rounds, seconds)
     plan = QUICK_PLAN if options.quick else Plan()
     outcomes = compare(Environment(Console()), plan)
     directory = options.output or CHECKOUT / ("docs/benchmarks" if not options.quick else ".bench/trial")
@@ -68,14 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _measure(guarded: Running, unguarded: Running, size: dataset.Size, rounds: int) -> report.Measured:
+def _measure(guarded: Running, unguarded: Running, size: dataset.Size, rounds: int, seconds: float) -> report.Measured:
     print("revoking", flush=True)
     revokes = _load(guarded, size, direct_revokes=DIRECT_REVOKES, group_revokes=GROUP_REVOKES)
     found: list[report.Round] = []
     for number in range(rounds):
         print(f"events and changes, round {number + 1} of {rounds}", flush=True)
-        events = {"seconds": SECONDS, "delivered_per_s": DELIVERED_PER_S}
-        changes = {"seconds": SECONDS, "changes_per_s": CHANGES_PER_S, "revokes_per_s": REVOKES_PER_S}
+        events = {"seconds": seconds, "delivered_per_s": DELIVERED_PER_S}
+        changes = {"seconds": seconds, "changes_per_s": CHANGES_PER_S, "revokes_per_s": REVOKES_PER_S}
         found.append(
             report.Round(
                 both=_load(guarded, size, **{**events, **changes}),
