@@ -83,7 +83,7 @@ class Absent(Fake):
     """An engine that cannot be had."""
 
     def prepare(self, environment: Environment) -> str:
-        raise Unavailable("no compiler\nat all")
+        raise Unavailable("building failed:\nmany lines\nno compiler")
 
 
 @pytest.fixture
@@ -98,10 +98,10 @@ def test_engine_that_answers_otherwise_fails_the_run(environment: Environment) -
 
 def test_engine_that_is_not_there_is_told_and_the_others_are_compared(environment: Environment) -> None:
     absent, present = compare(environment, PLAN, [Absent("absent"), Fake("present")])
-    assert absent == Missing("absent", "no compiler")
+    assert absent == Missing("absent", "building failed: no compiler")
     assert isinstance(present, Compared)
     page = "\n".join(comparison(PLAN, [absent, present]))
-    assert "Not measured: absent (no compiler)." in page
+    assert "Not measured: absent (building failed: no compiler)." in page
     assert "| present | 1 |" in page
 
 

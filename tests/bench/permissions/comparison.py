@@ -80,7 +80,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """An engine that is not there, and why."""
+    """An engine that is not there, and why: what failed, and the last that it said."""
 
     name: str
     reason: str
@@ -98,7 +98,8 @@ def compare(environment: Environment, plan: Plan, engines: Iterable[Engine] = EN
         try:
             version = engine.prepare(environment)
         except Unavailable as unavailable:
-            found.append(Missing(engine.name, str(unavailable).partition("\n")[0]))
+            lines = str(unavailable).splitlines()
+            found.append(Missing(engine.name, " ".join(dict.fromkeys((lines[0], lines[-1])))))
         else:
             found.append(comparison.measure(engine, version))
     return found
