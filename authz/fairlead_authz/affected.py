@@ -26,6 +26,9 @@ from fairlead_authz.losses import Losses
 Ways = tuple[Mapping[str, object], ...]
 """Where a walk goes on to from a node."""
 
+_LINKED_ON = frozenset({"user", "role"})
+"""Kinds that something can be granted to."""
+
 
 class Affected(NamedTuple):
     """Principals and objects, each of which may have lost something."""
@@ -107,9 +110,11 @@ class Search:
 
     def _behind(self, node_id: str) -> Ways:
         """What a project owns counts if it is in the tree; a role passes on by its links, a user by its roles too."""
+        children = self._tree.children(node_id)
         node = self._graph.node(node_id)
-        steps = self._graph.steps(node_id) if node is not None and node.kind != "project" else {}
-        return self._tree.children(node_id), self._graph.links_from(node_id), steps
+        if node is None or node.kind not in _LINKED_ON:
+            return (children,)
+        return children, self._graph.links_from(node_id), self._graph.steps(node_id)
 
 
 def _tails(losses: Losses) -> dict[tuple[str, bool], set[str]]:

@@ -66,8 +66,9 @@ class GraphAuthorizer:
         if found is None or level is None:
             return is_admin
         about = object_id or found.object_id
-        levels = {NUMBERS[level], READ} if action == "subscribe" else {NUMBERS[level]}
-        return all(self._rights.can(principal.authid, each, about) for each in levels)
+        if action == "subscribe" and level != "read" and not self._rights.can(principal.authid, READ, about):
+            return False
+        return self._rights.can(principal.authid, NUMBERS[level], about)
 
     def _is_in_scope(self, principal: TokenPrincipal, action: Action, uri: str, match: Match) -> bool:
         """What one hears of oneself needs no scope."""

@@ -49,14 +49,16 @@ def _walk(graph: Graph, starts: dict[str, int]) -> tuple[dict[str, int], dict[st
     followed = dict(starts)
     users: dict[str, int] = {}
     pending = list(starts)
+    steps, all_users = graph.steps, graph.users
     while pending:
         tail = pending.pop()
         level_here = followed[tail]
-        for head, edge_level in graph.steps(tail).items():
+        for head, edge_level in steps(tail).items():
             level = min(level_here, edge_level)
-            reached = followed if graph.nodes[head].is_group else users
-            if level > reached.get(head, NONE):
-                reached[head] = level
-                if reached is followed:
-                    pending.append(head)
+            if head in all_users:
+                if level > users.get(head, NONE):
+                    users[head] = level
+            elif level > followed.get(head, NONE):
+                followed[head] = level
+                pending.append(head)
     return followed, users

@@ -125,11 +125,11 @@ class Closures:
             self._known, self._stale, self._others, self._holders = kept
 
     def _make(self, user: str, before: Closure | None) -> Closure:
-        if before is not None:
-            self._take_out(before)
         self._stale.discard(user)
         closure = self._known[user] = Closure(self._graph, user)
-        for node_id in closure.owning:
+        old = {} if before is None else before.owning
+        self._take_out(user, old.keys() - closure.owning.keys())
+        for node_id in closure.owning.keys() - old.keys():
             self._holders.setdefault(node_id, set()).add(user)
         if before is None and user not in self._sessions:
             self._keep_for_now(user)
@@ -139,13 +139,13 @@ class Closures:
         self._others[user] = None
         while len(self._others) > CLOSURES_KEPT:
             oldest, _ = self._others.popitem(last=False)
-            self._take_out(self._known.pop(oldest))
+            self._take_out(oldest, self._known.pop(oldest).owning)
             self._stale.discard(oldest)
 
-    def _take_out(self, closure: Closure) -> None:
-        for node_id in closure.owning:
+    def _take_out(self, user: str, node_ids: Iterable[str]) -> None:
+        for node_id in node_ids:
             users = self._holders[node_id]
-            users.discard(closure.user)
+            users.discard(user)
             if not users:
                 del self._holders[node_id]
 

@@ -104,10 +104,9 @@ class Explainer:
         return []
 
     def _personas(self, user: str, level: int) -> list[str]:
-        followed = self._closures.of(user).followed.items()
-        nodes = self._graph.nodes
-        others = (other for other, reached in followed if reached >= level and nodes[other].kind == "user")
-        return [user, *(other for other in others if other != user)]
+        followed, users = self._closures.of(user).followed, self._graph.users
+        others = [other for other in followed if other in users and other != user]
+        return [user, *(other for other in others if followed[other] >= level)]
 
     def _to_persona(self, user: str, level: int, persona: str) -> list[str]:
         return [*(self._walk(user, level, persona, is_traversing=True) or ()), f"so {user} may act as {persona}"]

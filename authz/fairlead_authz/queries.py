@@ -1,6 +1,7 @@
 """All SQL of this package: jobs for a database, each runs in a thread, in one transaction, and touches nothing else."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -60,6 +61,14 @@ AUDIT_SCAN_LIMIT = 10_000
 
 LOADED_AT_ONCE = 10_000
 """Rows that are fetched from the database together."""
+
+_NEWEST = (
+    sa.select(permission_log.c.revision, permission_log.c.at_us)
+    .where(permission_log.c.realm == sa.bindparam("realm"))
+    .order_by(permission_log.c.revision.desc())
+    .limit(1)
+)
+"""Made once, as all statements of a commit are: to make one takes as long as to run it."""
 
 _AUDITED = (permission_log.c.revision, permission_log.c.at_us, permission_log.c.actor, permission_log.c.asked)
 
@@ -130,9 +139,7 @@ def _names(object_id: str, *documents: bytes) -> bool:
 
 
 def _newest(realm: str, connection: sa.Connection) -> Position | None:
-    log = permission_log.c
-    newest = sa.select(log.revision, log.at_us).where(log.realm == realm).order_by(log.revision.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
+    row = connection.execute(_NEWEST, {"realm": realm}).one_or_none()
     return None if row is None else Position(row.revision, row.at_us)
 
 
@@ -205,15 +212,24 @@ def trim(realm: str, keep: int, connection: sa.Connection) -> int:
 def insert(table: sa.Table, rows: list[dict[str, Any]], connection: sa.Connection) -> None:
     """New rows, maybe none."""
     if rows:
-        connection.execute(table.insert(), rows)
+        connection.execute(_insert_into(table), rows)
 
 
 def delete(table: sa.Table, keys: list[dict[str, str]], connection: sa.Connection) -> None:
     """The rows that have these values in these columns, the same columns for all."""
     if keys:
-        condition = sa.and_(*(table.c[name] == sa.bindparam(f"key_{name}") for name in keys[0]))
         values = [{f"key_{name}": value for name, value in key.items()} for key in keys]
-        connection.execute(table.delete().where(condition), values)
+        connection.execute(_delete_from(table, tuple(keys[0])), values)
+
+
+@cache
+def _insert_into(table: sa.Table) -> sa.Insert:
+    return table.insert()
+
+
+@cache
+def _delete_from(table: sa.Table, names: tuple[str, ...]) -> sa.Delete:
+    return table.delete().where(*(table.c[name] == sa.bindparam(f"key_{name}") for name in names))
 
 
 def _node_row(realm: str, node: Node) -> dict[str, Any]:

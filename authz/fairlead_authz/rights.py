@@ -156,8 +156,8 @@ class Rights:
             return target.about is not None and self.can(who.id, READ, target.about, include_trash)
         if target.kind == "role" and self.policy.roles_visible and who.is_active:
             return True
-        return self.reached(who.id, target, READ) >= READ or (
-            not target.is_group and self.reached_by_owner(who.id, target) >= READ
+        return (not target.is_group and self.reached_by_owner(who.id, target) >= READ) or (
+            self.reached(who.id, target, READ) >= READ
         )
 
     def _is_hidden(self, who: Node, target: Node, include_trash: bool) -> bool:

@@ -41,8 +41,10 @@ SWEPT_IN_A_TURN = 256
 """Holds that are judged in the turn of the revocation, all of them if they are no more: 10 to 20 us each."""
 
 LATE_IN_A_TURN = 32
-"""Holds that were put off, and are judged in one of the next turns. So few that the revocation is acknowledged, and
-events go on, between them: an answer takes some turns."""
+"""Holds that were put off, and are judged in one of the later turns. So few that events go on between them."""
+
+TURNS_PUT_OFF = 10
+"""Turns in which none of those is judged: the revocation is acknowledged meanwhile."""
 
 
 class _EveryObject(Container[str | None]):
@@ -64,6 +66,9 @@ class Cell:
         """Of a principal: the grants that were for it among others (`Gate.grant`)."""
         self.holds: dict[Hold, None] = {}
 
+
+Late = tuple[str, "list[Hold]"]
+"""Holds of a cell that are judged in a later turn, but for those that have been by then; and why, if they end."""
 
 Basis = tuple[Cell, Cell, int]
 """What an answer about a principal and an object rests on; its cells are kept, so that a move is seen."""
@@ -128,8 +133,7 @@ class Gate:
         self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
         self._watchers: tuple[Callable[[str], None], ...] = ()
-        self._late: dict[Hold, str] = {}
-        """Holds to be judged in a later turn, and the reason to be told if they end."""
+        self._late: dict[Cell, Late] = {}
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -204,7 +208,8 @@ class Gate:
     def is_open(self, hold: Hold) -> bool:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
         if not hold.is_ended and hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
-            self._judge(hold, self._late.get(hold, REVOKED))
+            late = self._late.get(hold.principal_cell) or self._late.get(hold.object_cell)
+            self._judge(hold, REVOKED if late is None else late[0])
         return not hold.is_ended
 
     def holds_on(self, principals: Iterable[str], objects: Iterable[str]) -> set[Hold]:
@@ -219,13 +224,13 @@ class Gate:
 
         Call it when the authorizer already says no, and before the change is acknowledged.
         """
-        touched: dict[Hold, None] = {}
         moved = frozenset(objects)
-        for cell in (*self._bumped(self._principals, principals), *self._bumped(self._objects, moved)):
-            touched |= cell.holds
-        if len(touched) > SWEPT_IN_A_TURN:
-            touched = self._put_off(touched, reason)
-        self._sweep(touched, reason)
+        cells = [*self._bumped(self._principals, principals), *self._bumped(self._objects, moved)]
+        if sum(len(cell.holds) for cell in cells) > SWEPT_IN_A_TURN:
+            touched = self._put_off(cells, reason)
+        else:
+            touched = [hold for cell in cells for hold in cell.holds]
+        self._sweep(dict.fromkeys(touched), reason)
         if moved:
             self._purge_broad()
 
@@ -291,24 +296,43 @@ class Gate:
         with_queue = [hold for hold in self._broad if not hold.outbox.is_empty]
         _for_each(with_queue, lambda hold: hold.purge_lost(_EVERY_OBJECT))
 
-    def _put_off(self, touched: dict[Hold, None], reason: str) -> dict[Hold, None]:
-        """Have those judged later that can wait. Returns the others."""
-        can_wait = {hold: reason for hold in touched if hold.is_asked_about and not hold.outbox.items}
-        if can_wait and not self._late:
-            self._answers.host.call_soon(self._sweep_late)
-        self._late |= can_wait
-        return {hold: None for hold in touched if hold not in can_wait}
+    def _put_off(self, cells: list[Cell], reason: str) -> list[Hold]:
+        """Have the holds on these cells judged later. Returns those that cannot wait.
+
+        No table of holds is made: that would take most of the turn.
+        """
+        if not self._late:
+            self._sweep_late_after(TURNS_PUT_OFF)
+        self._late |= {cell: (reason, list(cell.holds)) for cell in cells}
+        return [hold for cell in cells for hold in cell.holds if hold.outbox.items or not hold.is_asked_about]
+
+    def _sweep_late_after(self, turns: int) -> None:
+        following = self._sweep_late if turns <= 1 else partial(self._sweep_late_after, turns - 1)
+        self._answers.host.call_soon(following)
 
     def _sweep_late(self) -> None:
         """One turn's part of what was put off."""
         self._sweep_slice()
         if self._late:
-            self._answers.host.call_soon(self._sweep_late)
+            self._sweep_late_after(1)
 
     def _sweep_slice(self) -> None:
-        """Taken out first: judging one may have it put off anew."""
-        slice_ = [(hold, self._late.pop(hold)) for hold in list(islice(self._late, LATE_IN_A_TURN))]
-        _for_each(slice_, lambda late: self._survey(late[1], late[0]))
+        """As many as one turn takes; judging one may have its cell put off anew."""
+        _for_each(self._taken(LATE_IN_A_TURN), lambda late: self._survey(*late))
+
+    def _taken(self, number: int) -> list[tuple[str, Hold]]:
+        """So many holds out of those that were put off and have not been judged since, each with its reason."""
+        taken: list[tuple[str, Hold]] = []
+        while self._late and len(taken) < number:
+            cell = next(iter(self._late))
+            reason, holds = self._late[cell]
+            if not holds:
+                del self._late[cell]
+                continue
+            hold = holds.pop()
+            if not hold.is_ended and hold.seen != hold.basis[1]:
+                taken.append((reason, hold))
+        return taken
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:
         _for_each(holds, partial(self._survey, reason))

@@ -56,10 +56,19 @@ class World:
 def test_everybody_is_told_once_over_some_turns() -> None:
     world = World()
     world.revoke()
-    world.core.host.turn()
-    world.core.host.turn()
+    for _ in range(module.TURNS_PUT_OFF + 1):
+        world.core.host.turn()
     told = [peer for peer in world.peers if peer.network.arrived]
     assert 0 < len(told) < len(USERS)
+    assert [peer.take() for peer in world.peers] == [[world.notice()]] * len(USERS)
+
+
+def test_nobody_is_told_in_the_turns_in_which_the_revocation_is_acknowledged() -> None:
+    world = World()
+    world.revoke()
+    for _ in range(module.TURNS_PUT_OFF - 1):
+        world.core.host.turn()
+    assert not any(peer.network.arrived for peer in world.peers)
     assert [peer.take() for peer in world.peers] == [[world.notice()]] * len(USERS)
 
 
