@@ -15,7 +15,7 @@ tree, and along steps to roles and users that pass on what they reach.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from fairlead_authz.closures import Closures
@@ -45,11 +45,11 @@ class Losers(NamedTuple):
 
 
 class Holds(Protocol):
-    """How many holds of the gate rest on a principal or an object."""
+    """How many holds of the gate rest on principals or objects."""
 
-    def of_principal(self, authid: str) -> int: ...
+    def of_principals(self, authids: Iterable[str]) -> int: ...
 
-    def on_object(self, object_id: str) -> int: ...
+    def on_objects(self, object_ids: Iterable[str]) -> int: ...
 
 
 class Search:
@@ -78,13 +78,13 @@ class Search:
         known = self._known.get(tails)
         if known is None:
             users = set[str]().union(*map(self._closures.holders, tails))
-            known = self._known[tails] = Losers(users, sum(map(self._holds.of_principal, users)))
+            known = self._known[tails] = Losers(users, self._holds.of_principals(users))
         return known
 
     def _add_side_with_fewer_holds(self, found: Affected, losers: Losers, head: str, is_step: bool) -> None:
         limit = losers.holds
         objects = self._walk(head, self._behind if is_step else self._below, limit)
-        if objects is None or sum(map(self._holds.on_object, objects)) > limit:
+        if objects is None or self._holds.on_objects(objects) > limit:
             found.principals.update(losers.users)
         else:
             found.objects.update(objects)

@@ -20,9 +20,9 @@ no failure keeps the sweep from the holds behind it.
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Container, Iterable
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -66,9 +66,6 @@ class Cell:
         """Of a principal: the grants that were for it among others (`Gate.grant`)."""
         self.holds: dict[Hold, None] = {}
 
-
-Late = tuple[str, "list[Hold]"]
-"""Holds of a cell that are judged in a later turn, but for those that have been by then; and why, if they end."""
 
 Basis = tuple[Cell, Cell, int]
 """What an answer about a principal and an object rests on; its cells are kept, so that a move is seen."""
@@ -133,7 +130,10 @@ class Gate:
         self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
         self._watchers: tuple[Callable[[str], None], ...] = ()
-        self._late: dict[Cell, Late] = {}
+        self._late: OrderedDict[Cell, str] = OrderedDict()
+        """Cells whose holds are judged in later turns, and the reason to be told if they end."""
+        self._begun: list[Hold] | None = None
+        """Of the first of them: those that are not looked at yet."""
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -178,15 +178,13 @@ class Gate:
         for object_id in self.objects_in_use():
             watch(object_id)
 
-    def of_principal(self, authid: str) -> int:
-        """How many holds rest on a principal."""
-        cell = self._principals.get(authid)
-        return 0 if cell is None else len(cell.holds)
+    def of_principals(self, authids: Iterable[str]) -> int:
+        """How many holds rest on these principals."""
+        return _number_of_holds(map(self._principals.get, authids))
 
-    def on_object(self, object_id: str) -> int:
-        """How many holds rest on an object."""
-        cell = self._objects.get(object_id)
-        return 0 if cell is None else len(cell.holds)
+    def on_objects(self, object_ids: Iterable[str]) -> int:
+        """How many holds rest on these objects."""
+        return _number_of_holds(map(self._objects.get, object_ids))
 
     # --- holds --------------------------------------------------------------------------------
 
@@ -209,7 +207,7 @@ class Gate:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
         if not hold.is_ended and hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
             late = self._late.get(hold.principal_cell) or self._late.get(hold.object_cell)
-            self._judge(hold, REVOKED if late is None else late[0])
+            self._judge(hold, late or REVOKED)
         return not hold.is_ended
 
     def holds_on(self, principals: Iterable[str], objects: Iterable[str]) -> set[Hold]:
@@ -226,7 +224,7 @@ class Gate:
         """
         moved = frozenset(objects)
         cells = [*self._bumped(self._principals, principals), *self._bumped(self._objects, moved)]
-        if sum(len(cell.holds) for cell in cells) > SWEPT_IN_A_TURN:
+        if _number_of_holds(cells) > SWEPT_IN_A_TURN:
             touched = self._put_off(cells, reason)
         else:
             touched = [hold for cell in cells for hold in cell.holds]
@@ -299,11 +297,12 @@ class Gate:
     def _put_off(self, cells: list[Cell], reason: str) -> list[Hold]:
         """Have the holds on these cells judged later. Returns those that cannot wait.
 
-        No table of holds is made: that would take most of the turn.
+        No table of holds is made: that would take most of the turn. Those that are judged by then are passed over.
         """
         if not self._late:
             self._sweep_late_after(TURNS_PUT_OFF)
-        self._late |= {cell: (reason, list(cell.holds)) for cell in cells}
+        self._late.update(dict.fromkeys(cells, reason))
+        self._begun = None
         return [hold for cell in cells for hold in cell.holds if hold.outbox.items or not hold.is_asked_about]
 
     def _sweep_late_after(self, turns: int) -> None:
@@ -324,12 +323,14 @@ class Gate:
         """So many holds out of those that were put off and have not been judged since, each with its reason."""
         taken: list[tuple[str, Hold]] = []
         while self._late and len(taken) < number:
-            cell = next(iter(self._late))
-            reason, holds = self._late[cell]
-            if not holds:
+            cell, reason = next(iter(self._late.items()))
+            if self._begun is None:
+                self._begun = list(cell.holds)
+            if not self._begun:
+                self._begun = None
                 del self._late[cell]
                 continue
-            hold = holds.pop()
+            hold = self._begun.pop()
             if not hold.is_ended and hold.seen != hold.basis[1]:
                 taken.append((reason, hold))
         return taken
@@ -375,6 +376,10 @@ class Gate:
         if not is_allowed:
             self.release(hold)
             hold.revoke(reason)
+
+
+def _number_of_holds(cells: Iterable[Cell | None]) -> int:
+    return sum(len(cell.holds) for cell in cells if cell is not None)
 
 
 def _for_each(items: Iterable[T], step: Callable[[T], object]) -> None:

@@ -98,9 +98,14 @@ def _load(server: Running, size: dataset.Size, **what: float) -> Result:
         timeout=LOAD_TIMEOUT_S,
         check=False,
     )
+    said = process.stderr.decode(errors="replace")[-LAST_BYTES:]
     if process.returncode:
-        raise MeasuringFailed(process.stderr.decode(errors="replace")[-LAST_BYTES:])
-    return msgspec.json.decode(process.stdout, type=Result)
+        raise MeasuringFailed(said)
+    try:
+        return msgspec.json.decode(process.stdout, type=Result)
+    except msgspec.DecodeError as error:
+        printed = f"{len(process.stdout)} bytes that end with {process.stdout[-LAST_BYTES:]!r}"
+        raise MeasuringFailed(f"the load printed no result ({error}) but {printed}: {said}") from error
 
 
 if __name__ == "__main__":
