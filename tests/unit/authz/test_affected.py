@@ -272,11 +272,11 @@ def test_those_who_lose_many_things_by_one_role_are_counted_once() -> None:
     asked: list[str] = []
 
     class Holds:
-        def of_principal(self, authid: str) -> int:
-            asked.append(authid)
-            return 1
+        def of_principals(self, authids: Iterable[str]) -> int:
+            asked.extend(authids)
+            return len(CONNECTED)
 
-        def on_object(self, object_id: str) -> int:
+        def on_objects(self, object_ids: Iterable[str]) -> int:
             return 0
 
     for user in CONNECTED:
