@@ -58,10 +58,12 @@ _EVERY_OBJECT = _EveryObject()
 class Cell:
     """A principal or an object, as far as something live rests on it."""
 
-    __slots__ = ("__weakref__", "holds", "openings", "revision")
+    __slots__ = ("__weakref__", "holds", "openings", "reason", "revision")
 
     def __init__(self, revision: int) -> None:
         self.revision = revision
+        self.reason = REVOKED
+        """Why it was bumped last."""
         self.openings = 0
         """Of a principal: the grants that were for it among others (`Gate.grant`)."""
         self.holds: dict[Hold, None] = {}
@@ -105,6 +107,12 @@ class Hold:
         """What a judgement rests on: once this differs, it is stale."""
         return self.object_cell, self.principal_cell.revision + self.object_cell.revision
 
+    @property
+    def reason(self) -> str:
+        """What the peer is told if a judgement ends it: why one of its cells was bumped last."""
+        principal, object_ = self.principal_cell, self.object_cell
+        return (principal if principal.revision > object_.revision else object_).reason
+
     def judge(self) -> bool | Awaitable[bool]:
         """Ask the authorizer again."""
         raise NotImplementedError
@@ -130,10 +138,10 @@ class Gate:
         self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
         self._watchers: tuple[Callable[[str], None], ...] = ()
-        self._late: OrderedDict[Cell, str] = OrderedDict()
-        """Cells whose holds are judged in later turns, and the reason to be told if they end."""
-        self._begun: list[Hold] | None = None
-        """Of the first of them: those that are not looked at yet."""
+        self._late: OrderedDict[Cell, None] = OrderedDict()
+        """Cells whose holds are judged in later turns. One bumped again keeps its place, so each has its turn."""
+        self._begun: list[Hold] = []
+        """Holds of the cell whose turn it is, those that are not looked at yet."""
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -206,8 +214,7 @@ class Gate:
     def is_open(self, hold: Hold) -> bool:
         """Whether something may be delivered on this hold now. Where a cell has moved it is judged again."""
         if not hold.is_ended and hold.seen != hold.principal_cell.revision + hold.object_cell.revision:
-            late = self._late.get(hold.principal_cell) or self._late.get(hold.object_cell)
-            self._judge(hold, late or REVOKED)
+            self._judge(hold, hold.reason)
         return not hold.is_ended
 
     def holds_on(self, principals: Iterable[str], objects: Iterable[str]) -> set[Hold]:
@@ -223,9 +230,9 @@ class Gate:
         Call it when the authorizer already says no, and before the change is acknowledged.
         """
         moved = frozenset(objects)
-        cells = [*self._bumped(self._principals, principals), *self._bumped(self._objects, moved)]
+        cells = [*self._bumped(self._principals, principals, reason), *self._bumped(self._objects, moved, reason)]
         if _number_of_holds(cells) > SWEPT_IN_A_TURN:
-            touched = self._put_off(cells, reason)
+            touched = self._put_off(cells)
         else:
             touched = [hold for cell in cells for hold in cell.holds]
         self._sweep(dict.fromkeys(touched), reason)
@@ -234,7 +241,7 @@ class Gate:
 
     def settle(self) -> None:
         """Judge everything that was put off: for whoever looks at all that is live."""
-        while self._late:
+        while self._late or self._begun:
             self._sweep_slice()
 
     def rebind(self, holds: Iterable[Hold], reason: str = REVOKED) -> None:
@@ -278,11 +285,12 @@ class Gate:
             hold.rest_on(cell)
             self.admit(hold)
 
-    def _bumped(self, cells: "WeakValueDictionary[str, Cell]", names: Iterable[str]) -> list[Cell]:
+    def _bumped(self, cells: "WeakValueDictionary[str, Cell]", names: Iterable[str], reason: str) -> list[Cell]:
         self.moves += 1
         found = [cell for cell in map(cells.get, names) if cell is not None]
         for cell in found:
             cell.revision = self.moves
+            cell.reason = reason
         return found
 
     def _purge_broad(self) -> None:
@@ -294,15 +302,14 @@ class Gate:
         with_queue = [hold for hold in self._broad if not hold.outbox.is_empty]
         _for_each(with_queue, lambda hold: hold.purge_lost(_EVERY_OBJECT))
 
-    def _put_off(self, cells: list[Cell], reason: str) -> list[Hold]:
+    def _put_off(self, cells: list[Cell]) -> list[Hold]:
         """Have the holds on these cells judged later. Returns those that cannot wait.
 
         No table of holds is made: that would take most of the turn. Those that are judged by then are passed over.
         """
-        if not self._late:
+        if not (self._late or self._begun):
             self._sweep_late_after(TURNS_PUT_OFF)
-        self._late.update(dict.fromkeys(cells, reason))
-        self._begun = None
+        self._late.update(dict.fromkeys(cells))
         return [hold for cell in cells for hold in cell.holds if hold.outbox.items or not hold.is_asked_about]
 
     def _sweep_late_after(self, turns: int) -> None:
@@ -312,27 +319,24 @@ class Gate:
     def _sweep_late(self) -> None:
         """One turn's part of what was put off."""
         self._sweep_slice()
-        if self._late:
+        if self._late or self._begun:
             self._sweep_late_after(1)
 
     def _sweep_slice(self) -> None:
         """As many as one turn takes; judging one may have its cell put off anew."""
-        _for_each(self._taken(LATE_IN_A_TURN), lambda late: self._survey(*late))
+        _for_each(self._taken(LATE_IN_A_TURN), lambda hold: self._survey(hold.reason, hold))
 
-    def _taken(self, number: int) -> list[tuple[str, Hold]]:
-        """So many holds out of those that were put off and have not been judged since, each with its reason."""
-        taken: list[tuple[str, Hold]] = []
-        while self._late and len(taken) < number:
-            cell, reason = next(iter(self._late.items()))
-            if self._begun is None:
-                self._begun = list(cell.holds)
+    def _taken(self, number: int) -> list[Hold]:
+        """So many holds out of those that were put off and have not been judged since."""
+        taken: list[Hold] = []
+        while len(taken) < number and (self._late or self._begun):
             if not self._begun:
-                self._begun = None
-                del self._late[cell]
+                cell, _ = self._late.popitem(last=False)
+                self._begun = list(cell.holds)
                 continue
             hold = self._begun.pop()
             if not hold.is_ended and hold.seen != hold.basis[1]:
-                taken.append((reason, hold))
+                taken.append(hold)
         return taken
 
     def _sweep(self, holds: Iterable[Hold], reason: str) -> None:

@@ -121,6 +121,21 @@ def test_a_second_revocation_in_between_changes_nothing() -> None:
     assert [peer.take() for peer in world.peers] == [[world.notice()]] * len(USERS)
 
 
+def test_an_object_that_is_bumped_again_and_again_keeps_nobody_else_waiting() -> None:
+    world = World()
+    for peer, user in zip(world.peers, USERS, strict=True):
+        world.rights.grant(user, "b")
+        peer.subscribe("obj.b.x")
+    gate = world.core.realm1.gate
+    gate.revoke(objects=["a"])
+    world.rights.granted -= {(user, "b") for user in USERS}
+    gate.revoke(objects=["b"])
+    for _ in range(module.TURNS_PUT_OFF + 2 * len(USERS)):
+        gate.revoke(objects=["a"])
+        world.core.host.turn()
+    assert all(peer.network.arrived for peer in world.peers)
+
+
 def test_who_gets_the_right_back_in_between_has_lost_nothing() -> None:
     world = World()
     world.revoke()
