@@ -18,7 +18,7 @@ from support.serving import Serving
 
 BEGINNING, *WALKS = fenced(DOCS / "walks.md", "console")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-STEP_S = 30.0
+STEP_S = 60.0
 """For one command on a busy machine, those that wait for the clock included."""
 
 
