@@ -165,7 +165,7 @@ class Questions:
         found = await first_ids(tails, arguments.after, limit + 1, self._sees_members(call, role.id))
         fits = self._sees_members(call, role.id)
         members, after = paged(((tail, self._member(tail, role.id)) for tail in found if fits(tail)), limit)
-        call.show_while(lambda: all(fits(each["id"]) for each in members))
+        call.show_while(lambda: all(map(self._sees_members(call, role.id), [each["id"] for each in members])))
         return {"role": role.id, "members": members, "after": after}
 
     # --- helpers ------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class Questions:
         return candidates(self._graph, self._closures, principal.authid)
 
     def _sees_members(self, call: Call, role: str) -> Callable[[str], bool]:
-        """Whether the caller sees that somebody is in the role. What is the same for all members is judged once."""
+        """Whether the caller sees that somebody is in the role, as of now: what is the same for all is judged once."""
         user = call.caller.principal.authid
         sees_all = call.caller.can("manage", role) or self._rights.may_see_links_to(user, role)
 

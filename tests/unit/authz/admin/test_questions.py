@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fairlead_authz import Grant, Put, Trash, who
+from fairlead_authz import Change, Grant, Put, Revoke, Trash, who
 from fairlead_authz.admin.listing import SLICE
 from fairlead_router import Level, Principal
-from support.by_hand import a_realm_by_hand
+from support.by_hand import RealmByHand, a_realm_by_hand
+from support.core import Peer
 from support.permissions import Site
 from support.waiting import eventually
 
@@ -57,17 +59,26 @@ async def test_a_level_that_is_none_is_named(site: Site) -> None:
 # ---- who
 
 
+async def answer_that_waited(
+    realm: RealmByHand, peer: Peer, procedure: str, arguments: list[str], *lost: Change
+) -> Any:
+    """What becomes of the answer to a peer that reads nothing while it loses something."""
+    peer.clog()
+    peer.send([48, 1, {}, f"fairlead.authz.{procedure}", arguments])
+    session = realm.core.realm1.session(peer.session_id)
+    assert session is not None
+    await eventually(lambda: not realm.host.run() and session.outbox.number)
+    await realm.authz.apply([*lost])
+    peer.read_on()
+    [answer] = peer.take()
+    return answer
+
+
 async def test_an_answer_that_waits_goes_with_the_right_to_it(tmp_path: Path) -> None:
     async with a_realm_by_hand(tmp_path) as realm:
         alice = await realm.join("alice")
-        alice.clog()
-        alice.send([48, 1, {}, "fairlead.authz.who", ["read", "x"]])
-        session = realm.core.realm1.session(alice.session_id)
-        assert session is not None
-        await eventually(lambda: not realm.host.run() and session.outbox.number)
-        await realm.authz.apply([Put("object", "x", owner="carol")])
-        alice.read_on()
-        assert [message[4] for message in alice.take()] == [NOT_AUTHORIZED]
+        answer = await answer_that_waited(realm, alice, "who", ["read", "x"], Put("object", "x", owner="carol"))
+        assert answer[4] == NOT_AUTHORIZED
 
 
 async def test_who_manages_an_object_sees_who_has_a_right_on_it_and_by_which_path(site: Site) -> None:
@@ -179,6 +190,17 @@ async def test_managers_see_the_members_of_a_role_and_members_themselves(site: S
     ]
     assert [each["id"] for each in (await site.ask("bob", "members", "staff"))["members"]] == ["bob"]
     assert (await site.ask("alice", "members", "staff"))["members"] == []
+
+
+async def test_members_that_wait_to_be_shown_go_with_the_right_to_see_them_all(tmp_path: Path) -> None:
+    """Who still is in the role, and reads it, sees itself alone."""
+    async with a_realm_by_hand(tmp_path) as realm:
+        await realm.authz.apply(
+            [Put("role", "staff"), Grant("bob", "manage", "staff"), Grant("carol", "read", "staff")]
+        )
+        bob = await realm.join("bob")
+        answer = await answer_that_waited(realm, bob, "members", ["staff"], Revoke("bob", "write", "staff"))
+        assert answer[4] == NOT_AUTHORIZED
 
 
 async def test_a_member_that_may_only_log_in_is_shown_as_such(site: Site) -> None:
