@@ -38,15 +38,18 @@ class FreshClosures:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._known: dict[str, Closure] = {}
-        self.walked = 0
-        """Nodes that were walked over to make them."""
+        self._walked: set[str] = set()
+        self.walked_again = 0
+        """Nodes that were walked over to make closures anew that had been made before."""
 
     def of(self, user: str) -> Closure:
         """What the user reaches."""
         closure = self._known.get(user)
         if closure is None:
             closure = self._known[user] = Closure(self._graph, user)
-            self.walked += len(closure.owning)
+            if user in self._walked:
+                self.walked_again += len(closure.owning)
+            self._walked.add(user)
         return closure
 
     def add_step(self, tail: str, head: Node, level: int) -> None:

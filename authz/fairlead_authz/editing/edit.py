@@ -54,7 +54,7 @@ class Edit:
 
     def begin(self, change: Change) -> None:
         """A change of the list comes next. Raises NotAuthorized, LimitExceeded."""
-        if self._closures.walked > MAX_WALKED:
+        if self._closures.walked_again > MAX_WALKED:
             text = "the list changes too often what its actor reaches: make it in parts"
             raise LimitExceeded(text, limit="walked_per_list")
         self._require_active(change)
@@ -118,7 +118,7 @@ class Edit:
         level = [*self.graph.steps(node_id)]
         while level and depth <= MAX_DEPTH:
             depth += 1
-            self._closures.walked += len(level)
+            self._closures.walked_again += len(level)
             level = [head for project in level for head in self.graph.steps(project)]
         if depth > MAX_DEPTH:
             raise LimitExceeded(f"{node_id!r} would lie deeper than {MAX_DEPTH} projects", limit="project_depth")

@@ -36,6 +36,11 @@ def test_a_list_that_has_everything_walked_again_and_again_is_refused(desk: Desk
     desk.make(*revokes[1:])
 
 
+def test_whoever_reaches_very_much_is_walked_once_for_nothing(desk: Desk, limit: int) -> None:
+    desk.make(*(Put("role", f"crew{number}") for number in range(2 * limit)), by="bob")
+    desk.make(Put("object", "y", "bob"), Grant("crew0", "read", "y"), Grant("crew1", "write", "y"), by="bob")
+
+
 def test_what_is_made_at_the_end_of_a_walk_costs_none(desk: Desk, limit: int) -> None:
     desk.make(Put("project", "q0"), by="bob")
     inside = [Put("project", f"q{number}", f"q{number // 2}") for number in range(1, limit)]
