@@ -54,7 +54,8 @@ def _play(given: argparse.Namespace) -> History:
     database = postgres.new_database() if given.postgresql else None
     print(f"histories: {given.minutes:g} minutes, seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="histories-") as directory:
-        return uvloop.run(play(Path(directory), Options(given.minutes * 60, seed, database=database), _progress))
+        options = Options(given.minutes * 60, seed, database=database, kills=given.kills)
+        return uvloop.run(play(Path(directory), options, _progress))
 
 
 def _progress(part: float) -> None:
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make histories", description="Promises, judged by what clients recorded.")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="how long (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="a number; without it, the clock's")
+    parser.add_argument("--kills", type=int, default=0, help="kill the server so often (default: none)")
     parser.add_argument("--postgresql", action="store_true", help="keep the permissions there")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the history there")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="play nothing, judge this history")

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from histories.peer import ERROR, Gone, Message, Peer, Refused, now_s
-from histories.record import Publication
+from histories.record import Publication, Question
 from histories.stage import OBJECTS, PRESS, PROJECTS, ROLES, USERS, Stage, join_patiently, topic_of
 
 UNDER_WAY = 64
@@ -107,6 +107,37 @@ class Administrator:
                 await admin.call("fairlead.authz.apply", [random_change(random) for _ in range(3)], dry_run=True)
         else:
             await stage.change(admin, [random_change(random) for _ in range(random.choice((1, 1, 1, 2, 5)))])
+
+
+class Questioner:
+    """Asks who may read what, while that changes."""
+
+    def __init__(self, stage: Stage, random: Random, pause_s: float) -> None:
+        self._stage = stage
+        self._random = random
+        self._pause_s = pause_s
+
+    async def play(self) -> None:
+        while not self._stage.over.is_set():
+            with suppress(Gone):
+                admin = await join_patiently(self._stage, self._stage.token)
+                try:
+                    while not self._stage.over.is_set():
+                        await self._ask(admin)
+                        await asyncio.sleep(self._pause_s)
+                finally:
+                    await admin.leave()
+
+    async def _ask(self, admin: Peer) -> None:
+        object_id, user = self._random.choice(OBJECTS), self._random.choice([None, *USERS])
+        sent_s = now_s()
+        if user is None:
+            answer = await admin.call("fairlead.authz.who", "read", object_id)
+            readers = [each["user"] for each in answer["users"] if each["user"] in self._stage.history.users]
+        else:
+            answer = await admin.call("fairlead.authz.check", user, "read", object_id)
+            readers = [user] if answer["allowed"] else []
+        self._stage.history.questions.append(Question(object_id, user, readers, sent_s, now_s()))
 
 
 def random_change(random: Random) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Peer:
 
     async def leave(self, *, politely: bool = True) -> None:
         """With GOODBYE, or as a broken connection."""
-        if politely and self.is_open:
+        if politely and self._is_connected:
             self.client.send([GOODBYE, {}, "wamp.close.close_realm"])
         else:
             self.client.reset()
@@ -79,9 +79,13 @@ class Peer:
             await asyncio.gather(self._reading, return_exceptions=True)
         await self.client.close()
 
+    @property
+    def _is_connected(self) -> bool:
+        return self.is_open and not self.client.writer.is_closing()
+
     def send(self, type_: int, *rest: Any, on_answer: Callable[[Message, int], None]) -> int:
         """A request. Its answers are handed on in the moment in which they come, before what comes behind them."""
-        if not self.is_open:
+        if not self._is_connected:
             raise Gone
         number = next(self._numbers)
         self._answers[number] = on_answer

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple, Protocol
 
-from histories.makers import Administrator, Publisher
+from histories.makers import Administrator, Publisher, Questioner
 from histories.peer import now_s
 from histories.record import History
 from histories.sleeper import Sleeper
@@ -34,6 +34,8 @@ class Options(NamedTuple):
     administrators: int = 2
     publish_interval_s: float = 0.012
     change_pause_s: float = 0.02
+    kills: int = 0
+    """How often the server is killed and started again meanwhile."""
 
 
 async def play(directory: Path, options: Options, on_progress: Callable[[float], None] = lambda _: None) -> History:
@@ -47,12 +49,16 @@ async def play(directory: Path, options: Options, on_progress: Callable[[float],
         async with asyncio.TaskGroup() as tasks:
             for name, player in _cast(stage, options):
                 tasks.create_task(player.play(), name=name)
-            await _let_play(options.seconds, on_progress)
+            for part in range(options.kills + 1):
+                if part:
+                    await server.kill()
+                    await server.start()
+                await _let_play(options.seconds / (options.kills + 1), on_progress)
             stage.over.set()
-            stage.history.quiet_s = now_s()
             await asyncio.sleep(QUIET_S)
             stage.closing.set()
         await stage.learn_revisions()
+        await stage.try_dead_tokens()
         await server.stop()
     return stage.history
 
@@ -71,6 +77,7 @@ def _cast(stage: Stage, options: Options) -> list[tuple[str, _Player]]:
     for number in range(options.administrators):
         random = Random(f"administrator {options.seed} {number}")
         cast.append((f"administrator {number}", Administrator(stage, random, options.change_pause_s)))
+    cast.append(("questioner", Questioner(stage, Random(f"questioner {options.seed}"), options.change_pause_s)))
     cast.append((SLEEPER, Sleeper(stage)))
     for user in USERS:
         for number in range(options.watchers):

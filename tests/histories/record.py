@@ -49,6 +49,16 @@ class End(msgspec.Struct):
     acknowledged_s: float = NEVER_S
 
 
+class Question(msgspec.Struct):
+    """Who may read an object: whether this user, or which ones."""
+
+    object: str
+    user: str | None
+    readers: list[str]
+    sent_s: float
+    heard_s: float
+
+
 class Mark(msgspec.Struct):
     """A request that the server answers in order: when the answer is here, all that was queued before it is."""
 
@@ -91,6 +101,8 @@ class Session(msgspec.Struct):
     token: str
     opened_s: float
     closed_s: float = NEVER_S
+    caught_up_s: float = NEVER_S
+    """When all was quiet and it had waited for what it follows."""
     goodbyes: list[str] = msgspec.field(default_factory=list)
     interests: list[Interest] = msgspec.field(default_factory=list)
     arrivals: list[Arrival] = msgspec.field(default_factory=list)
@@ -106,5 +118,20 @@ class History(msgspec.Struct):
     changes: list[Change] = msgspec.field(default_factory=list)
     ends: list[End] = msgspec.field(default_factory=list)
     sessions: list[Session] = msgspec.field(default_factory=list)
-    quiet_s: float = NEVER_S
-    """When publishers and administrators had stopped."""
+    questions: list[Question] = msgspec.field(default_factory=list)
+    revived: list[str] = msgspec.field(default_factory=list)
+    """Users who came in with a token that had ended."""
+
+
+def has_ended(session: Session, end: End) -> bool:
+    """Whether the end was acknowledged, and is one of this session too."""
+    return end.acknowledged_s != NEVER_S and end.sent_s >= session.opened_s and _is_of(session, end)
+
+
+def may_have_ended(session: Session, end: End) -> bool:
+    """Whether the end may be one of this session too."""
+    return end.acknowledged_s >= session.opened_s and _is_of(session, end)
+
+
+def _is_of(session: Session, end: End) -> bool:
+    return end.user == session.user and end.token in (None, session.token)

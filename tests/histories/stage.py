@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from histories.peer import Gone, Peer, Refused, now_s
-from histories.record import NEVER_S, Change, End, History
+from histories.record import NEVER_S, Change, End, History, has_ended
 from support.serving import Serving
 
 T = TypeVar("T")
@@ -142,6 +143,15 @@ class Stage:
         await admin.leave()
         lost = [each for each in by_name.values() if each.acknowledged_s != NEVER_S]
         assert not lost, f"acknowledged, and not in the log: {lost}"
+
+    async def try_dead_tokens(self) -> None:
+        """Whether anybody comes in with a token that has ended for certain."""
+        for session in self.history.sessions:
+            if any(has_ended(session, end) for end in self.history.ends):
+                with suppress(Refused):
+                    peer = await Peer.join(self.port, session.token)
+                    self.history.revived.append(session.user)
+                    await peer.leave()
 
 
 def _remove(records: list[T], gone: T) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from histories.record import Arrival, Change, End, History, Interest, Mark, Publication, Session
+from histories.record import Arrival, Change, End, History, Interest, Mark, Publication, Question, Session
 from histories.validators import RESIDUE_BYTES, judge
 
 REVOKE, GRANT = ({"op": op, "user": "bob", "level": "read", "object": "x"} for op in ("revoke", "grant"))
@@ -44,8 +44,9 @@ def honest() -> History:
         Arrival(25.2, 4, "p", 5, 100, position=2),
     ]
     session.marks = [Mark(6.0, 6.1), Mark(13.5, 13.6), Mark(26.0, 26.1), Mark(30.5, 30.6)]
-    session.closed_s = 31.0
-    return History(["x"], ["alice", "bob"], publications, changes, [], [session], quiet_s=30.0)
+    session.caught_up_s, session.closed_s = 30.8, 31.0
+    questions = [Question("x", "bob", [], 12.0, 12.1), Question("x", None, ["alice", "bob"], 5.0, 5.1)]
+    return History(["x"], ["alice", "bob"], publications, changes, [], [session], questions)
 
 
 def test_an_honest_history_breaks_no_promise() -> None:
@@ -183,6 +184,21 @@ def a_record_that_was_left_out(history: History, session: Session) -> None:
 @forged("NoHole")
 def a_record_that_came_again(history: History, session: Session) -> None:
     session.arrivals.insert(4, Arrival(22.4, 4, "p", 4, 100, position=1))
+
+
+@forged("Truthful")
+def an_answer_of_before(history: History, session: Session) -> None:
+    history.questions.append(Question("x", "bob", ["bob"], 12.0, 12.1))
+
+
+@forged("Truthful")
+def a_list_that_misses_somebody(history: History, session: Session) -> None:
+    history.questions.append(Question("x", None, ["alice"], 5.0, 5.1))
+
+
+@forged("StaysDead")
+def a_login_with_a_token_that_had_ended(history: History, session: Session) -> None:
+    history.revived.append("bob")
 
 
 @pytest.mark.parametrize(("validator", "forge"), [pytest.param(*each, id=each[1].__name__) for each in FORGERIES])

@@ -44,6 +44,12 @@ class Timeline:
         first, last = self._states(from_s, to_s)
         return self._count(user, object_id, from_s, to_s) == last - first + 1
 
+    def readers(self, object_id: str, from_s: float, to_s: float) -> Iterator[set[str]]:
+        """Who could read an object, in each of the states that may have been in force then."""
+        first, last = self._states(from_s, to_s)
+        for state in range(first, last + 1):
+            yield {user for (user, id_), held in self._held.items() if id_ == object_id and held[state]}
+
     def lost_with(self, user: str, object_id: str, at_s: float) -> int | None:
         """The state with which the right was lost that was certainly not held then; None if it may have been held."""
         if self.ever(user, object_id, at_s, at_s):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from fairlead_router import Limits
-from histories.record import NEVER_S, Arrival, History, Interest, Publication, Session
+from histories.record import NEVER_S, Arrival, History, Interest, Publication, Session, has_ended, may_have_ended
 from histories.timeline import Timeline
 
 KERNEL_BYTES = 192 << 10
@@ -45,19 +45,13 @@ class Case:
 
     def ended_by(self, session: Session) -> float:
         """When its token, or all of its user's, had certainly ended."""
-        return min(
-            (each.acknowledged_s for each in self.history.ends if each.sent_s >= session.opened_s
-             and each.user == session.user and each.token in (None, session.token)),
-            default=NEVER_S,
-        )  # fmt: skip
+        ends = (each.acknowledged_s for each in self.history.ends if has_ended(session, each))
+        return min(ends, default=NEVER_S)
 
     def may_end_at(self, session: Session) -> float:
         """From when on the session may have been ended by the server."""
-        return min(
-            (each.sent_s for each in self.history.ends if each.acknowledged_s >= session.opened_s
-             and each.user == session.user and each.token in (None, session.token)),
-            default=NEVER_S,
-        )  # fmt: skip
+        ends = (each.sent_s for each in self.history.ends if may_have_ended(session, each))
+        return min(ends, default=NEVER_S)
 
 
 def no_later_event(case: Case) -> Iterator[str]:
@@ -113,7 +107,8 @@ def complete(case: Case) -> Iterator[str]:
             yield from _refused_though_allowed(case, session, interest)
             for event, by_s in _must_have_arrived(case, session, interest):
                 if (index, event.publisher, event.number) not in arrived:
-                    yield f"{session.name}: {event.publisher} {event.number} about {event.object} is not here by {by_s}"
+                    where = f"{session.name}: {interest.match} on {interest.object}"
+                    yield f"{where}: {event.publisher} {event.number} about {event.object} is not here by {by_s}"
 
 
 def told_once(case: Case) -> Iterator[str]:
@@ -164,6 +159,21 @@ def no_hole(case: Case) -> Iterator[str]:
             next_of[follower] = arrival.position + 1
 
 
+def truthful(case: Case) -> Iterator[str]:
+    """What is answered to questions was so while they were asked."""
+    for asked in case.history.questions:
+        among = set(case.history.users if asked.user is None else [asked.user])
+        states = case.timeline.readers(asked.object, asked.sent_s, asked.heard_s)
+        if not any(set(asked.readers) == state & among for state in states):
+            yield f"{asked.readers} of {sorted(among)} read {asked.object}, it was said at {asked.heard_s}"
+
+
+def stays_dead(case: Case) -> Iterator[str]:
+    """Nobody comes in with a token that had ended, whatever became of the server since."""
+    for user in case.history.revived:
+        yield f"a token of {user} was taken that had ended"
+
+
 VALIDATORS: dict[str, Callable[[Case], Iterator[str]]] = {
     "NoLaterEvent": no_later_event,
     "Purged": purged,
@@ -171,6 +181,8 @@ VALIDATORS: dict[str, Callable[[Case], Iterator[str]]] = {
     "ToldOnce": told_once,
     "Ordered": ordered,
     "NoHole": no_hole,
+    "Truthful": truthful,
+    "StaysDead": stays_dead,
 }
 
 
@@ -194,21 +206,17 @@ def _must_have_arrived(case: Case, session: Session, interest: Interest) -> Iter
         for event in events[bisect_left(events, interest.begun_s, key=lambda each: each.sent_s) :]:
             if event.sent_s > end_s:
                 break
-            by_s = _here_by(case, session, event)
+            by_s = _here_by(session, event)
             is_wanted = event.is_record == (interest.match == "follow")
             since_s = interest.begun_s if interest.object else event.sent_s
             if is_wanted and by_s < end_s and case.timeline.throughout(session.user, object_id, since_s, by_s):
                 yield event, by_s
 
 
-def _here_by(case: Case, session: Session, event: Publication) -> float:
-    """When an event must be here. Who follows a stream reads it from the store, so it has time until all is quiet."""
+def _here_by(session: Session, event: Publication) -> float:
+    """When an event must be here. Records are read from the store, at the pace of who follows, so in the end."""
     if event.is_record:
-        return (
-            session.marks[-1].answered_s
-            if session.marks and session.marks[-1].sent_s > case.history.quiet_s
-            else NEVER_S
-        )
+        return session.caught_up_s
     index = bisect_right(session.marks, event.accepted_s, key=lambda each: each.sent_s)
     return session.marks[index].answered_s if index < len(session.marks) else NEVER_S
 
@@ -223,8 +231,6 @@ def _refused_though_allowed(case: Case, session: Session, interest: Interest) ->
 
 
 def _may_have_ended(case: Case, session: Session, interest: Interest) -> bool:
-    if case.may_end_at(session) <= interest.notices[0]:
-        return True
     return interest.object is not None and not case.timeline.throughout(
         session.user, interest.object, interest.asked_s, interest.notices[0]
     )

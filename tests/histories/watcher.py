@@ -12,6 +12,7 @@ from histories.stage import OBJECTS, Stage, join_patiently, topic_of
 
 PATTERNS: dict[Match, str] = {"prefix": "com.app.", "wildcard": "com.app..state"}
 NOTICES = "fairlead.session.revoked"
+CATCH_UP_S = 10.0
 NO_SUBSCRIPTION = 1
 """Ids are random up to 2^53: to end this one is refused, in order."""
 
@@ -80,6 +81,8 @@ class Watcher:
                 ear.peer.read_on()
             await ear.mark()
             await asyncio.sleep(random.uniform(0.01, 0.04))
+        if stage.closing.is_set():
+            await ear.catch_up(self._followed)
 
 
 class Ear:
@@ -144,6 +147,15 @@ class Ear:
         self.peer.send(
             48, {"receive_progress": True}, "fairlead.log.follow", [object_id], self._cursor, on_answer=answered
         )
+
+    async def catch_up(self, object_id: str) -> None:
+        """Wait for the head of the followed stream, unless that may not be read any more."""
+        with suppress(Refused):
+            head = (await self.peer.call("fairlead.log.read", object_id, tail=0))["head"]
+            deadline_s = now_s() + CATCH_UP_S
+            while self._cursor["start"] < head and now_s() < deadline_s:
+                await asyncio.sleep(0.02)
+        self._session.caught_up_s = now_s()
 
     def _new(self, match: Match, object_id: str | None) -> tuple[Interest, int]:
         interest = Interest(match, object_id, now_s())
