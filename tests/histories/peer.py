@@ -15,6 +15,8 @@ from support.wamp import Client, ClosedError, RawSocketClient, Where
 WELCOME, ABORT, GOODBYE, ERROR, RESULT, EVENT, UNSUBSCRIBED = 2, 3, 6, 8, 50, 36, 35
 PROGRESS = "progress"
 
+FAREWELL_S = 5.0
+
 Message = list[Any]
 
 now_s = time.monotonic
@@ -67,17 +69,19 @@ class Peer:
         return peer
 
     async def leave(self, *, politely: bool = True) -> None:
-        """With GOODBYE, or as a broken connection."""
+        """With GOODBYE, or as a broken connection. Raises what went wrong with what came."""
         if politely and self._is_connected:
             self.client.send([GOODBYE, {}, "wamp.close.close_realm"])
         else:
             self.client.reset()
-        if self._reading is not None:
-            self.read_on()
-            await asyncio.wait([self._reading], timeout=5)
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+        assert self._reading is not None
+        self.read_on()
+        await asyncio.wait([self._reading], timeout=FAREWELL_S)
+        self._reading.cancel()
+        await asyncio.wait([self._reading])
         await self.client.close()
+        if not self._reading.cancelled() and (error := self._reading.exception()) is not None:
+            raise error
 
     @property
     def _is_connected(self) -> bool:

@@ -36,7 +36,7 @@ class Case:
 
     @cached_property
     def by_object(self) -> dict[str, list[Publication]]:
-        """The accepted events about each object, as they were sent; those about all under None."""
+        """The accepted events about each object, in the order in which they were sent."""
         found: dict[str, list[Publication]] = defaultdict(list)
         for each in sorted(self.history.publications, key=lambda each: each.sent_s):
             if each.accepted_s != NEVER_S:
