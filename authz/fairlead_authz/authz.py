@@ -7,6 +7,7 @@ authz.bind(realm)
 await authz.close()
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from fairlead_authz.levels import NUMBERS
 from fairlead_authz.live import Live
 from fairlead_authz.rights import Policy
 from fairlead_authz.scopes import check_scopes
+from fairlead_authz.serving import Serving
 from fairlead_authz.state import State
 from fairlead_authz.store import PermissionStore
 from fairlead_authz.tokens import Terms, TokenPrincipal
@@ -33,6 +35,7 @@ from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import NotAuthorized
 from fairlead_router.realm import Realm
+from fairlead_store import LEASE_S
 
 ITSELF = Actor(ADMIN, is_admin=True)
 """Who changes permissions when the program does it, not a caller."""
@@ -47,6 +50,8 @@ class Authz:
         self._expiry = Expiry(state, self._live)
         self._funnel = Funnel(state, self._live, self._expiry)
         self._issuer = Issuer(state, self._live, self._expiry, self._funnel)
+        self.serving = Serving(state.store.lease)
+        """Whether what is in memory is known to be true: watch it where the store may be taken over (PostgreSQL)."""
         self._service = AdminService(self, state)
         self._rules = rules
         self.authorizer = GraphAuthorizer(state.graph, state.tokens, state.rights, rules, is_open)
@@ -61,14 +66,17 @@ class Authz:
         rules: tuple[UriRule, ...] = (),
         is_open: bool = False,
         keep_changes: int | None = None,
+        lease_s: float = LEASE_S,
     ) -> "Authz":
         """Open or make the database and load it. Raises StoreError, and ValueError for a bad rule.
+
+        On PostgreSQL this waits for the lease of a process that was killed; `lease_s` is how long ours is.
 
         `is_open`: everybody may everything, for trials. What anonymous sessions then make is owned by `system`.
         `keep_changes`: how many of the newest changes stay in the log; None: all.
         """
         uri_rules = UriRules(rules)
-        store = PermissionStore.open(database_url, realm, keep_changes)
+        store = await asyncio.to_thread(PermissionStore.open, database_url, realm, keep_changes, lease_s)
         try:
             return cls(State(store, await store.load(), Policy()), uri_rules, is_open)
         except BaseException:
@@ -80,9 +88,11 @@ class Authz:
         self._live.bind(realm)
         self._expiry.bind(realm)
         self._funnel.on_change = self._service.join(realm)
+        self.serving.bind(realm)
 
     async def close(self) -> None:
         """Leave the realm, finish the changes that have begun, and close the store."""
+        self.serving.close()
         self._service.leave()
         self._expiry.close()
         await self._funnel.close()

@@ -18,7 +18,7 @@ from fairlead_authz.permission_log import Position, Slice
 from fairlead_authz.queries import Audit, Loaded, LoggedChange, NewChange
 from fairlead_authz.tables import SCHEMA
 from fairlead_authz.tokens import Token
-from fairlead_store import Database, Readers
+from fairlead_store import LEASE_S, Database, Lease, Readers
 
 
 class StoredPermissions:
@@ -65,9 +65,17 @@ class PermissionStore(StoredPermissions):
         self._keep = keep
 
     @classmethod
-    def open(cls, url: str, realm: str, keep: int | None = None) -> "PermissionStore":
-        """Open or make the database. Raises StoreError. `keep`: how many entries of the log stay; None: all."""
-        return cls(Database.open(url, SCHEMA, realm), realm, keep)
+    def open(cls, url: str, realm: str, keep: int | None = None, lease_s: float = LEASE_S) -> "PermissionStore":
+        """Open or make the database; it blocks. Raises StoreError.
+
+        `keep`: how many entries of the log stay; None: all.
+        """
+        return cls(Database.open(url, SCHEMA, realm, lease_s), realm, keep)
+
+    @property
+    def lease(self) -> Lease | None:
+        """The proof that nobody else has the store; None where nobody can have it."""
+        return self._database.lease
 
     async def load(self) -> Loaded:
         """The graph, the tokens and the revision; a realm that is new gets its first nodes."""

@@ -2,7 +2,9 @@
 
 A timer of the loop comes late where the loop is busy, and knows nothing of a wall clock that is set. So whatever is
 accepted compares the next deadline with the time first and runs what is due; where there is none, that is one look at
-`next_us`. The timer is for what must end although no message comes.
+`is_waiting`. The timer is for what must end although no message comes.
+
+What must not wait for a clock that was set back is kept by the steady one (`set_steady`).
 """
 
 import logging
@@ -17,14 +19,29 @@ LONGEST_WAIT_S = 5.0
 """A wall clock that was set is noticed within this time where no message comes."""
 
 
+class _Line:
+    """What is due by one clock."""
+
+    __slots__ = ("due", "now_us")
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self.now_us = now_us
+        self.due: DueTimes[Callable[[], object]] = DueTimes()
+
+    @property
+    def is_due(self) -> bool:
+        return self.due.next_us is not None and self.due.next_us <= self.now_us()
+
+
 class Deadlines:
     """What is to happen at which time in one realm. A time that has passed already counts as due."""
 
     def __init__(self, host: Host) -> None:
-        self.next_us: int | None = None
-        """When something must be run: microseconds since 1970. None: nothing is waited for."""
+        self.is_waiting = False
+        """Whether there is anything to run, now or later."""
         self._host = host
-        self._due: DueTimes[Callable[[], object]] = DueTimes()
+        self._wall = _Line(host.time_us)
+        self._steady = _Line(host.steady_us)
         self._timer: Timer | None = None
 
     def set(self, callback: Callable[[], object], at_us: int | None) -> None:
@@ -32,33 +49,43 @@ class Deadlines:
 
         It is called before the next message is judged, or by itself, and may end sessions and revoke.
         """
-        self._due.set(callback, at_us)
-        if self._due.next_us != self.next_us:
-            self.next_us = self._due.next_us
-            self._restart_timer()
+        self._set(self._wall, callback, at_us)
+
+    def set_steady(self, callback: Callable[[], object], at_us: int | None) -> None:
+        """Likewise, at a time of the host's steady clock."""
+        self._set(self._steady, callback, at_us)
 
     def run_due(self) -> None:
         """Run what is due now, if anything is. Cheap: it may be called for each message."""
-        if self.next_us is not None and self.next_us <= self._host.time_us():
-            self._run()
+        if self._wall.is_due:
+            self._run(self._wall)
+        if self._steady.is_due:
+            self._run(self._steady)
 
-    def _run(self) -> None:
+    def _set(self, line: _Line, callback: Callable[[], object], at_us: int | None) -> None:
+        before_us = line.due.next_us
+        line.due.set(callback, at_us)
+        if line.due.next_us != before_us:
+            self._restart_timer()
+
+    def _run(self, line: _Line) -> None:
         """A callback may set others, also for now, and may lead to a message that runs what is left."""
-        while (due := self._due.pop(self._host.time_us())) is not None:
-            self.next_us = self._due.next_us
+        while (due := line.due.pop(line.now_us())) is not None:
             try:
                 due.key()
             except Exception:
                 log.exception("a deadline went wrong; those behind it are not affected")
-        self.next_us = self._due.next_us
         self._restart_timer()
 
     def _restart_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.next_us is not None:
-            wait_s = (self.next_us - self._host.time_us()) / 1_000_000
+        lines = (self._wall, self._steady)
+        waits_us = [line.due.next_us - line.now_us() for line in lines if line.due.next_us is not None]
+        self.is_waiting = bool(waits_us)
+        if waits_us:
+            wait_s = min(waits_us) / 1_000_000
             self._timer = self._host.call_later(min(max(wait_s, 0), LONGEST_WAIT_S), self._look)
 
     def _look(self) -> None:

@@ -179,6 +179,12 @@ class NoSuchRealm(SessionError):
     uri = "wamp.error.no_such_realm"
 
 
+class Suspended(SessionError):
+    """The realm serves nobody for now; who comes back later finds it again. Also the reason of GOODBYE."""
+
+    uri = "fairlead.close.suspended"
+
+
 class AuthenticationFailed(SessionError):
     """The peer's proof of identity is wrong."""
 

@@ -21,6 +21,9 @@ class Host(Protocol):
     def time_us(self) -> int:
         """The wall clock: microseconds since 1970. It may jump; order never rests on it."""
 
+    def steady_us(self) -> int:
+        """A clock that nobody sets, and that goes on while the machine sleeps: microseconds since some moment."""
+
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""
 

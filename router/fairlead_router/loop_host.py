@@ -8,6 +8,8 @@ from typing import Any
 
 from fairlead_router.host import Timer
 
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class LoopHost:
     """A Host on a running asyncio loop. `close` leaves no task and no timer behind."""
@@ -20,6 +22,10 @@ class LoopHost:
     def time_us(self) -> int:
         """The wall clock: microseconds since 1970."""
         return time.time_ns() // 1000
+
+    def steady_us(self) -> int:
+        """Microseconds since the machine was started, its sleep included."""
+        return time.clock_gettime_ns(_STEADY_CLOCK) // 1000
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run the callback in the next turn of the loop."""

@@ -1,7 +1,11 @@
-"""The Pulse: all outboxes of a realm that have something to write are written in one go, at the end of the turn."""
+"""The Pulse: all outboxes of a realm that have something to write are written in one go, at the end of the turn.
+
+What is due by then is run first: between the turn and its end the process may have been stopped.
+"""
 
 from typing import TYPE_CHECKING
 
+from fairlead_router.deadlines import Deadlines
 from fairlead_router.host import Host
 
 if TYPE_CHECKING:
@@ -11,10 +15,11 @@ if TYPE_CHECKING:
 class Pulse:
     """The outboxes with something to write in this turn; one flush for all of them at its end."""
 
-    __slots__ = ("_dirty", "host")
+    __slots__ = ("_deadlines", "_dirty", "host")
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, deadlines: Deadlines) -> None:
         self.host = host
+        self._deadlines = deadlines
         self._dirty: list[Outbox] = []
 
     def mark(self, outbox: "Outbox") -> None:
@@ -25,7 +30,9 @@ class Pulse:
         self._dirty.append(outbox)
 
     def flush(self) -> None:
-        """Write what is queued."""
+        """Write what is queued, and may still be sent."""
+        if self._deadlines.is_waiting:
+            self._deadlines.run_due()
         dirty, self._dirty = self._dirty, []
         rest = iter(dirty)
         try:

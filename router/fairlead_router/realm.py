@@ -13,7 +13,7 @@ from fairlead_router.auth import AnonymousAuthenticator, Authenticator
 from fairlead_router.authorization import Action, AllowAll, Authorizer, Explaining, Principal, attach
 from fairlead_router.counters import RealmCounters, count
 from fairlead_router.deadlines import Deadlines
-from fairlead_router.errors import NotAuthorized, RouterError
+from fairlead_router.errors import NotAuthorized, RouterError, Suspended
 from fairlead_router.failure_log import FailureLog
 from fairlead_router.gate import Gate
 from fairlead_router.host import Host
@@ -76,8 +76,8 @@ class Realm:
         self.authenticator: Authenticator = authenticator or AnonymousAuthenticator()
         self.authorizer: Authorizer = authorizer or AllowAll()
         self.options = options or RealmOptions()
-        self.pulse = Pulse(host)
         self.deadlines = Deadlines(host)
+        self.pulse = Pulse(host, self.deadlines)
         self.failures = FailureLog(host, limits.logged_failures)
         self.answers = Answers(host, limits.authorizer_timeout_s, self.failures)
         self.gate = Gate(self.answers)
@@ -112,8 +112,9 @@ class Realm:
     ) -> Session:
         """A peer that has been authenticated joins, under an id that was drawn before or a new one.
 
-        Raises LimitReached, and NoSuchRealm once the realm has been removed or the router closed.
+        Raises LimitReached, Suspended, and NoSuchRealm once the realm has been removed or the router closed.
         """
+        self.deadlines.run_due()
         session = Session(self, principal, transport, features, session_id or self.draw_session_id())
         self._sessions.add(session)
         self.counters.sessions_opened += 1
@@ -224,6 +225,16 @@ class Realm:
         self._sessions.close("the realm was removed")
         for session in self._sessions:
             self.end_session(session, CLOSE_REALM, "the realm was removed")
+
+    def suspend(self, text: str) -> None:
+        """Serve nobody but services until `resume`: GOODBYE to all, and who joins is refused for the same reason."""
+        self._sessions.suspended_because = text
+        for session in self.peers():
+            self.end_session(session, Suspended.uri, text)
+
+    def resume(self) -> None:
+        """Everybody may come back."""
+        self._sessions.suspended_because = ""
 
     # --- rights -------------------------------------------------------------------------------
 

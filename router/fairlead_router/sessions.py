@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from fairlead_router.errors import LimitReached, NoSuchRealm
+from fairlead_router.errors import LimitReached, NoSuchRealm, Suspended
 from fairlead_router.limits import Limits
 from fairlead_router.session import Session
 
@@ -18,6 +18,8 @@ class Sessions:
         self._peers = 0
         self._peers_of: Counter[str] = Counter()
         self._closed_because = ""
+        self.suspended_because = ""
+        """Why only services join for now."""
 
     def __contains__(self, session_id: object) -> bool:
         return session_id in self._by_id
@@ -31,10 +33,12 @@ class Sessions:
         return self._by_id.get(session_id)
 
     def add(self, session: Session) -> None:
-        """A session opens. Raises LimitReached, and NoSuchRealm once nobody joins any more."""
+        """A session opens. Raises LimitReached, Suspended, and NoSuchRealm once nobody joins any more."""
         if self._closed_because:
             raise NoSuchRealm(f"nobody joins realm {self._realm!r} any more: {self._closed_because}")
         if not session.is_service:
+            if self.suspended_because:
+                raise Suspended(self.suspended_because)
             self._take_place(session.principal.authid)
         self._by_id[session.id] = session
 

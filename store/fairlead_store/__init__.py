@@ -14,15 +14,18 @@ from fairlead_store.errors import (
     StoreError,
     StoreUnavailable,
 )
+from fairlead_store.lease import LEASE_S, Lease
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema
 
 __all__ = [
+    "LEASE_S",
     "Corrupt",
     "Database",
     "DatabaseClosed",
     "DatabaseInUse",
     "DiskFull",
+    "Lease",
     "Readers",
     "Schema",
     "SchemaMismatch",

@@ -20,6 +20,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from fairlead_store.dialect import Dialect
+from fairlead_store.lease import LEASE_S
 from fairlead_store.opening import find_dialect
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema, prepare
@@ -36,16 +37,19 @@ class Database:
         self._dialect = dialect
         self._writer = Writer(engine, dialect, writing)
         self._readers = Readers(engine, dialect)
+        self.lease = dialect.lease()
+        """None: nobody else can take the store while this process lives."""
         self._closed: asyncio.Future[None] | None = None
 
     @classmethod
-    def open(cls, url: str, schema: Schema, realm: str = "") -> Database:
+    def open(cls, url: str, schema: Schema, realm: str = "", lease_s: float = LEASE_S) -> Database:
         """Take the store for this process, make its tables or bring them to our version; raises StoreError.
 
         Where one database holds several stores, and the rows of several realms, each (store, realm) has one
-        process that writes it. It blocks for some milliseconds: it belongs to the start of a program.
+        process that writes it. It blocks for some milliseconds, or as long as the lease of a process that was killed
+        goes on: it belongs to the start of a program, or into a thread.
         """
-        dialect = find_dialect(url, schema, realm)
+        dialect = find_dialect(url, schema, realm, lease_s)
         with ExitStack() as opened:
             try:
                 return cls._open(dialect, schema, opened)
@@ -100,6 +104,8 @@ class Database:
 
     def _release(self, loop: asyncio.AbstractEventLoop, closed: asyncio.Future[None]) -> None:
         self._readers.shut()
+        if self.lease is not None:
+            self.lease.end()
         self._engine.dispose()
         self._dialect.release()
         loop.call_soon_threadsafe(closed.set_result, None)

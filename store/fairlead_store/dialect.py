@@ -11,6 +11,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from fairlead_store.errors import StoreError
+from fairlead_store.lease import Lease
 from fairlead_store.schema import Schema
 
 
@@ -40,7 +41,8 @@ class Dialect(Protocol):
 
     def connect_writer(self, engine: sa.Engine) -> sa.Connection:
         """The only connection that writes this store. Raises DatabaseInUse when another process has it,
-        or had it since the last time: what we know of the store may be old then.
+        or had it since the last time: what we know of the store may be old then. It waits for the lease of one that
+        has gone without giving it back.
         """
         ...
 
@@ -50,6 +52,10 @@ class Dialect(Protocol):
 
     def has_committed(self, connection: sa.Connection) -> bool:
         """Whether the transaction was kept whose COMMIT a lost connection did not answer; asked on a new one."""
+        ...
+
+    def lease(self) -> Lease | None:
+        """What tells that no other process has taken the store that we took; None where none can while we live."""
         ...
 
     # --- the schema, in a transaction of the writer ----------------------------------------------

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from fairlead_store.dialect import Dialect
 from fairlead_store.errors import StoreUnavailable
+from fairlead_store.lease import LEASE_S
 from fairlead_store.schema import Schema
 
 DIALECTS: dict[str, tuple[str, str]] = {
@@ -17,7 +18,7 @@ DIALECTS: dict[str, tuple[str, str]] = {
 """Database name in the URL -> module and class that open it. Who uses one database does not wait for the other's."""
 
 
-def find_dialect(url: str, schema: Schema, realm: str) -> Dialect:
+def find_dialect(url: str, schema: Schema, realm: str, lease_s: float = LEASE_S) -> Dialect:
     """How this database is used. Raises StoreUnavailable."""
     try:
         parsed = sa.make_url(url)
@@ -28,7 +29,7 @@ def find_dialect(url: str, schema: Schema, realm: str) -> Dialect:
         known = ", ".join(sorted(DIALECTS))
         raise StoreUnavailable(f"no database '{parsed.get_backend_name()}' is known here, only: {known}")
     module, name = found
-    dialect: Dialect = getattr(importlib.import_module(module), name)(parsed, schema.name, realm)
+    dialect: Dialect = getattr(importlib.import_module(module), name)(parsed, schema.name, realm, lease_s)
     return dialect
 
 

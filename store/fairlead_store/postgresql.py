@@ -5,10 +5,16 @@ the very connection that writes: when that connection is lost the lock goes with
 The row of `fairlead_owners` tells what happened in between. Its `term` grows with every process that takes the store,
 so that one that comes back after another finds that its memory of the store is old, and is refused for good. Its
 `commits` is set in each transaction, so that the fate of a COMMIT without an answer can be asked later.
+
+The row of `fairlead_leases` tells until when the owner counts on it that nobody else does (lease.py). It is a row of
+its own because the other one is locked while the owner writes. Within that time a store is not taken from an owner that
+has lost its connection, and after it also from one that still has it: that process hangs.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import insert
 
 from fairlead_store.errors import DatabaseInUse, StoreError, StoreUnavailable
+from fairlead_store.lease import Lease, end_from_now_us
 from fairlead_store.postgresql_errors import explain
 from fairlead_store.schema import Schema
 
@@ -24,6 +31,9 @@ POOL_SIZE = 8
 
 CONNECT_TIMEOUT_S = 5
 """How long a server may take to answer a new connection."""
+
+MINIMUM_CONNECT_TIMEOUT_S = 2
+"""libpq's least: a lease has no time to lose."""
 
 SILENCE_MS = 10_000
 """A network that acknowledges nothing for so long has lost the connection, though nobody says so."""
@@ -55,18 +65,31 @@ _owners = sa.Table(
     sa.Column("commits", sa.BigInteger, nullable=False),
 )
 
+_leases = sa.Table(
+    "fairlead_leases",
+    _bookkeeping,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("realm", sa.Text, primary_key=True),
+    sa.Column("term", sa.BigInteger, nullable=False),
+    sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+)
+
+_log = logging.getLogger(__name__)
+
 
 class PostgresqlDialect:
     """One store of one realm in a PostgreSQL database."""
 
-    def __init__(self, url: sa.URL, store: str, realm: str) -> None:
+    def __init__(self, url: sa.URL, store: str, realm: str, lease_s: float) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         self.place = _place(url)
         self._store = store
         self._realm = realm
+        self.lease_s = lease_s
+        self._until_us = 0
         self._term: int | None = None
         self._commits = 0
-        self._backend = 0
+        self._backend: int | None = None
 
     def acquire(self) -> None:
         """Nothing yet: it is the writer's connection that takes the store."""
@@ -75,7 +98,10 @@ class PostgresqlDialect:
         """Nothing more: the lock went with the writer's connection."""
 
     def engine(self) -> sa.Engine:
-        timeouts = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": SILENCE_MS}
+        return self._engine(CONNECT_TIMEOUT_S, SILENCE_MS)
+
+    def _engine(self, connect_timeout_s: float, silence_ms: int) -> sa.Engine:
+        timeouts = {"connect_timeout": connect_timeout_s, "tcp_user_timeout": silence_ms}
         try:
             engine = sa.create_engine(
                 self._url,
@@ -96,14 +122,32 @@ class PostgresqlDialect:
     # --- owning the store --------------------------------------------------------------------------
 
     def connect_writer(self, engine: sa.Engine) -> sa.Connection:
+        connection, wait_s = self._connect_writer(engine)
+        if wait_s > 0:
+            connection.close()
+            _log.warning(
+                "the %s of realm '%s' in the database %s were left without an orderly end: waiting for %.1f s, until "
+                "who had them cannot be serving them any more",
+                self._store,
+                self._realm,
+                self.place,
+                wait_s,
+            )
+            time.sleep(wait_s)
+            connection, wait_s = self._connect_writer(engine)
+            if wait_s > 0:
+                connection.close()
+                raise self._in_use()
+        return connection
+
+    def _connect_writer(self, engine: sa.Engine) -> tuple[sa.Connection, float]:
         connection = engine.connect().execution_options(isolation_level="READ COMMITTED")
         connection.detach()  # closing it ends it, and the lock with it; the pool would keep both
         try:
-            self._take(connection)
+            return connection, self._take(connection)
         except BaseException:
             connection.close()
             raise
-        return connection
 
     def begin_group(self, connection: sa.Connection) -> None:
         self._commits += 1
@@ -115,33 +159,35 @@ class PostgresqlDialect:
         with connection.begin():
             return self._read_row(connection)[1] == self._commits
 
-    def _take(self, connection: sa.Connection) -> None:
+    def _take(self, connection: sa.Connection) -> float:
+        """Own the store from now on; or so many seconds from now at the earliest: nothing has happened then."""
         with connection.begin():
             _check_version(connection, self.place)
             self.lock_schema(connection)
             _bookkeeping.create_all(connection)
             connection.execute(sa.select(sa.func.pg_advisory_lock_shared(self._key())))
-            if not self._lock(connection):
-                raise DatabaseInUse(
-                    f"the database {self.place} is in use by another Fairlead, for the {self._store} of realm "
-                    f"'{self._realm}': stop it, or use another database"
-                )
-            if self._term is None:
+            wait_s = self._lease_left_s(connection) if self._term is None else 0.0
+            if not self._lock(connection, may_end_others=self._term is None and wait_s == 0):
+                raise self._in_use()
+            if wait_s > 0:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key(self._realm))))
+            elif self._term is None:
                 self._begin_term(connection)
             elif self._read_row(connection)[0] != self._term:
                 raise self._taken_over()
             self._backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+            return wait_s
 
-    def _lock(self, connection: sa.Connection) -> bool:
+    def _lock(self, connection: sa.Connection, *, may_end_others: bool) -> bool:
         lock = sa.select(sa.func.pg_try_advisory_lock(self._key(self._realm)))
         if connection.execute(lock).scalar_one():
             return True
-        if self._term is None:
+        if self._backend is None and not may_end_others:
             return False
-        # The network may have lost our last connection without the server's knowing: it is ours to end.
-        connection.execute(
-            _END_HOLDER, {"backend": self._backend, "key": self._name(self._realm), "ms": ENDED_BACKEND_MS}
-        )
+        # Either the network has lost our last connection without the server's knowing, which is ours to end,
+        # or the owner's lease has run out: it hangs, and serves nobody.
+        holder = None if may_end_others else self._backend
+        connection.execute(_END_HOLDER, {"backend": holder, "key": self._name(self._realm), "ms": ENDED_BACKEND_MS})
         return bool(connection.execute(lock).scalar_one())
 
     def _begin_term(self, connection: sa.Connection) -> None:
@@ -149,10 +195,48 @@ class PostgresqlDialect:
         connection.execute(insert(_owners).on_conflict_do_nothing(), values)
         connection.execute(sa.update(_owners).where(*self._row).values(term=_owners.c.term + 1))
         self._term, self._commits = self._read_row(connection)
+        self._until_us = end_from_now_us(self.lease_s)
+        lease = insert(_leases).values(store=self._store, realm=self._realm, term=self._term, until=self._lease_end)
+        began = {"term": lease.excluded.term, "until": lease.excluded.until}
+        connection.execute(lease.on_conflict_do_update(index_elements=["store", "realm"], set_=began))
 
     def _read_row(self, connection: sa.Connection) -> tuple[int, int]:
         row = connection.execute(sa.select(_owners.c.term, _owners.c.commits).where(*self._row)).one()
         return row.term, row.commits
+
+    # --- the lease ---------------------------------------------------------------------------------
+
+    def lease(self) -> Lease:
+        silence_ms = round(self.lease_s * 1000 / 2)
+        self._renewing = self._engine(MINIMUM_CONNECT_TIMEOUT_S, silence_ms)
+        return Lease(self, self._until_us)
+
+    def renew(self) -> bool:
+        return self._set_lease_end(self._lease_end)
+
+    def give_back(self) -> None:
+        try:
+            self._set_lease_end(sa.func.clock_timestamp())
+        finally:
+            self._renewing.dispose()
+
+    def _set_lease_end(self, until: sa.ColumnElement[Any]) -> bool:
+        """Whether the lease is still ours."""
+        ours = _leases.c.store == self._store, _leases.c.realm == self._realm, _leases.c.term == self._term
+        with self._renewing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return connection.execute(sa.update(_leases).where(*ours).values(until=until)).rowcount == 1
+
+    def _lease_left_s(self, connection: sa.Connection) -> float:
+        left = sa.extract("epoch", _leases.c.until - sa.func.clock_timestamp())
+        ours = _leases.c.store == self._store, _leases.c.realm == self._realm
+        found = connection.execute(sa.select(left).where(*ours).with_for_update()).scalar_one_or_none()
+        return 0.0 if found is None else max(float(found), 0.0)
+
+    @property
+    def _lease_end(self) -> sa.ColumnElement[Any]:
+        return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, self.lease_s)
+
+    # --- its names -----------------------------------------------------------------------------------
 
     @property
     def _row(self) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
@@ -164,6 +248,12 @@ class PostgresqlDialect:
     def _key(self, *parts: str) -> sa.ColumnElement[int]:
         """The number of an advisory lock: of the store, or of one realm of it; another one in each SQL schema."""
         return _key_of(self._name(*parts))
+
+    def _in_use(self) -> DatabaseInUse:
+        return DatabaseInUse(
+            f"the database {self.place} is in use by another Fairlead, for the {self._store} of realm "
+            f"'{self._realm}': stop it, or use another database"
+        )
 
     def _taken_over(self) -> DatabaseInUse:
         return DatabaseInUse(
@@ -218,7 +308,7 @@ _OPEN = (1, 2, 3)
 _END_HOLDER = sa.text(
     """
     SELECT pg_terminate_backend(pid, :ms) FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND pid = :backend AND objsubid = 1
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = coalesce(CAST(:backend AS integer), pid)
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended(current_schema() || '/' || :key, 0)
     """
 )

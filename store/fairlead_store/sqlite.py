@@ -58,7 +58,7 @@ _SENTENCES: tuple[tuple[int, type[StoreError], str], ...] = (
 class SqliteDialect:
     """One SQLite file, locked for this process while it is open."""
 
-    def __init__(self, url: sa.URL, _store: str, _realm: str) -> None:
+    def __init__(self, url: sa.URL, _store: str, _realm: str, _lease_s: float) -> None:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise StoreUnavailable(f"the URL '{url}' names no file: several threads share a store, and it must survive")
         self._url = url.set(database=str(Path(url.database).absolute()))
@@ -113,6 +113,9 @@ class SqliteDialect:
 
     def has_committed(self, connection: sa.Connection) -> bool:
         return False
+
+    def lease(self) -> None:
+        return None
 
     def lock_schema(self, connection: sa.Connection) -> None:
         pass

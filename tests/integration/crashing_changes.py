@@ -64,7 +64,7 @@ async def work(authz: Authz, chance: random.Random, worker: str) -> None:
 
 
 async def main(url: str, seed: str) -> None:
-    authz = await Authz.open(url)
+    authz = await Authz.open(url, lease_s=0.2)
     await authz.apply([Put("user", user) for user in USERS])
     say(f"! {authz.revision}", [])
     chance = random.Random(seed)

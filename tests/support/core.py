@@ -125,6 +125,9 @@ class HandHost:
     def time_us(self) -> int:
         return HAND_HOST_START_US + round((self.now_s + self.clock_step_s) * 1_000_000)
 
+    def steady_us(self) -> int:
+        return round(self.now_s * 1_000_000)
+
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._soon.append(callback)
 

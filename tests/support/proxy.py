@@ -1,4 +1,4 @@
-"""A bad network: a TCP proxy before a port, whose connections stall, crawl, break and vanish when a test says so.
+"""A bad network: a TCP proxy before a port, or a Unix socket, whose connections stall, crawl, break and vanish.
 
     async with Proxy(port) as network:
         client = await Client.joined(network.port)
@@ -14,6 +14,7 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 WHOLE = 1 << 16
@@ -47,11 +48,12 @@ class Direction:
 class Proxy:
     """Enter it, and it listens on `port`."""
 
-    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, target: int | Path, host: str = "127.0.0.1") -> None:
         self.port = 0
         self.to_router = Direction()
         self.to_client = Direction()
-        self._target = (host, target)
+        self._host = host
+        self._target = target
         self._server: asyncio.Server | None = None
         self._relays: set[asyncio.Task[None]] = set()
         self._client_sides: set[asyncio.StreamWriter] = set()
@@ -113,8 +115,13 @@ class Proxy:
             self._client_sides.discard(writer)
             writer.transport.abort()
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(self._target)
+        return await asyncio.open_connection(self._host, self._target)
+
     async def _between(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
+        far_reader, far_writer = await self._connect()
         self._router_sides.add(far_writer)
         try:
             await asyncio.gather(

@@ -11,6 +11,7 @@ everything there, so `/health` is true from its first answer.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
@@ -53,7 +54,12 @@ class Server:
     ) -> None:
         self._config = config
         self._realms = realms
+        self._serving = realms.main.serving
+        self._serving.on_change = self._serving_changed
+        self.on_taken_over: Callable[[], object] = lambda: None
+        """Called when another server has had the permissions: this one serves nobody any more."""
         self._http = http
+        self._serving_changed()
         self._listener, *self._others = listeners
         self._closing = closing
 
@@ -88,7 +94,6 @@ class Server:
         runner = await _http_runner(http, opened)
         await _listen(router, config, runner)
         directory.serves(router.listeners[0].port)
-        http.state = "ok"
         return cls(config, realms, http, router.listeners, opened.pop_all())
 
     @property
@@ -106,6 +111,16 @@ class Server:
         """Whether the page is built."""
         return self._http.has_page
 
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether another server has had the permissions since."""
+        return self._serving.is_taken_over
+
+    def _serving_changed(self) -> None:
+        self._http.state = "ok" if self._serving.is_serving else "suspended"
+        if self.is_taken_over:
+            self.on_taken_over()
+
     def reload(self, config: Config) -> list[str]:
         """Takes over users, permissions and rules; what they take away ends in this turn of the loop.
 
@@ -117,6 +132,7 @@ class Server:
 
     async def close(self) -> None:
         """GOODBYE to all, what is being written is finished, the stores are closed."""
+        self._serving.on_change = lambda: None
         self._http.state = "stopping"
         await self._closing.aclose()
 

@@ -34,7 +34,7 @@ HTTP_CONNECTIONS = 1_000
 # How long one is kept for a next request. aiohttp's default, an hour, lets strangers keep all of them.
 HTTP_IDLE_S = 15.0
 
-State = Literal["starting", "ok", "stopping"]
+State = Literal["starting", "ok", "suspended", "stopping"]
 
 # The page's scripts and styles are files of their own, so nothing inline is allowed and an injected tag does nothing.
 # 'self' covers the WebSocket too. Nobody may frame the page (clickjacking), and no URL of it leaves as a referrer.

@@ -61,6 +61,7 @@ class _MainRealm:
 
     def __init__(self, router: Router, realm: Realm, table: MainAuthTable, users: Joining, authz: Authz) -> None:
         self.realm = realm
+        self.serving = authz.serving
         self._authz = authz
         self._tickets = OidcAuthenticator(authz, router.host)
         self._tickets.replace(read_issuers(table.oidc))

@@ -24,7 +24,7 @@ from fairlead_server.address import Address
 from fairlead_server.composition import Server
 from fairlead_server.config import Config, load
 from fairlead_server.config.reloading import TAKEN_OVER
-from fairlead_server.errors import ConfigError
+from fairlead_server.errors import CommandError, ConfigError
 from fairlead_server.http import WEBSOCKET_PATH
 from fairlead_server.signals import end_after, on_hangup, stop_signals
 
@@ -34,6 +34,11 @@ SWITCH_INTERVAL_S = 0.0001
 
 # Logs and tokens are nobody else's business, whatever the umask of whoever starts the server.
 PRIVATE_UMASK = 0o077
+
+LOST = (
+    "another Fairlead has taken over the permissions while this one could not reach their database: "
+    "what it knew is old, so it ends; it may be started again"
+)
 
 
 def serve(
@@ -76,9 +81,12 @@ async def _serve(settings: Config, read: Callable[[], Config], file: Path | None
         on_hangup(None if file is None else partial(_reload, server, read, file))
         _say_ready(settings, server)
         _freeze()
+        server.on_taken_over = stopped.set
         await stopped.wait()
     finally:
         await server.close()
+    if server.is_taken_over:
+        raise CommandError(LOST)
 
 
 def _reload(server: Server, read: Callable[[], Config], file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_router.deadlines import Deadlines
 from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.item import About, Item
 from fairlead_router.limits import Limits
@@ -73,7 +74,7 @@ class Desk:
         self.owner = Owner()
         self.writes: list[list[Any]] = []
         self.on_write: Callable[[], None] = lambda: None
-        self.pulse = Pulse(self.host)
+        self.pulse = Pulse(self.host, Deadlines(self.host))
         self.outbox = self.another(limits)
 
     def another(self, limits: Limits | None = None) -> Outbox:

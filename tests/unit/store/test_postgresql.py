@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -128,8 +129,15 @@ async def test_readers_find_new_connections_by_themselves(database: Database, ur
     assert await database.read(numbers) == []
 
 
-async def test_an_owner_that_comes_back_to_a_store_in_use_writes_nothing(database: Database, url: str) -> None:
+def lose_store(database: Database, url: str) -> None:
+    """As when its machine was cut off from the server for longer than its lease: others may take the store."""
+    assert database.lease is not None
+    database.lease.end()
     postgres.lose_connections(url)
+
+
+async def test_an_owner_that_comes_back_to_a_store_in_use_writes_nothing(database: Database, url: str) -> None:
+    lose_store(database, url)
     other = Database.open(url, SCHEMA, "realm1")
     for _ in range(2):
         with pytest.raises(DatabaseInUse, match="in use by another Fairlead"):
@@ -141,7 +149,7 @@ async def test_an_owner_that_comes_back_to_a_store_in_use_writes_nothing(databas
 
 async def test_an_owner_that_comes_back_after_another_one_writes_nothing(database: Database, url: str) -> None:
     """What it knows of the store is old, though nobody has it now."""
-    postgres.lose_connections(url)
+    lose_store(database, url)
     other = Database.open(url, SCHEMA, "realm1")
     await other.write(insert(2))
     await other.close()
@@ -149,6 +157,34 @@ async def test_an_owner_that_comes_back_after_another_one_writes_nothing(databas
         with pytest.raises(DatabaseInUse, match="has taken over the items of realm 'realm1'"):
             await database.write(insert(1))
     assert await database.read(numbers) == [2]
+
+
+async def test_a_store_is_not_taken_from_an_owner_that_lost_its_connection_but_lives(url: str) -> None:
+    database = Database.open(url, SCHEMA, "realm1", lease_s=0.5)
+    postgres.lose_connections(url)
+    with pytest.raises(DatabaseInUse, match="in use by another Fairlead"):
+        Database.open(url, SCHEMA, "realm1")
+    await database.write(insert(1))
+    await database.close()
+
+
+async def test_who_comes_after_an_owner_that_was_killed_waits_for_its_lease_and_says_so(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await Database.open(url, SCHEMA, "realm1").close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE fairlead_leases SET until = clock_timestamp() + interval '1 s'")
+    began_s = time.monotonic()
+    other = Database.open(url, SCHEMA, "realm1")
+    assert time.monotonic() - began_s > 0.5
+    assert "without an orderly end: waiting for" in caplog.text
+    await other.close()
+
+
+async def test_who_comes_after_an_orderly_end_waits_for_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        await Database.open(url, SCHEMA, "realm1", lease_s=60).close()
+    assert caplog.text == ""
 
 
 async def test_ownership_is_looked_at_in_each_transaction(database: Database, url: str) -> None:
