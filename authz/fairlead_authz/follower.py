@@ -5,19 +5,22 @@
     ...
     if follower.is_fresh(within_s=2): ... follower.graph ...
 
-It proves how fresh it is: all that was acknowledged before `seen_at_s` (the loop's clock) is in the graph, which is
-that of `revision`. When the log cannot be read the proof grows old, and whoever serves by it stops: it fails closed.
-It has no tokens, and it writes nothing.
+It proves how fresh it is: all that was acknowledged before `seen_at_us` (of `steady_us`, a clock that goes on while the
+machine sleeps) is in the graph, which is that of `revision`. When the log cannot be read the proof grows old, and
+whoever serves by it stops: it fails closed.
+It knows tokens by their hash, so it can tell whose a token is. It writes nothing.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 
+from fairlead_authz.clock import now_us
 from fairlead_authz.graph import Graph
 from fairlead_authz.permission_log import Position, Rows
 from fairlead_authz.store import StoredPermissions
-from fairlead_store import StoreError, StoreUnavailable
+from fairlead_authz.tokens import Tokens
+from fairlead_store import StoreError, StoreUnavailable, steady_us
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +35,16 @@ OnChange = Callable[[Rows | None], None]
 
 
 class Follower:
-    """The graph of one realm as of a revision. Create it with `open`."""
+    """The graph and the tokens of one realm as of a revision. Create it with `open`."""
 
     def __init__(self, store: StoredPermissions) -> None:
         self._store = store
         self._position = Position(0, 0)
-        self._loop = asyncio.get_running_loop()
         self.graph = Graph()
+        self.tokens = Tokens([], self.graph, now_us)
         self.on_change: OnChange = _ignore
-        self.seen_at_s: float | None = None
-        """All that was acknowledged before this time of the loop is in the graph; None before the first look."""
+        self.seen_at_us: int | None = None
+        """All that was acknowledged before this time of `steady_us` is in the graph; None before the first look."""
 
     @classmethod
     async def open(cls, url: str, realm: str = "realm1") -> "Follower":
@@ -61,22 +64,22 @@ class Follower:
 
     def is_fresh(self, within_s: float) -> bool:
         """Whether the graph has all that was acknowledged until so long ago."""
-        return self.seen_at_s is not None and self._loop.time() - self.seen_at_s <= within_s
+        return self.seen_at_us is not None and steady_us() - self.seen_at_us <= within_s * 1_000_000
 
     async def refresh(self) -> None:
         """Read all that is new. Raises StoreError; what was read until then is in the graph."""
         is_whole = False
         while not is_whole:
-            began_s = self._loop.time()
+            began_us = steady_us()
             found = await self._store.read(self._position, SLICE_LIMIT)
             if found.is_reset:
                 await self._load()
             for entry in found.entries:
-                entry.rows.assign(self.graph)
+                entry.rows.assign(self.graph, self.tokens)
                 self._position = entry.at
                 self.on_change(entry.rows)
             is_whole = found.is_whole
-        self.seen_at_s = began_s
+        self.seen_at_us = began_us
 
     async def run(self) -> None:
         """Follow until cancelled. While the database is away the graph stays as it is and its proof grows old."""
@@ -102,6 +105,7 @@ class Follower:
         if loaded.position is None:
             raise StoreUnavailable("the permissions of this realm have not been begun: start its server first")
         self.graph, self._position = loaded.graph, loaded.position
+        self.tokens = Tokens(loaded.tokens, self.graph, now_us)
         self.on_change(None)
 
 

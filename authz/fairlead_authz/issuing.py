@@ -126,8 +126,9 @@ class Issuer:
         self, kept: list[Token], ended: list[str], requester: Requester, asked: dict[str, Any]
     ) -> LoggedChange:
         state = self._state
-        change = NewChange(Changeset(), requester.user, msgspec.json.encode([asked]))
-        return await commit(state.store.write_tokens(kept, ended, change, state.revision + 1))
+        change = NewChange(Changeset(), requester.user, msgspec.json.encode([asked]), kept, ended)
+        [logged] = await commit(state.store.append([change], state.revision + 1))
+        return logged
 
     # --- who may ------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ longer holds that very entry, because it was trimmed or the store was replaced b
 and loads the whole graph anew: never is it left waiting beside a log that goes on without it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.graph import Graph, Node
+from fairlead_authz.tokens import Token, Tokens
 
 
 class Position(NamedTuple):
@@ -25,22 +27,30 @@ class Position(NamedTuple):
     at_us: int
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """What a change comes to, to be assigned, so that reading it twice is harmless."""
+class Rows(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a change comes to, to be assigned, so that reading it twice is harmless. It knows tokens by their hash."""
 
     nodes: dict[str, Node | None]
     links: list[tuple[str, str, int]]
+    ended_users: list[str] = []
+    """All their tokens end."""
+    tokens: list[Token] = []
+    """New, or changed."""
+    ended_tokens: list[str] = []
 
     @classmethod
-    def of(cls, changeset: Changeset) -> "Rows":
-        """The rows that a changeset writes."""
+    def of(cls, changeset: Changeset, tokens: Sequence[Token], ended_tokens: Sequence[str]) -> "Rows":
+        """The rows that a changeset writes, and those of tokens that are kept or end with it."""
         return cls(
             {node_id: change.after for node_id, change in changeset.nodes.items()},
             [(tail, head, granted.after) for (tail, head), granted in changeset.links.items()],
+            sorted(changeset.ended_users),
+            list(tokens),
+            list(ended_tokens),
         )
 
-    def assign(self, graph: Graph) -> None:
-        """The graph gets what is in the rows."""
+    def assign(self, graph: Graph, tokens: Tokens) -> None:
+        """The graph and the tokens get what is in the rows."""
         for node_id, node in self.nodes.items():
             if node is None:
                 graph.remove(node_id)
@@ -48,6 +58,12 @@ class Rows(msgspec.Struct, frozen=True):
                 graph.put(node)
         for tail, head, granted in self.links:
             graph.link(tail, head, granted)
+        for user in self.ended_users:
+            tokens.drop_all(user)
+        for id_ in self.ended_tokens:
+            tokens.drop(id_)
+        for token in self.tokens:
+            tokens.put(token)
 
 
 class Entry(NamedTuple):

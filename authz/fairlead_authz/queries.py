@@ -39,11 +39,15 @@ class LoggedChange(msgspec.Struct, frozen=True):
 
 
 class NewChange(NamedTuple):
-    """A list of changes that is to be made durable: what it comes to, who asked for it, and what, in JSON."""
+    """What is to be made durable together: what it comes to, who asked for it, and what, in JSON."""
 
     changeset: Changeset
     actor: str
     asked: bytes
+    tokens: Sequence[Token] = ()
+    """To keep: new, or changed."""
+    ended_tokens: Sequence[str] = ()
+    """The ids of those to forget."""
 
 
 class Audit(NamedTuple):
@@ -168,35 +172,27 @@ def append(
     nodes_after: dict[str, Node | None] = {}
     granted_after: dict[tuple[str, str], int] = {}
     ended_users: set[str] = set()
+    ended_tokens: set[str] = set()
+    kept_tokens: dict[str, Token] = {}
     entries: list[dict[str, Any]] = []
     for change, entry in zip(changes, logged, strict=True):
-        rows = Rows.of(change.changeset)
+        rows = Rows.of(change.changeset, change.tokens, change.ended_tokens)
         nodes_after |= rows.nodes
         granted_after |= {(tail, head): granted for tail, head, granted in rows.links}
-        ended_users |= change.changeset.ended_users
+        ended_users.update(rows.ended_users)
+        ended_tokens.update(rows.ended_tokens)
+        kept_tokens |= {token.id: token for token in rows.tokens}
         entries.append(_entry_row(realm, entry, rows))
     delete(nodes, [{"realm": realm, "id": node_id} for node_id in nodes_after], connection)
     delete(links, [{"realm": realm, "tail": tail, "head": head} for tail, head in granted_after], connection)
     delete(tokens, [{"realm": realm, "user": user} for user in sorted(ended_users)], connection)
+    delete(tokens, [{"realm": realm, "id": id_} for id_ in [*kept_tokens, *sorted(ended_tokens)]], connection)
+    insert(tokens, [{"realm": realm, **msgspec.structs.asdict(token)} for token in kept_tokens.values()], connection)
     insert(nodes, [_node_row(realm, node) for node in nodes_after.values() if node is not None], connection)
     insert(links, [_link_row(realm, *link, granted) for link, granted in granted_after.items() if granted], connection)
     insert(permission_log, entries, connection)
     if keep is not None and logged[-1].revision // TRIM_EVERY > (revision - 1) // TRIM_EVERY:
         trim(realm, keep, connection)
-
-
-def write_tokens(
-    realm: str,
-    kept: list[Token],
-    ended: list[str],
-    change: NewChange,
-    logged: LoggedChange,
-    connection: sa.Connection,
-) -> None:
-    """Keep tokens, new or changed, and forget those of these ids, as a change that the log has."""
-    append(realm, [change], [logged], None, connection)
-    delete(tokens, [{"realm": realm, "id": id_} for id_ in [*(token.id for token in kept), *ended]], connection)
-    insert(tokens, [{"realm": realm, **msgspec.structs.asdict(token)} for token in kept], connection)
 
 
 def trim(realm: str, keep: int, connection: sa.Connection) -> int:

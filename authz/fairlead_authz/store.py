@@ -17,7 +17,6 @@ from fairlead_authz.graph import SYSTEM
 from fairlead_authz.permission_log import Position, Slice
 from fairlead_authz.queries import Audit, Loaded, LoggedChange, NewChange
 from fairlead_authz.tables import SCHEMA
-from fairlead_authz.tokens import Token
 from fairlead_store import LEASE_S, Database, Lease, Readers
 
 
@@ -88,7 +87,7 @@ class PermissionStore(StoredPermissions):
     async def append(self, changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:
         """Make changes durable, all or none, under this revision (the next one) and those that follow.
 
-        The end of tokens is included.
+        The tokens of users that end with them end too.
         """
         logged = _logged(changes, revision)
         await self._database.write(partial(queries.append, self._realm, changes, logged, self._keep))
@@ -97,12 +96,6 @@ class PermissionStore(StoredPermissions):
     async def trim(self, keep: int) -> int:
         """Forget the log but for its newest entries; how many went. Who follows from behind them loads anew."""
         return await self._database.write(partial(queries.trim, self._realm, keep))
-
-    async def write_tokens(self, kept: list[Token], ended: list[str], change: NewChange, revision: int) -> LoggedChange:
-        """Keep tokens, new or changed, and forget those of these ids, under this revision (the next one)."""
-        [logged] = _logged([change], revision)
-        await self._database.write(partial(queries.write_tokens, self._realm, kept, ended, change, logged))
-        return logged
 
 
 def _logged(changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:

@@ -59,6 +59,7 @@ permission_log = sa.Table(
     sa.Column("rows", sa.LargeBinary, nullable=False),
 )
 """`asked`: the changes as they were asked for, JSON, for people. `rows`: what they came to, for who follows:
-{nodes: {id: node or null}, links: [[tail, head, level or 0]]}, to be assigned, so that reading twice is harmless."""
+{nodes: {id: node or null}, links: [[tail, head, level or 0]], ended_users, tokens, ended_tokens}, to be
+assigned, so that reading twice is harmless."""
 
 SCHEMA = Schema("permissions", metadata, version=3, migrations="fairlead_authz.migrations")

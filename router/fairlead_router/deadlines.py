@@ -2,7 +2,7 @@
 
 A timer of the loop comes late where the loop is busy, and knows nothing of a wall clock that is set. So whatever is
 accepted compares the next deadline with the time first and runs what is due; where there is none, that is one look at
-`is_waiting`. The timer is for what must end although no message comes.
+`next_us` and one at `next_steady_us`. The timer is for what must end although no message comes.
 
 What must not wait for a clock that was set back is kept by the steady one (`set_steady`).
 """
@@ -37,8 +37,10 @@ class Deadlines:
     """What is to happen at which time in one realm. A time that has passed already counts as due."""
 
     def __init__(self, host: Host) -> None:
-        self.is_waiting = False
-        """Whether there is anything to run, now or later."""
+        self.next_us: int | None = None
+        """When something must be run: microseconds since 1970. None: nothing is waited for."""
+        self.next_steady_us: int | None = None
+        """Likewise, by the host's steady clock."""
         self._host = host
         self._wall = _Line(host.time_us)
         self._steady = _Line(host.steady_us)
@@ -71,6 +73,7 @@ class Deadlines:
     def _run(self, line: _Line) -> None:
         """A callback may set others, also for now, and may lead to a message that runs what is left."""
         while (due := line.due.pop(line.now_us())) is not None:
+            self._show_next()
             try:
                 due.key()
             except Exception:
@@ -81,12 +84,16 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._show_next()
         lines = (self._wall, self._steady)
         waits_us = [line.due.next_us - line.now_us() for line in lines if line.due.next_us is not None]
-        self.is_waiting = bool(waits_us)
         if waits_us:
             wait_s = min(waits_us) / 1_000_000
             self._timer = self._host.call_later(min(max(wait_s, 0), LONGEST_WAIT_S), self._look)
+
+    def _show_next(self) -> None:
+        self.next_us = self._wall.due.next_us
+        self.next_steady_us = self._steady.due.next_us
 
     def _look(self) -> None:
         """The timer has come: early, in time or late."""

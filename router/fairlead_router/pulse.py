@@ -1,6 +1,6 @@
 """The Pulse: all outboxes of a realm that have something to write are written in one go, at the end of the turn.
 
-What is due by then is run first: between the turn and its end the process may have been stopped.
+What is due by the steady clock is run first: before the end of the turn the process may have been stopped for long.
 """
 
 from typing import TYPE_CHECKING
@@ -31,7 +31,8 @@ class Pulse:
 
     def flush(self) -> None:
         """Write what is queued, and may still be sent."""
-        if self._deadlines.is_waiting:
+        steady_us = self._deadlines.next_steady_us
+        if steady_us is not None and steady_us <= self.host.steady_us():
             self._deadlines.run_due()
         dirty, self._dirty = self._dirty, []
         rest = iter(dirty)

@@ -78,6 +78,7 @@ class Requests:
         pubsub, rpc, registering = realm.pubsub, realm.rpc, realm.registering
         self._realm = realm
         self._deadlines = realm.deadlines
+        self._time_us, self._steady_us = realm.host.time_us, realm.host.steady_us
         self._ordered: dict[type, Request] = {
             Publish: Request(16, pubsub.publish, pubsub.question_publish, self._refuse_publication),
             Subscribe: Request(32, pubsub.subscribe, pubsub.question_subscribe),
@@ -94,7 +95,10 @@ class Requests:
 
     def handle(self, session: "Session", message: Any, size: int = 0) -> None:
         """One message of an open session, of so many bytes. Raises ProtocolViolation for what may not come now."""
-        if self._deadlines.is_waiting:
+        next_us, steady_us = self._deadlines.next_us, self._deadlines.next_steady_us
+        if (next_us is not None and next_us <= self._time_us()) or (
+            steady_us is not None and steady_us <= self._steady_us()
+        ):
             self._deadlines.run_due()
             if not session.is_open:
                 return

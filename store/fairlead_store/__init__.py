@@ -14,7 +14,7 @@ from fairlead_store.errors import (
     StoreError,
     StoreUnavailable,
 )
-from fairlead_store.lease import LEASE_S, Lease
+from fairlead_store.lease import LEASE_S, Lease, steady_us
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema
 
@@ -31,4 +31,5 @@ __all__ = [
     "SchemaMismatch",
     "StoreError",
     "StoreUnavailable",
+    "steady_us",
 ]

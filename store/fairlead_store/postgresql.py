@@ -44,6 +44,9 @@ LOCK_TIMEOUT = "5s"
 ENDED_BACKEND_MS = 2_000
 """How long the server may take to end a connection that we have lost and it has not noticed yet."""
 
+WAIT_MARGIN_S = 0.05
+"""Our clock may be a little faster than the server's, by which a lease has to have run out."""
+
 MINIMUM_VERSION = 140_000
 """PostgreSQL 14: it can end a connection and wait for that."""
 
@@ -133,7 +136,7 @@ class PostgresqlDialect:
                 self.place,
                 wait_s,
             )
-            time.sleep(wait_s)
+            time.sleep(wait_s + WAIT_MARGIN_S)
             connection, wait_s = self._connect_writer(engine)
             if wait_s > 0:
                 connection.close()

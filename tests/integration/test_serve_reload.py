@@ -350,6 +350,13 @@ async def test_sighup_has_the_file_read_again(tmp_path: Path) -> None:
     )
 
 
+async def test_of_the_permissions_the_store_takes_a_restart(reloadable: Reloadable) -> None:
+    await reloadable.open()
+    switches = "[permissions]\nroles_visible = false\n"
+    assert reloadable.reload(switches) == []
+    assert reloadable.reload(switches, "database = 'sqlite:////tmp/other.sqlite'\n") == ["permissions.database"]
+
+
 @pytest.mark.parametrize("wrong", ["listen = ", "lisen = 'x'", realm(ALLOW, "{ uri = 'com.x' }")])
 async def test_file_that_is_wrong_changes_nothing(tmp_path: Path, wrong: str) -> None:
     it = Reloadable(tmp_path)

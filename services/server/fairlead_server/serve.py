@@ -82,7 +82,8 @@ async def _serve(settings: Config, read: Callable[[], Config], file: Path | None
         _say_ready(settings, server)
         _freeze()
         server.on_taken_over = stopped.set
-        await stopped.wait()
+        if not server.is_taken_over:
+            await stopped.wait()
     finally:
         await server.close()
     if server.is_taken_over:

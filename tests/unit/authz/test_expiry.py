@@ -315,16 +315,16 @@ async def test_close_leaves_no_deadline(tmp_path: Path) -> None:
     async with a_realm_by_hand(tmp_path) as realm:
         await realm.authz.apply([Trash("x", in_s(10))])
         await realm.authz.apply([Revoke("bob", "read", "p")])
-    assert not realm.core.realm1.deadlines.is_waiting
+    assert realm.core.realm1.deadlines.next_us is None
 
 
 async def test_token_that_ends_before_its_time_leaves_no_deadline(guarded: RealmByHand) -> None:
     """Whoever makes and deletes tokens without end would fill the table of what is due."""
     authz = guarded.authz
     text = await authz.create_token("bob", expires_us=in_s(10))
-    assert guarded.core.realm1.deadlines.is_waiting
+    assert guarded.core.realm1.deadlines.next_us == in_s(10)
     await authz.delete_token(text.split("/")[1])
-    assert not guarded.core.realm1.deadlines.is_waiting
+    assert guarded.core.realm1.deadlines.next_us is None
     await authz.create_token("bob", expires_us=in_s(20))
     await authz.apply([Deactivate("bob")])
-    assert not guarded.core.realm1.deadlines.is_waiting
+    assert guarded.core.realm1.deadlines.next_us is None

@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from fairlead_authz import Authz, Delete, Grant, Put, Revoke
+from fairlead_authz.changes import Activate, Deactivate
 from fairlead_authz.follower import Follower
 from fairlead_authz.permission_log import Rows
-from fairlead_store import StoreError, StoreUnavailable
+from fairlead_authz.tables import SCHEMA, permission_log
+from fairlead_store import Readers, StoreError, StoreUnavailable
 from support import postgres
 from support.waiting import eventually
 from unit.authz.oracle import World
@@ -81,10 +84,42 @@ async def test_each_change_is_told_after_it_is_in_the_graph(follower: Follower, 
     assert (list(rows.nodes), is_there) == (["o"], True)
 
 
+async def test_tokens_follow_from_their_making_to_their_end(follower: Follower, authz: Authz) -> None:
+    lasting, text = [await authz.create_token("bob") for _ in range(2)]
+    await follower.refresh()
+    assert [_user(follower, token) for token in (lasting, text, f"{text}x")] == ["bob", "bob", None]
+    await authz.change_token(text.split("/")[1], scopes=["subscribe com.x"])
+    await authz.delete_token(lasting.split("/")[1])
+    await follower.refresh()
+    assert (_user(follower, lasting), _scopes(follower, text)) == (None, ("subscribe com.x",))
+    await authz.apply([Deactivate("bob"), Activate("bob")])
+    await follower.refresh()
+    assert _user(follower, text) is None
+
+
+async def test_the_log_holds_no_secret(authz: Authz, database_url: str) -> None:
+    text = await authz.create_token("bob")
+    readers = Readers.open(database_url, SCHEMA)
+    rows = await readers.read(lambda connection: connection.execute(sa.select(permission_log)).all())
+    assert text.split("/")[2] not in str(rows)
+    await readers.close()
+
+
+def _user(follower: Follower, text: str) -> str | None:
+    found = follower.tokens.find(text)
+    return None if found is None else found.user
+
+
+def _scopes(follower: Follower, text: str) -> tuple[str, ...] | None:
+    found = follower.tokens.find(text)
+    assert found is not None
+    return found.scopes
+
+
 async def test_freshness_is_that_of_the_last_look(follower: Follower) -> None:
     assert follower.is_fresh(within_s=10)
-    assert follower.seen_at_s is not None
-    follower.seen_at_s -= 20  # nothing was read for so long
+    assert follower.seen_at_us is not None
+    follower.seen_at_us -= 20_000_000  # nothing was read for so long
     assert not follower.is_fresh(within_s=10)
     await follower.refresh()
     assert follower.is_fresh(within_s=10)

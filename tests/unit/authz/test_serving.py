@@ -125,4 +125,4 @@ def test_before_the_lease_is_given_back_everybody_goes(leased: Leased) -> None:
 def test_without_a_lease_there_is_no_deadline() -> None:
     core = Core()
     Serving(None).bind(core.realm1)
-    assert not core.realm1.deadlines.is_waiting
+    assert core.realm1.deadlines.next_steady_us is None

@@ -35,7 +35,7 @@ def test_steady_deadline_waits_for_no_wall_clock_that_was_set_back() -> None:
     host.stall(8)
     deadlines.run_due()
     assert called == [8]
-    assert not deadlines.is_waiting
+    assert deadlines.next_steady_us is None
 
 
 def test_deadline_is_called_once_at_its_time() -> None:
@@ -74,7 +74,7 @@ def test_deadline_that_was_taken_back_leaves_no_timer() -> None:
 
     deadlines.set(callback, in_s(7))
     deadlines.set(callback, None)
-    assert not deadlines.is_waiting
+    assert deadlines.next_us is None
     assert host.pending_timers == 0
     host.advance(10)
     assert called == []
@@ -136,7 +136,7 @@ def test_deadline_may_set_the_next_one_and_look_whether_others_are_due() -> None
     deadlines.set(lambda: called.append("second"), in_s(1))
     host.advance(3)
     assert called == ["first", "second", "third"]
-    assert not deadlines.is_waiting
+    assert deadlines.next_us is None
 
 
 # ---- before anything is accepted: the timer is late, and yet nothing goes through ----
@@ -339,7 +339,7 @@ def test_session_that_ends_otherwise_leaves_no_timer(expiring: Core) -> None:
     bob = expiring.join("bob")
     bob.vanish()
     expiring.host.run()
-    assert not expiring.realm1.deadlines.is_waiting
+    assert expiring.realm1.deadlines.next_us is None
 
 
 def test_who_comes_with_something_that_has_expired_is_refused(expiring: Core) -> None:
