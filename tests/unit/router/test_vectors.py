@@ -18,8 +18,8 @@ TURNS = 4
 """Of the loop: until an authorizer has been asked that is a procedure, and its answer is known."""
 
 ELSEWHERE = {errors.PayloadSizeExceeded.uri, errors.Unavailable.uri, errors.Suspended.uri}
-"""The first takes a receiver with a limit (tests/integration/test_router_rawsocket.py), the second is for callees, and the
-last takes a realm that nobody may be served in (tests/unit/authz/test_serving.py)."""
+"""The first takes a receiver with a limit (tests/integration/test_router_rawsocket.py), the second is for callees, the
+last takes a realm that serves nobody for now (tests/unit/authz/test_serving.py)."""
 
 
 class CorePeer:
