@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable
 
-from fairlead_authz.graph import Graph
-from fairlead_authz.tokens import TokenPrincipal, Tokens
+from fairlead_authz.model.graph import Graph
+from fairlead_authz.tokens.tokens import TokenPrincipal, Tokens
 from fairlead_router.auth import Authenticator, ChallengeRequest, Decision, HelloRequest, offers_anonymous, then
 from fairlead_router.authorization import ANONYMOUS, Principal
 from fairlead_router.errors import AuthenticationFailed, NoMatchingAuthMethod

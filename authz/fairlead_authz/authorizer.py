@@ -1,9 +1,9 @@
 """The router's questions, answered from the graph."""
 
-from fairlead_authz.graph import Graph
-from fairlead_authz.levels import NUMBERS, READ
-from fairlead_authz.rights import Rights
-from fairlead_authz.tokens import TokenPrincipal, Tokens
+from fairlead_authz.model.graph import Graph
+from fairlead_authz.model.levels import NUMBERS, READ
+from fairlead_authz.model.rights import Rights
+from fairlead_authz.tokens.tokens import TokenPrincipal, Tokens
 from fairlead_authz.uri_rules import UriRules
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.uris import Match

@@ -19,18 +19,18 @@ from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import Change, Put
 from fairlead_authz.dry_run import Rehearsed, rehearse
 from fairlead_authz.editing import Actor
-from fairlead_authz.expiry import Expiry
 from fairlead_authz.funnel import Applied, Funnel
-from fairlead_authz.graph import ADMIN, Graph
-from fairlead_authz.issuing import Issuer, Requester, ShownToken
-from fairlead_authz.levels import NUMBERS
-from fairlead_authz.live import Live
-from fairlead_authz.rights import Policy
-from fairlead_authz.scopes import check_scopes
+from fairlead_authz.live.expiry import Expiry
+from fairlead_authz.live.realm import Live
+from fairlead_authz.model.graph import ADMIN, Graph
+from fairlead_authz.model.levels import NUMBERS
+from fairlead_authz.model.rights import Policy
 from fairlead_authz.serving import Serving
 from fairlead_authz.state import State
-from fairlead_authz.store import PermissionStore
-from fairlead_authz.tokens import Terms, TokenPrincipal
+from fairlead_authz.store.store import PermissionStore
+from fairlead_authz.tokens.issuing import Issuer, Requester, ShownToken
+from fairlead_authz.tokens.scopes import check_scopes
+from fairlead_authz.tokens.tokens import Terms, TokenPrincipal
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import NotAuthorized

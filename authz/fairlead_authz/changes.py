@@ -18,8 +18,8 @@ from typing import Annotated, Any, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fairlead_authz.graph import ContainerState, Kind
-from fairlead_authz.levels import LinkLevel
+from fairlead_authz.model.graph import ContainerState, Kind
+from fairlead_authz.model.levels import LinkLevel
 from fairlead_router.errors import InvalidArgument
 
 MAX_CHANGES = 10_000

@@ -6,8 +6,8 @@ store writes. What was changed and changed back is not in it: revoke and re-gran
 
 from typing import NamedTuple
 
-from fairlead_authz.graph import Graph, Node, is_step
-from fairlead_authz.levels import MANAGE, level_of
+from fairlead_authz.model.graph import Graph, Node, is_step
+from fairlead_authz.model.levels import MANAGE, level_of
 
 
 class NodeChange(NamedTuple):

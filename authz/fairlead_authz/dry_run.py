@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from fairlead_authz.affected import Affected
 from fairlead_authz.changes import Change
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.live import Live
+from fairlead_authz.live.affected import Affected
+from fairlead_authz.live.realm import Live
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
-from fairlead_authz.tokens import TokenPrincipal
+from fairlead_authz.tokens.tokens import TokenPrincipal
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import LimitExceeded
 from fairlead_router.gate import Hold

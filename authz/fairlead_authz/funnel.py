@@ -25,11 +25,11 @@ from fairlead_authz.changes import MAX_CHANGES, Change
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.errors import StoreFailed
-from fairlead_authz.expiry import Expiry
-from fairlead_authz.live import Live
-from fairlead_authz.queries import LoggedChange, NewChange
+from fairlead_authz.live.expiry import Expiry
+from fairlead_authz.live.realm import Live
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
+from fairlead_authz.store.queries import LoggedChange, NewChange
 from fairlead_store import StoreError
 
 T = TypeVar("T")

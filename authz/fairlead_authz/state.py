@@ -1,13 +1,13 @@
 """What an Authz holds in memory, for the parts that read and change it."""
 
 from fairlead_authz.clock import Clock
-from fairlead_authz.closures import Closures
-from fairlead_authz.explain import Explainer
-from fairlead_authz.queries import Loaded
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.store import PermissionStore
-from fairlead_authz.tokens import Tokens
-from fairlead_authz.who import Who
+from fairlead_authz.model.closures import Closures
+from fairlead_authz.model.explain import Explainer
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.model.who import Who
+from fairlead_authz.store.queries import Loaded
+from fairlead_authz.store.store import PermissionStore
+from fairlead_authz.tokens.tokens import Tokens
 
 
 class State:

@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from fairlead_authz.changes import Change, Revoke
-from fairlead_authz.levels import NUMBERS, READ
+from fairlead_authz.model.levels import NUMBERS, READ
 from fairlead_authz.state import State
 from fairlead_router.authorization import Level
 

@@ -1,6 +1,6 @@
 """A store's schema: its tables, their version, and the way from older versions.
 
-    SCHEMA = Schema("permissions", metadata, version=3, migrations="fairlead_authz.migrations")
+    SCHEMA = Schema("permissions", metadata, version=3, migrations="fairlead_authz.store.migrations")
 
 Version 1 is the first that was released. The package `migrations` holds a module `v2`, `v3` ... for each later
 one, with a function `upgrade(op)` of Alembic's operations; it speaks of tables as they were then and imports

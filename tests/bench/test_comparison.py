@@ -19,8 +19,8 @@ from bench.permissions.engines.openfga.model import RELATIONS, Names, authorizat
 from bench.permissions.engines.postgres import Materialized, Recursive
 from bench.permissions.questions import ComparedDataset, questions, revocable
 from bench.processes import MeasuringFailed
-from fairlead_authz.graph import Node
-from fairlead_authz.levels import READ, WRITE
+from fairlead_authz.model.graph import Node
+from fairlead_authz.model.levels import READ, WRITE
 from fairlead_router.authorization import Level
 
 TINY = Size(

@@ -13,9 +13,9 @@ from itertools import accumulate
 
 from fairlead_authz.changes import decode_changes
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.first_nodes import first_changeset
-from fairlead_authz.graph import SYSTEM, Graph
-from fairlead_authz.rights import Policy
+from fairlead_authz.model.graph import SYSTEM, Graph
+from fairlead_authz.model.rights import Policy
+from fairlead_authz.store.first_nodes import first_changeset
 from histories.record import Change, History
 from unit.authz.oracle import READ, World
 

@@ -16,7 +16,7 @@ import sys
 import msgspec
 
 from fairlead_authz import Authz, Change, Delete, Grant, Put, Revoke
-from fairlead_authz.levels import LinkLevel
+from fairlead_authz.model.levels import LinkLevel
 from fairlead_router import RequestError
 
 USERS = [f"user{number}" for number in range(5)]

@@ -5,8 +5,8 @@ hear that something does not exist.
 """
 
 from fairlead_authz.changes import check_id, shown
-from fairlead_authz.levels import NUMBERS, READ
-from fairlead_authz.rights import Rights
+from fairlead_authz.model.levels import NUMBERS, READ
+from fairlead_authz.model.rights import Rights
 from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument
 from fairlead_router.rpc.call import Call

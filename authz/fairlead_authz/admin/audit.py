@@ -14,7 +14,7 @@ import msgspec
 
 from fairlead_authz.admin.asking import check_ids
 from fairlead_authz.admin.pages import MAX_PAGE_ENTRIES, PAGE_ENTRIES, checked_limit, paged
-from fairlead_authz.queries import LoggedChange
+from fairlead_authz.store.queries import LoggedChange
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.member import Member
 from fairlead_router.realm import Realm
@@ -22,7 +22,7 @@ from fairlead_router.rpc.call import Call
 
 if TYPE_CHECKING:
     from fairlead_authz.authz import Authz
-    from fairlead_authz.store import PermissionStore
+    from fairlead_authz.store.store import PermissionStore
 
 TOPIC = "fairlead.authz.changes"
 """No rule ties it to an object, so it is for administrators, and the gate judges it with each event."""

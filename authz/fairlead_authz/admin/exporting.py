@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from fairlead_authz.graph import SYSTEM, Graph
+from fairlead_authz.model.graph import SYSTEM, Graph
 from fairlead_authz.state import State
 from fairlead_router.errors import InvalidArgument
 from fairlead_router.rpc.call import Call

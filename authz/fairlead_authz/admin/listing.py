@@ -11,8 +11,8 @@ from heapq import nsmallest
 from itertools import islice
 from typing import TypeVar
 
-from fairlead_authz.closures import ClosureSource
-from fairlead_authz.graph import SYSTEM, Graph
+from fairlead_authz.model.closures import ClosureSource
+from fairlead_authz.model.graph import SYSTEM, Graph
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from fairlead_authz.admin.listing import candidates, first_ids, with_rests
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
 from fairlead_authz.changes import shown
 from fairlead_authz.errors import Conflict, NoSuchObject
-from fairlead_authz.graph import Kind, Node, a
-from fairlead_authz.levels import NUMBERS, granted_names
+from fairlead_authz.model.graph import Kind, Node, a
+from fairlead_authz.model.levels import NUMBERS, granted_names
 from fairlead_router.authorization import Level
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.rpc.call import Call

@@ -11,7 +11,7 @@ import msgspec
 
 from fairlead_authz.admin.asking import check_ids
 from fairlead_authz.admin.pages import PAGE_ENTRIES, checked_limit, paged
-from fairlead_authz.graph import ANONYMOUS_USER
+from fairlead_authz.model.graph import ANONYMOUS_USER
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import NotAuthorized
 from fairlead_router.observer import RealmObserver

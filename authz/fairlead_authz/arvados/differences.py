@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from fairlead_authz.arvados.picture import Link, Picture, Thing, View
 from fairlead_authz.arvados.report import Problem, Report
-from fairlead_authz.graph import ALL_USERS, FINAL_STATES, OWNERS, SYSTEM
-from fairlead_authz.levels import LOGIN, MANAGE, NAMES, NONE, READ, WRITE
+from fairlead_authz.model.graph import ALL_USERS, FINAL_STATES, OWNERS, SYSTEM
+from fairlead_authz.model.levels import LOGIN, MANAGE, NAMES, NONE, READ, WRITE
 
 Change = dict[str, Any]
 """As `fairlead.authz.apply` takes it (changes.py)."""

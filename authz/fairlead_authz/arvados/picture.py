@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 from fairlead_authz.arvados.uuids import UUID, cluster_of, type_of
-from fairlead_authz.graph import ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER
-from fairlead_authz.levels import NONE
+from fairlead_authz.model.graph import ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER
+from fairlead_authz.model.levels import NONE
 
 ENDS: Final = frozenset({ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER})
 """Ours that links of an import may have at one end."""

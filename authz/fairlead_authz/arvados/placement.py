@@ -16,8 +16,8 @@ from fairlead_authz.arvados.records import Record, Records
 from fairlead_authz.arvados.report import Problem, Report
 from fairlead_authz.arvados.uuids import LISTS, WELL_KNOWN, cluster_of, type_of, well_known
 from fairlead_authz.changes import MAX_NAME
-from fairlead_authz.graph import ANONYMOUS_USER, SYSTEM, ContainerState
-from fairlead_authz.levels import LOGIN, MANAGE, NONE, READ, WRITE
+from fairlead_authz.model.graph import ANONYMOUS_USER, SYSTEM, ContainerState
+from fairlead_authz.model.levels import LOGIN, MANAGE, NONE, READ, WRITE
 
 GRANTS: Final = {"can_read": READ, "can_login": LOGIN, "can_write": WRITE, "can_manage": MANAGE}
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from fairlead_authz.graph import ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER, SYSTEM
+from fairlead_authz.model.graph import ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER, SYSTEM
 
 UUID: Final = re.compile(r"[0-9a-z]{5}-[0-9a-z]{5}-[0-9a-z]{15}")
 

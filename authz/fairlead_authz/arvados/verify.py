@@ -16,8 +16,8 @@ import msgspec
 from fairlead_authz.arvados.errors import BadSource
 from fairlead_authz.arvados.placement import GRANTS
 from fairlead_authz.arvados.uuids import UUID, cluster_of, well_known
-from fairlead_authz.graph import SYSTEM, Graph, Node
-from fairlead_authz.levels import MANAGE, NAMES, NONE, level_of
+from fairlead_authz.model.graph import SYSTEM, Graph, Node
+from fairlead_authz.model.levels import MANAGE, NAMES, NONE, level_of
 
 
 class Row(msgspec.Struct, frozen=True):

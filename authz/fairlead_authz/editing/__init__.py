@@ -24,8 +24,8 @@ from fairlead_authz.changes import (
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.editing import life, links, nodes, users
 from fairlead_authz.editing.edit import Actor, Edit
-from fairlead_authz.graph import Graph
-from fairlead_authz.rights import Policy
+from fairlead_authz.model.graph import Graph
+from fairlead_authz.model.rights import Policy
 
 __all__ = ["Actor", "work_out"]
 

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from fairlead_authz.changes import Change, Put
 from fairlead_authz.changeset import Changeset
-from fairlead_authz.closures import FreshClosures
 from fairlead_authz.errors import Conflict, NoSuchObject
-from fairlead_authz.graph import ANONYMOUS_USER, WELL_KNOWN, Graph, Node, is_step
-from fairlead_authz.levels import MANAGE, NAMES, NONE, READ, WRITE, level_of, merged_grant
-from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.model.closures import FreshClosures
+from fairlead_authz.model.graph import ANONYMOUS_USER, WELL_KNOWN, Graph, Node, is_step
+from fairlead_authz.model.levels import MANAGE, NAMES, NONE, READ, WRITE, level_of, merged_grant
+from fairlead_authz.model.rights import Policy, Rights
 from fairlead_router.errors import LimitExceeded, NotAuthorized
 
 MAX_DIFFERENCES = 100_000

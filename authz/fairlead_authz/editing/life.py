@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from fairlead_authz.changes import Freeze, Trash, Unfreeze, Untrash
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import Node, a
-from fairlead_authz.levels import MANAGE
+from fairlead_authz.model.graph import Node, a
+from fairlead_authz.model.levels import MANAGE
 
 _NEVER_TRASHED = {
     "user": "deactivate it instead",

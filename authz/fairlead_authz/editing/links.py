@@ -7,8 +7,8 @@ the higher one. The login to a head is beside it.
 from fairlead_authz.changes import Grant, Revoke
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.errors import Conflict, NoSuchUser
-from fairlead_authz.graph import a
-from fairlead_authz.levels import GRANTS, MANAGE, NONE, READ, split_grant
+from fairlead_authz.model.graph import a
+from fairlead_authz.model.levels import GRANTS, MANAGE, NONE, READ, split_grant
 from fairlead_router.errors import NotAuthorized
 
 

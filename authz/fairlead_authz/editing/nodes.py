@@ -22,8 +22,8 @@ from fairlead_authz.changes import MAX_NAME, Delete, Put, check_id
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.editing.users import link_as_usual, refuse_fixed_user
 from fairlead_authz.errors import Conflict
-from fairlead_authz.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SHOWN_BY_SUBJECTS, SYSTEM, Kind, Node, a
-from fairlead_authz.levels import MANAGE, READ, WRITE
+from fairlead_authz.model.graph import ANONYMOUS_USER, FINAL_STATES, OWNERS, SHOWN_BY_SUBJECTS, SYSTEM, Kind, Node, a
+from fairlead_authz.model.levels import MANAGE, READ, WRITE
 from fairlead_router.errors import InvalidArgument
 
 _TARGETS: Final[dict[Kind, Kind]] = {"container_request": "container", "object": "container", "collection": "content"}

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from fairlead_authz.changes import Activate, Deactivate, Merge
 from fairlead_authz.editing.edit import Edit
 from fairlead_authz.errors import Conflict, NoSuchUser
-from fairlead_authz.graph import ADMIN, ALL_USERS, ANONYMOUS_USER, SYSTEM, Node
-from fairlead_authz.levels import NONE, READ, WRITE
+from fairlead_authz.model.graph import ADMIN, ALL_USERS, ANONYMOUS_USER, SYSTEM, Node
+from fairlead_authz.model.levels import NONE, READ, WRITE
 
 
 def activate(edit: Edit, change: Activate) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fairlead_authz.changes import MAX_NAME, Activate, Put, check_id
-from fairlead_authz.graph import WELL_KNOWN
+from fairlead_authz.model.graph import WELL_KNOWN
 from fairlead_authz.oidc.errors import IssuerUnavailable
 from fairlead_authz.oidc.fetching import fetch_keys
 from fairlead_authz.oidc.issuer import Issuer

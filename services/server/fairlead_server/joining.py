@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from fairlead_authz.live import USER_ENDED
+from fairlead_authz.live.realm import USER_ENDED
 from fairlead_authz.oidc import OidcPrincipal
 from fairlead_router import AuthenticationFailed, Authenticator, MethodsAuthenticator, Principal, Realm
 from fairlead_router.auth import Decision, HelloRequest, then

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fairlead_authz.graph import ALL_USERS, SYSTEM, Node
-from fairlead_authz.levels import MANAGE, READ, WRITE
+from fairlead_authz.model.graph import ALL_USERS, SYSTEM, Node
+from fairlead_authz.model.levels import MANAGE, READ, WRITE
 
 SEED = 20261126
 STAFF = "bench-j7d0g-staff0000000000"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.permissions.dataset import SEED, STAFF, STAFF_PROJECT, Dataset, Link, Size
-from fairlead_authz.graph import ALL_USERS
-from fairlead_authz.levels import MANAGE
+from fairlead_authz.model.graph import ALL_USERS
+from fairlead_authz.model.levels import MANAGE
 from fairlead_router.authorization import Level
 
 COMPARED = Size(

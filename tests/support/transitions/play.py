@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fairlead_authz.levels import NUMBERS
+from fairlead_authz.model.levels import NUMBERS
 from support.transitions.stage import OTHER, Attendant, Stage
 from support.transitions.surfaces import GOODBYE, WORDS, Surface, found
 from support.transitions.table import Transition

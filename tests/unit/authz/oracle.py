@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-from fairlead_authz.graph import Graph, Node
+from fairlead_authz.model.graph import Graph, Node
 
 READ, WRITE, MANAGE, LOGIN = 1, 2, 3, 4
 GROUPS = {"role", "project", "filter"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fairlead_authz.authorizer import GraphAuthorizer
-from fairlead_authz.closures import Closures
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import MANAGE, READ, WRITE
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.tokens import Tokens
+from fairlead_authz.model.closures import Closures
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.levels import MANAGE, READ, WRITE
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.tokens.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import ANONYMOUS, Action, Match, Principal
 

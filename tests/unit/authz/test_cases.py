@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fairlead_authz.closures import Closures
-from fairlead_authz.graph import Graph, Kind, Node
-from fairlead_authz.levels import LOGIN, MANAGE, NUMBERS, READ, WRITE, merged_grant
-from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.model.closures import Closures
+from fairlead_authz.model.graph import Graph, Kind, Node
+from fairlead_authz.model.levels import LOGIN, MANAGE, NUMBERS, READ, WRITE, merged_grant
+from fairlead_authz.model.rights import Policy, Rights
 from unit.authz.oracle import World
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors/permissions/arvados-cases.json").read_text())["cases"]

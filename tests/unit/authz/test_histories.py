@@ -29,16 +29,16 @@ from fairlead_authz.changes import (
     Unfreeze,
     Untrash,
 )
-from fairlead_authz.closures import Closures
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.explain import Explainer
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import NAMES, NUMBERS, granted_names
-from fairlead_authz.live import Live
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.tokens import Tokens
+from fairlead_authz.live.realm import Live
+from fairlead_authz.model.closures import Closures
+from fairlead_authz.model.explain import Explainer
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.levels import NAMES, NUMBERS, granted_names
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.model.who import Who
+from fairlead_authz.tokens.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
-from fairlead_authz.who import Who
 from fairlead_router import Level, NotAuthorized, RequestError
 from support.core import Core
 from unit.authz.oracle import MANAGE, READ, WRITE, World

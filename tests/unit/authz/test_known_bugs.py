@@ -53,11 +53,11 @@ from hypothesis import strategies as st
 
 from fairlead_authz import Grant, Put, Revoke, UriRule
 from fairlead_authz.authorizer import GraphAuthorizer
-from fairlead_authz.closures import Closures, FreshClosures
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import MANAGE, READ, WRITE
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.tokens import Tokens
+from fairlead_authz.model.closures import Closures, FreshClosures
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.levels import MANAGE, READ, WRITE
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.tokens.tokens import Tokens
 from fairlead_authz.uri_rules import UriRules
 from fairlead_router import HistoryRule, RealmOptions
 from fairlead_router.item import About

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from fairlead_authz.authorizer import GraphAuthorizer
-from fairlead_authz.closures import Closures
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.tokens import Tokens
+from fairlead_authz.model.closures import Closures
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.tokens.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router.gate import Gate
 from support.core import EVERY_FEATURE, Core, GateSwitchedOff, Peer, types_of

@@ -10,7 +10,7 @@ import pytest
 
 from fairlead_authz import Delete, Grant, Put, Revoke
 from fairlead_authz.changes import Change
-from fairlead_authz.graph import ADMIN
+from fairlead_authz.model.graph import ADMIN
 from fairlead_router import Principal
 from support.transitions.core_stage import core_stage
 from support.transitions.play import Play

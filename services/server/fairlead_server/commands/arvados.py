@@ -21,7 +21,7 @@ from fairlead_authz.arvados.loading import Source, load, take_told
 from fairlead_authz.arvados.report import Report
 from fairlead_authz.arvados.sync import Sync
 from fairlead_authz.arvados.verify import Row, decode_rows, graph_of, verify
-from fairlead_authz.graph import Graph
+from fairlead_authz.model.graph import Graph
 from fairlead_server.commands._arvados import (
     ArvadosTokenFileOption,
     ClusterOption,

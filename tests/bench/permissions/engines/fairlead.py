@@ -23,10 +23,10 @@ from bench.procfs import cpu_s, rss_bytes
 from fairlead_authz import Authz
 from fairlead_authz.admin.pages import MAX_PAGE_ENTRIES
 from fairlead_authz.changes import Grant, Revoke
-from fairlead_authz.closures import FreshClosures
-from fairlead_authz.levels import READ
-from fairlead_authz.rights import Policy, Rights
-from fairlead_authz.who import Who
+from fairlead_authz.model.closures import FreshClosures
+from fairlead_authz.model.levels import READ
+from fairlead_authz.model.rights import Policy, Rights
+from fairlead_authz.model.who import Who
 from fairlead_router.authorization import Level
 
 RAWSOCKET_JSON = b"\x7f\xf1\x00\x00"

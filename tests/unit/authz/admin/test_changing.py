@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fairlead_authz import Grant, Put, Revoke
 from fairlead_authz import dry_run as dry_run_module
 from fairlead_authz.changes import MAX_CHANGES_OF_USERS
-from fairlead_authz.closure import Closure
+from fairlead_authz.model.closure import Closure
 from fairlead_router import Call, CallError, Member, Principal
 from fairlead_router.rpc.call import PENDING
 from support.permissions import Site

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from fairlead_authz import Change, Grant, Put, Revoke, Trash, who
+from fairlead_authz import Change, Grant, Put, Revoke, Trash
 from fairlead_authz.admin.listing import SLICE
+from fairlead_authz.model import who
 from fairlead_router import Level, Principal
 from support.by_hand import RealmByHand, a_realm_by_hand
 from support.core import Peer

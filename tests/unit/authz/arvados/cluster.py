@@ -16,9 +16,9 @@ from fairlead_authz.arvados.sync import Plan, Sync
 from fairlead_authz.arvados.uuids import LISTS, ListKind, type_of
 from fairlead_authz.changes import decode_changes
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.graph import ADMIN, ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER, SYSTEM, Graph, Node
-from fairlead_authz.levels import READ, WRITE
-from fairlead_authz.rights import Policy
+from fairlead_authz.model.graph import ADMIN, ALL_USERS, ANONYMOUS_ROLE, ANONYMOUS_USER, SYSTEM, Graph, Node
+from fairlead_authz.model.levels import READ, WRITE
+from fairlead_authz.model.rights import Policy
 from support.arvados_records import FIRST, NOW_US, Listed
 from unit.authz.oracle import World
 

@@ -7,7 +7,7 @@ import pytest
 from fairlead_authz.arvados.picture import Link, Thing
 from fairlead_authz.arvados.report import Problem, Report
 from fairlead_authz.changes import MAX_NAME
-from fairlead_authz.levels import LOGIN, WRITE
+from fairlead_authz.model.levels import LOGIN, WRITE
 from support.arvados_records import (
     ANONYMOUS,
     EVERYBODY,

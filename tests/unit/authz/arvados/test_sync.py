@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead_authz.graph import SYSTEM, Graph, Node
+from fairlead_authz.model.graph import SYSTEM, Graph, Node
 from support.arvados_records import (
     ANONYMOUS,
     CLUSTER,

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from fairlead_authz.changes import Change, Put
-from fairlead_authz.closures import FreshClosures
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import NUMBERS, READ, WRITE
-from fairlead_authz.rights import Policy, Rights
+from fairlead_authz.model.closures import FreshClosures
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.levels import NUMBERS, READ, WRITE
+from fairlead_authz.model.rights import Policy, Rights
 from fairlead_router import Level, RequestError
 
 NOW_US = 1_000

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_authz.changes import Change, Grant, Put, Revoke
-from fairlead_authz.closures import FreshClosures
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.editing import edit as module
-from fairlead_authz.graph import Graph, Node
-from fairlead_authz.levels import LinkLevel
-from fairlead_authz.rights import Policy
+from fairlead_authz.model.closures import FreshClosures
+from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.levels import LinkLevel
+from fairlead_authz.model.rights import Policy
 from fairlead_router import LimitExceeded, NotAuthorized, RequestError
 from unit.authz.editing.desk import Desk
 from unit.authz.test_histories import first_graph

@@ -6,7 +6,7 @@ import pytest
 
 from fairlead_authz.changes import Change, Grant, Put, Revoke, Trash
 from fairlead_authz.errors import Conflict, NoSuchUser
-from fairlead_authz.levels import LOGIN, MANAGE, NONE, READ, WRITE
+from fairlead_authz.model.levels import LOGIN, MANAGE, NONE, READ, WRITE
 from fairlead_router import NotAuthorized, RequestError
 from unit.authz.editing.desk import Desk
 

@@ -7,8 +7,8 @@ import pytest
 from fairlead_authz.changes import Change, Deactivate, Delete, Freeze, Grant, Put, Revoke
 from fairlead_authz.editing import Actor, edit, work_out
 from fairlead_authz.errors import Conflict, NoSuchObject
-from fairlead_authz.graph import Kind
-from fairlead_authz.levels import MANAGE
+from fairlead_authz.model.graph import Kind
+from fairlead_authz.model.levels import MANAGE
 from fairlead_router import InvalidArgument, LimitExceeded, NotAuthorized
 from unit.authz.editing.desk import Desk
 

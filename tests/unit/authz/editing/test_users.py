@@ -6,7 +6,7 @@ import pytest
 
 from fairlead_authz.changes import Activate, Change, Deactivate, Freeze, Grant, Merge, Put, Revoke
 from fairlead_authz.errors import Conflict, NoSuchUser
-from fairlead_authz.levels import LOGIN, MANAGE, READ, WRITE
+from fairlead_authz.model.levels import LOGIN, MANAGE, READ, WRITE
 from fairlead_router import NotAuthorized, RequestError
 from unit.authz.editing.desk import Desk
 

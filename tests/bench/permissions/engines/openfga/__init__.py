@@ -21,7 +21,7 @@ from bench.permissions.dataset import Dataset
 from bench.permissions.engines.openfga.model import Names, Tuple, authorization_model
 from bench.processes import LAST_BYTES, MeasuringFailed, await_port, end, free_port, start
 from bench.procfs import cpu_s, rss_bytes
-from fairlead_authz.levels import READ
+from fairlead_authz.model.levels import READ
 from fairlead_router.authorization import Level
 
 SOURCE = Path(__file__).parent / "server"

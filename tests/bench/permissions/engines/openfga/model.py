@@ -21,8 +21,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bench.permissions.dataset import Link
-from fairlead_authz.graph import Node
-from fairlead_authz.levels import MANAGE
+from fairlead_authz.model.graph import Node
+from fairlead_authz.model.levels import MANAGE
 
 TYPES = {"user": "user", "role": "role", "project": "project", "collection": "object"}
 RELATIONS = ("can_read", "can_write", "can_manage")

@@ -17,8 +17,8 @@ from bench.environment import Environment
 from bench.permissions.dataset import Dataset
 from bench.permissions.engines.postgres import sql
 from bench.procfs import cpu_s, rss_bytes
-from fairlead_authz.graph import Node
-from fairlead_authz.levels import NUMBERS, READ
+from fairlead_authz.model.graph import Node
+from fairlead_authz.model.levels import NUMBERS, READ
 from fairlead_router.authorization import Level
 from support.postgres import PostgresServer
 

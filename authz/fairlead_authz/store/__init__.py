@@ -1,0 +1,1 @@
+"""What is kept of permissions, and how another process follows it."""
