@@ -39,29 +39,28 @@ def test_a_key_is_bound_to_the_algorithms_that_it_is_for(key: dict[str, Any], al
     assert all(made.algorithm_name == algorithm for algorithm, made in found.items())
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        jwk("RS256", use="enc"),
-        jwk("RS256", key_ops=["encrypt"]),
-        jwk("RS256", alg="HS256"),
-        jwk("RS256", alg="none"),
-        jwk("ES256", kid=7),  # type: ignore[arg-type]
-        jwk("ES256", crv="P-384"),
-        {**jwk("ES256"), "x": "AAAA"},
-        {**jwk("RS256"), "n": None},
-        {"kty": "oct", "kid": "k", "k": "c2VjcmV0"},
-        {"kty": "oct", "kid": "k", "alg": "HS256", "k": "c2VjcmV0"},
-        {"kid": "k"},
-        {"kty": ["RSA"], "kid": "k"},
-        jwk("ES256", key_ops=7),
-        jwk("ES256", use=None),
-        jwk("ES256", x=7),
-        jwk("EdDSA", x=[]),
-        public_jwk(rsa.generate_private_key(public_exponent=65537, key_size=1024), "k"),
-    ],
-    ids=str,
-)
+NOT_FOR_SIGNATURES: dict[str, dict[str, Any]] = {
+    "for encryption": jwk("RS256", use="enc"),
+    "for encryption only": jwk("RS256", key_ops=["encrypt"]),
+    "public key as a secret": jwk("RS256", alg="HS256"),
+    "no algorithm": jwk("RS256", alg="none"),
+    "id is a number": jwk("ES256", kid=7),  # type: ignore[arg-type]
+    "another curve": jwk("ES256", crv="P-384"),
+    "not on the curve": {**jwk("ES256"), "x": "AAAA"},
+    "no modulus": {**jwk("RS256"), "n": None},
+    "secret": {"kty": "oct", "kid": "k", "k": "c2VjcmV0"},
+    "secret with algorithm": {"kty": "oct", "kid": "k", "alg": "HS256", "k": "c2VjcmV0"},
+    "no type": {"kid": "k"},
+    "type is a list": {"kty": ["RSA"], "kid": "k"},
+    "operations are a number": jwk("ES256", key_ops=7),
+    "use is null": jwk("ES256", use=None),
+    "coordinate is a number": jwk("ES256", x=7),
+    "coordinate is a list": jwk("EdDSA", x=[]),
+    "too short": public_jwk(rsa.generate_private_key(public_exponent=65537, key_size=1024), "k"),
+}
+
+
+@pytest.mark.parametrize("key", NOT_FOR_SIGNATURES.values(), ids=NOT_FOR_SIGNATURES)
 def test_a_key_that_is_none_for_signatures_is_left_out(key: dict[str, Any]) -> None:
     keys = decode_keys(key_set(key, jwk("EdDSA", "other")), USUAL)
     assert keys.get("k") is None
