@@ -12,6 +12,9 @@ import pytest
 from fairlead_client.asyncio import call, connect, disconnect
 from support.serving import Serving, line_with
 
+pytestmark = pytest.mark.limit_s(90)
+"""Each command is a process of its own."""
+
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:

@@ -7,6 +7,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from fairlead_authz.changes import decode_changes
 from fairlead_server.main import SUBCOMMANDS
 from support.docs import DOCS, fenced
@@ -16,6 +18,7 @@ PAGE = DOCS / "permissions.md"
 NO = 1
 
 
+@pytest.mark.limit_s(90)  # some thirty processes
 async def test_commands_of_the_page_print_what_it_says(tmp_path: Path) -> None:
     [session] = fenced(PAGE, "console")
     commands = [part.split("\n", 1) for part in re.split(r"(?m)^\$ fairlead ", session)[1:]]

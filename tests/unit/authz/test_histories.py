@@ -152,7 +152,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(change=changes, user=users)
     def a_user_makes_a_change(self, change: Change, user: str) -> None:
-        """Whoever is let has the right, and who has it is not told that it has not. Administrators have a rule above."""
+        """Whoever is let has the right, and who has it is not told that it has not. For administrators see above."""
         world = self.world()
         if user in world.nodes and world.nodes[user].is_admin:
             return
