@@ -119,9 +119,9 @@ async def wire_stage(url: str, transition: Transition) -> AsyncIterator[WireStag
     """The world before a transition."""
     authz = await Authz.open(url, rules=RULES)
     router = Router(Limits(close_timeout_s=0.5))
-    realm = router.add_realm("realm1", authz.authenticator, authz.authorizer, KEEP_ALL)
     wall = Wall()
     router.host.time_us = wall.time_us  # type: ignore[method-assign]
+    realm = router.add_realm("realm1", authz.authenticator, authz.authorizer, KEEP_ALL)
     stage = WireStage(realm, authz, await open_services(realm, authz))
     stage.wall = wall
     stage.port = (await router.listen("tcp://127.0.0.1:0")).port
