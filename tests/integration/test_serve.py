@@ -235,19 +235,19 @@ async def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "options", "said"),
     [
-        ("lisen = 'x'", (), "fairlead.toml: unknown key 'lisen'; allowed are listen, data"),
-        ("listen = 'x'", (), "fairlead.toml: listen: 'x' must be HOST:PORT"),
+        ("lisen = 'x'", (), "fairlead.toml:1: unknown key 'lisen'; allowed are listen, data"),
+        ("listen = 'x'", (), "fairlead.toml:1: listen: 'x' must be HOST:PORT"),
         ("", ("--listen", "0.0.0.0:0"), "--listen '0.0.0.0:0' is not a loopback address"),
         ("listen = '0.0.0.0:0'", ("--open",), "--open: an open server lets everybody do everything"),
         ("=", (), "fairlead.toml: not TOML: Invalid statement"),
         ("", ("--config", "nowhere.toml"), "cannot read the configuration 'nowhere.toml': No such file or directory"),
         ("", ("--config", "."), "cannot read the configuration '.': Is a directory"),
-        ("listen = 8080", (), "fairlead.toml: listen: Expected 'str', got 'int' (8080)"),
+        ("listen = 8080", (), "fairlead.toml:1: listen: Expected 'str', got 'int' (8080)"),
         ("[limits]\nwrite_bytes = 5000000", (), "limits.write_bytes: 5000000 must be at most outbox_bytes"),
         ("[options]\nslow_consumer = 'x'", (), "options.slow_consumer: Invalid enum value 'x'; allowed are"),
         ("[auth]\nusers_file = 'nowhere'", (), "auth.users_file: cannot read 'nowhere': No such file"),
-        ("[[realms]]\nname = 'x'", (), "realms: 'x': nobody could join"),
-        ("[[listeners]]\nendpoint = 'x'", (), "listeners.endpoint: endpoint 'x' must be tcp://HOST:PORT"),
+        ("[[realms]]\nname = 'x'", (), "fairlead.toml:2: realms[0].name: 'x': nobody could join"),
+        ("[[listeners]]\nendpoint = 'x'", (), "fairlead.toml:2: listeners[0].endpoint: endpoint 'x' must be tcp://HOST:PORT"),
     ],
 )
 async def test_a_bad_configuration_is_one_line(
