@@ -247,7 +247,7 @@ async def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
         ("[options]\nslow_consumer = 'x'", (), "options.slow_consumer: Invalid enum value 'x'; allowed are"),
         ("[auth]\nusers_file = 'nowhere'", (), "auth.users_file: cannot read 'nowhere': No such file"),
         ("[[realms]]\nname = 'x'", (), "fairlead.toml:2: realms[0].name: 'x': nobody could join"),
-        ("[[listeners]]\nendpoint = 'x'", (), "fairlead.toml:2: listeners[0].endpoint: endpoint 'x' must be tcp://HOST:PORT"),
+        ("[[listeners]]\nendpoint = 'x'", (), "listeners[0].endpoint: endpoint 'x' must be tcp://HOST:PORT"),
     ],
 )
 async def test_a_bad_configuration_is_one_line(
