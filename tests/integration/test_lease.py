@@ -25,7 +25,7 @@ from support.proxy import Proxy
 from support.waiting import eventually
 from support.wamp import Client
 
-LEASE_S = 1.0
+LEASE_S = 2.0
 RULE = UriRule("com.app.{object}", subscribe="read")
 EVENT, GOODBYE, ABORT = 36, 6, 3
 SUSPENDED = "fairlead.close.suspended"

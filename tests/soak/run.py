@@ -20,7 +20,7 @@ from support.wamp import ClosedError, HandshakeError, RefusedError
 WARM_UP = 0.15
 """The part of the time before the first quiet moment: what is made once is made by then."""
 STRANGERS = 0.1
-RULES_S = 0.5
+RULES_S = 0.2
 """How often the rules change."""
 SAMPLES = 200
 
