@@ -29,7 +29,7 @@ from fairlead_authz.live.expiry import Expiry
 from fairlead_authz.live.realm import Live
 from fairlead_authz.state import State
 from fairlead_authz.still import still_allowed
-from fairlead_authz.store.queries import LoggedChange, NewChange
+from fairlead_authz.store.permission_log import LoggedChange, NewChange
 from fairlead_store import StoreError
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from fairlead_authz import Authz, Change
-from fairlead_authz.store.queries import LoggedChange
+from fairlead_authz.store.permission_log import LoggedChange
 from unit.authz.oracle import World
 
 CHILD = Path(__file__).parent / "crashing_changes.py"

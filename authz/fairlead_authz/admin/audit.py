@@ -14,7 +14,7 @@ import msgspec
 
 from fairlead_authz.admin.asking import check_ids
 from fairlead_authz.admin.pages import MAX_PAGE_ENTRIES, PAGE_ENTRIES, checked_limit, paged
-from fairlead_authz.store.queries import LoggedChange
+from fairlead_authz.store.permission_log import LoggedChange
 from fairlead_router.errors import InvalidArgument, NotAuthorized
 from fairlead_router.member import Member
 from fairlead_router.realm import Realm

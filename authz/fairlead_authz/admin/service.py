@@ -9,7 +9,7 @@ from fairlead_authz.admin.exporting import Exporting
 from fairlead_authz.admin.questions import Questions
 from fairlead_authz.admin.sessions import SessionProcedures
 from fairlead_authz.admin.tokens import TokenProcedures
-from fairlead_authz.store.queries import LoggedChange
+from fairlead_authz.store.permission_log import LoggedChange
 from fairlead_router.authorization import Principal
 from fairlead_router.member import Member
 from fairlead_router.realm import Realm

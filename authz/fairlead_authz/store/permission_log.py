@@ -81,11 +81,32 @@ class Slice(NamedTuple):
     is_reset: bool = False
 
 
+class LoggedChange(msgspec.Struct, frozen=True):
+    """A list of changes as it was asked for: who, when, and what."""
+
+    revision: int
+    at_us: int
+    actor: str
+    asked: msgspec.Raw
+
+
+class NewChange(NamedTuple):
+    """What is to be made durable together: what it comes to, who asked for it, and what, in JSON."""
+
+    changeset: Changeset
+    actor: str
+    asked: bytes
+    tokens: Sequence[Token] = ()
+    """To keep: new, or changed."""
+    ended_tokens: Sequence[str] = ()
+    """The ids of those to forget."""
+
+
 class PermissionLog(Protocol):
     """What writers and followers need of a store. Errors are `fairlead_store.StoreError`."""
 
-    async def append(self, changeset: Changeset, revision: int, actor: str, asked: bytes) -> None:
-        """Make a changeset durable, with its entry, under the revision after the newest."""
+    async def append(self, changes: Sequence[NewChange], revision: int) -> list[LoggedChange]:
+        """Make changes durable, all or none, under this revision (the next one) and those that follow."""
         ...
 
     async def read(self, after: Position, limit: int) -> Slice:

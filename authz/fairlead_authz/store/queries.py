@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from fairlead_authz.changeset import Changeset
 from fairlead_authz.model.graph import Graph, Node
-from fairlead_authz.store.permission_log import Entry, Position, Rows, Slice
+from fairlead_authz.store.permission_log import Entry, LoggedChange, NewChange, Position, Rows, Slice
 from fairlead_authz.store.tables import links, nodes, permission_log, tokens
 from fairlead_authz.tokens.tokens import Token
 from fairlead_store import StoreUnavailable
@@ -27,27 +26,6 @@ class Loaded(NamedTuple):
     def revision(self) -> int:
         """The number of the newest change."""
         return 0 if self.position is None else self.position.revision
-
-
-class LoggedChange(msgspec.Struct, frozen=True):
-    """A list of changes as it was asked for: who, when, and what."""
-
-    revision: int
-    at_us: int
-    actor: str
-    asked: msgspec.Raw
-
-
-class NewChange(NamedTuple):
-    """What is to be made durable together: what it comes to, who asked for it, and what, in JSON."""
-
-    changeset: Changeset
-    actor: str
-    asked: bytes
-    tokens: Sequence[Token] = ()
-    """To keep: new, or changed."""
-    ended_tokens: Sequence[str] = ()
-    """The ids of those to forget."""
 
 
 class Audit(NamedTuple):

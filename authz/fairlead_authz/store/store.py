@@ -14,8 +14,8 @@ from fairlead_authz.clock import now_us
 from fairlead_authz.model.graph import SYSTEM
 from fairlead_authz.store import queries
 from fairlead_authz.store.first_nodes import FIRST_REVISION, first_changeset
-from fairlead_authz.store.permission_log import Position, Slice
-from fairlead_authz.store.queries import Audit, Loaded, LoggedChange, NewChange
+from fairlead_authz.store.permission_log import LoggedChange, NewChange, PermissionLog, Position, Slice
+from fairlead_authz.store.queries import Audit, Loaded
 from fairlead_authz.store.tables import SCHEMA
 from fairlead_store import LEASE_S, Database, Lease, Readers
 
@@ -55,7 +55,7 @@ class StoredPermissions:
         await self._source.close()
 
 
-class PermissionStore(StoredPermissions):
+class PermissionStore(StoredPermissions, PermissionLog):
     """The same, owned by this process. A change that fails has changed nothing."""
 
     def __init__(self, database: Database, realm: str, keep: int | None = None) -> None:

@@ -18,7 +18,7 @@ from fairlead_authz.live.realm import Live
 from fairlead_authz.model.graph import ANONYMOUS_USER, SYSTEM
 from fairlead_authz.model.levels import READ
 from fairlead_authz.state import State
-from fairlead_authz.store.queries import LoggedChange, NewChange
+from fairlead_authz.store.permission_log import LoggedChange, NewChange
 from fairlead_authz.tokens.scopes import Scopes
 from fairlead_authz.tokens.tokens import TOKENS_PER_USER, Terms, Token, is_live, make_token
 from fairlead_router.errors import InvalidArgument, LimitExceeded, NotAuthorized

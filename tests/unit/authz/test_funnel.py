@@ -25,7 +25,7 @@ from fairlead_authz import (
 from fairlead_authz import funnel as module
 from fairlead_authz.authz import ITSELF
 from fairlead_authz.changes import Change
-from fairlead_authz.store.queries import LoggedChange, NewChange
+from fairlead_authz.store.permission_log import LoggedChange, NewChange
 from fairlead_router import ANONYMOUS, AuthenticationFailed, InvalidArgument, NotAuthorized, Principal, RequestError
 
 

@@ -14,8 +14,7 @@ from fairlead_authz import Actor, Authz, Delete, Grant, Put
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.model.graph import Node
 from fairlead_authz.store import queries
-from fairlead_authz.store.permission_log import Position
-from fairlead_authz.store.queries import LoggedChange, NewChange
+from fairlead_authz.store.permission_log import LoggedChange, NewChange, Position
 from fairlead_authz.store.store import PermissionStore, StoredPermissions
 from fairlead_store import StoreUnavailable
 
