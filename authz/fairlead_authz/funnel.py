@@ -160,7 +160,8 @@ class Funnel:
         try:
             actor = asked.actor()
             changeset = work_out(self._state.graph, asked.changes, actor, self._state.policy)
-            return NewChange(changeset, actor.user, msgspec.json.encode(asked.changes))
+            lost = [token.id for token in self._state.tokens.lost_by(changeset)]
+            return NewChange(changeset, actor.user, msgspec.json.encode(asked.changes), ended_tokens=lost)
         except Exception as error:  # noqa: BLE001 - raised to who asked
             return error
 
@@ -177,7 +178,7 @@ class Funnel:
         state = self._state
         try:
             if logged is not None:
-                self._adopt(new.changeset)
+                self._adopt(new)
                 self.made(logged)
             at_us = state.policy.now_us() if logged is None else logged.at_us
             asked.applied.set_result(Applied(state.revision, still_allowed(state, asked.changes), at_us))
@@ -185,14 +186,16 @@ class Funnel:
             log.exception("a change was kept, but adopting it went wrong")
             asked.applied.set_exception(error)
 
-    def _adopt(self, changeset: Changeset) -> None:
+    def _adopt(self, new: NewChange) -> None:
         """The changes are durable: all that follows happens in this turn.
 
         Sessions that may not go on end first: they are told so, and not of each thing that goes with them.
         """
-        state = self._state
+        state, changeset = self._state, new.changeset
         for token in state.tokens.ended_by(changeset):
             self._live.end_token(token.id)
+        for id_ in new.ended_tokens:
+            state.tokens.drop(id_)
         for user in changeset.ended_users:
             state.tokens.drop_all(user)
             self._live.end_user(user)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from fairlead_authz.changeset import Changeset
-from fairlead_authz.model.graph import Graph, Node
+from fairlead_authz.model.graph import FINAL_STATES, Graph, Node
 from fairlead_authz.tokens.scopes import Scopes
 from fairlead_router.authorization import Action, Principal
 from fairlead_router.uris import Match
@@ -91,12 +91,17 @@ class Tokens:
 
     def ended_by(self, changeset: Changeset) -> list[Token]:
         """The tokens whose container is not locked or running any more."""
-        ended = (
-            node_id
-            for node_id, change in changeset.nodes.items()
-            if is_live(change.before) and not is_live(change.after)
-        )
-        return [token for container in ended for token in self.of_container(container)]
+        return self._of_containers(changeset, lambda before, after: is_live(before) and not is_live(after))
+
+    def lost_by(self, changeset: Changeset) -> list[Token]:
+        """The tokens whose container is gone or at its end: a later one of its id has nothing to do with them."""
+        return self._of_containers(changeset, lambda before, after: after is None or after.state in FINAL_STATES)
+
+    def _of_containers(
+        self, changeset: Changeset, are_meant: Callable[[Node | None, Node | None], bool]
+    ) -> list[Token]:
+        meant = (node_id for node_id, change in changeset.nodes.items() if are_meant(*change))
+        return [token for container in meant for token in self.of_container(container)]
 
     def is_valid(self, token: Token) -> bool:
         """Whether somebody may come in with it, and stay."""

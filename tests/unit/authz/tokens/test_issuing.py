@@ -220,6 +220,20 @@ async def test_token_of_a_container_dies_with_it(realm: RealmByHand, state: Cont
     assert realm.refused(token) == "the token is not valid"
 
 
+async def test_token_of_a_container_does_not_come_back_with_another_of_its_id(realm: RealmByHand) -> None:
+    token = await realm.authz.create_token("bob", container="c")
+    await realm.authz.apply([Delete("r"), Delete("c")])
+    await realm.authz.apply([Put("container", "c", state="Running")])
+    assert realm.refused(token) == "the token is not valid"
+
+
+async def test_tokens_of_a_container_that_has_ended_are_forgotten_for_good(realm: RealmByHand) -> None:
+    await realm.authz.create_token("bob", container="c")
+    lasting = await realm.authz.create_token("bob")
+    await realm.authz.apply([Put("container", "c", state="Complete")])
+    assert [token.id for token in realm.authz.tokens_of("bob")] == [id_of(lasting)]
+
+
 async def test_what_was_published_in_time_is_retained_beyond_the_token(realm: RealmByHand) -> None:
     await realm.authz.apply([Grant("bob", "write", "x")])
     bob = await realm.join("bob", container="c")
