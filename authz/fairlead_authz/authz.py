@@ -114,10 +114,6 @@ class Authz:
         """Whether the user has this level on the object now; `include_trash`: in the trash too."""
         return self._state.rights.can(user, NUMBERS[level], object_id, include_trash)
 
-    def may_see_link(self, user: str, tail: str, head: str) -> bool:
-        """Whether the user may know what was granted to the tail on the head."""
-        return self._state.rights.may_see_link(user, tail, head)
-
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """Which path allows it, or what is missing."""
         return self._state.explainer.explain(user, level, object_id)

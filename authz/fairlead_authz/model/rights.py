@@ -60,30 +60,6 @@ class Rights:
             return self._may_read(who, target, include_trash) and not self._is_hidden(who, target, include_trash)
         return self._has(who, level, target) and not (level == WRITE and self.is_frozen(target))
 
-    def may_update(self, user: str, object_id: str) -> bool:
-        """Whether the user may change the object's own fields: as an active user who may write it, to a role manage it.
-
-        Its own record everybody may change, active or not.
-        """
-        who, target = self._graph.node(user), self._graph.node(object_id)
-        is_own = user == object_id
-        if who is None or not (who.is_active or is_own):
-            return False
-        level = MANAGE if target is not None and target.kind == "role" else WRITE
-        return self.can(user, level, object_id)
-
-    def may_unfreeze(self, user: str, object_id: str) -> bool:
-        """Whether the user may freeze the project or end that: who manages it, where what it is in is not frozen."""
-        target = self._graph.node(object_id)
-        if target is None or not self.can(user, MANAGE, object_id):
-            return False
-        owner = self._graph.node(target.owner)
-        return owner is None or not self.is_frozen(owner)
-
-    def may_see_link(self, user: str, tail: str, head: str) -> bool:
-        """Whether the user may read the record of this link: about itself, one it acts as, or what it manages."""
-        return self.may_see_links_to(user, head) or self.may_see_links_from(user, tail)
-
     def may_see_links_to(self, user: str, head: str) -> bool:
         """Whether the user may read the records of all links to this head."""
         who = self._graph.node(user)

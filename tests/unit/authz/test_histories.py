@@ -41,6 +41,7 @@ from fairlead_authz.tokens.tokens import Tokens
 from fairlead_authz.uri_rules import UriRule, UriRules
 from fairlead_router import Level, NotAuthorized, RequestError
 from support.core import Core
+from unit.authz.asking import may_unfreeze, may_update
 from unit.authz.oracle import MANAGE, READ, WRITE, World
 
 HISTORIES = int(os.environ.get("FAIRLEAD_HISTORIES", "30"))
@@ -233,10 +234,14 @@ class Histories(RuleBasedStateMachine):
             for node_id in world.nodes:
                 seen = self.rights.can(user, READ, node_id, include_trash=True)
                 assert seen is world.can(user, READ, node_id, include_trash=True), (user, node_id)
-                assert self.rights.may_update(user, node_id) is world.may_update(user, node_id), (user, node_id)
-                assert self.rights.may_unfreeze(user, node_id) is world.may_unfreeze(user, node_id), (user, node_id)
+                may = may_update(self.graph, self.policy, user, node_id)
+                assert may is world.may_update(user, node_id), (user, node_id)
+                if world.nodes[node_id].kind == "project":
+                    may = may_unfreeze(self.graph, self.policy, user, node_id)
+                    assert may is world.may_unfreeze(user, node_id), (user, node_id)
             for tail, head in world.links:
-                assert self.rights.may_see_link(user, tail, head) is world.may_see_link(user, tail, head), (tail, head)
+                seen = self.rights.may_see_links_to(user, head) or self.rights.may_see_links_from(user, tail)
+                assert seen is world.may_see_link(user, tail, head), (tail, head)
 
     def check_reason(self, world: World, user: str, level: int, node_id: str) -> None:
         """A path is there exactly where the answer is yes, and every edge of it is there, at this level at least."""
