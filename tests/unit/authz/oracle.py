@@ -59,9 +59,10 @@ class World:
         return self.can(user, level, target_id) and (user == target_id or self.nodes[user].is_active)
 
     def may_unfreeze(self, user: str, target_id: str) -> bool:
-        """R1: level 3, and the parent is not frozen."""
+        """R1: level 3, and the parent is not frozen; it is an update, so by an active user."""
         parents = self._inside(self.nodes[target_id])[1:]
-        return self.can(user, MANAGE, target_id) and not any(node.frozen_by for node in parents)
+        is_frozen = any(node.frozen_by for node in parents)
+        return self.can(user, MANAGE, target_id) and self.nodes[user].is_active and not is_frozen
 
     def may_see_link(self, user: str, tail: str, head: str) -> bool:
         """R6."""
