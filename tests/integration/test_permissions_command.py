@@ -67,6 +67,24 @@ async def test_making_a_user_that_is_there_changes_only_what_is_given(server: Se
     assert (frank["is_admin"], frank["name"]) == (True, "Frank")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("user", "admin", "alcie"), "'alcie' does not exist"),
+        (("user", "admin", "job"), "'job' is no user: its kind is object"),
+        (("user", "delete", "job"), "'job' is no user: its kind is object"),
+        (("object", "delete", "alice"), "'alice' is a user: `fairlead user delete` removes users"),
+    ],
+)
+async def test_a_slip_in_an_id_makes_nobody_and_removes_nothing_else(
+    server: Serving, words: tuple[str, ...], said: str
+) -> None:
+    done = await server.fairlead(*words)
+    assert (done.status, done.lines) == (125, [])
+    assert said in done.stderr
+    assert (await document(server, "object", "show", "job"))["kind"] == "object"
+
+
 async def test_who_leaves_a_role_hears_that_and_why_it_still_sees_the_role(server: Serving) -> None:
     await lines(server, "group", "add", "watch", "--role")
     await lines(server, "grant", "bob", "read", "watch")

@@ -10,6 +10,7 @@ import typer
 
 from fairlead_server.commands._asking import Asking, Change, DryRunOption, aligned, asking
 from fairlead_server.commands._times import coming_time_us_of, utc
+from fairlead_server.errors import CommandError
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id.", show_default=False)]
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What people call it.")]
@@ -33,6 +34,11 @@ def added(ask: Asking, change: Change, done: str) -> None:
     ask.change({key: value for key, value in change.items() if value is not None}, done)
 
 
+def kind_of(ask: Asking, id_: str) -> str:
+    """What it is, for a slip in an id must neither make a thing nor change another. Raises CommandError."""
+    return str(ask.call("get", id_, include_trash=True)["kind"])
+
+
 @asking("fairlead object show job-1")
 def show(ask: Asking, id_: IdArgument, trash: TrashOption = False) -> None:
     """Show what is known of it. It needs read."""
@@ -48,8 +54,7 @@ def move(
     dry_run: DryRunOption = False,
 ) -> None:
     """Give it another owner. It needs write on both. Who could see it through the old one may lose it."""
-    kind = ask.call("get", id_, include_trash=True)["kind"]
-    ask.change({"op": "put", "kind": kind, "id": id_, "owner": owner}, f"{owner} owns {id_}", dry_run)
+    ask.change({"op": "put", "kind": kind_of(ask, id_), "id": id_, "owner": owner}, f"{owner} owns {id_}", dry_run)
 
 
 @asking("fairlead object trash job-1", "fairlead group trash project-1 --at 30d")
@@ -95,6 +100,8 @@ def unfreeze(ask: Asking, id_: IdArgument) -> None:
 @asking("fairlead object delete job-1 --dry-run")
 def delete(ask: Asking, id_: IdArgument, dry_run: DryRunOption = False) -> None:
     """Remove it for good; it must own nothing."""
+    if kind_of(ask, id_) == "user":
+        raise CommandError(f"{id_!r} is a user: `fairlead user delete` removes users")
     ask.change({"op": "delete", "id": id_}, f"{id_} is gone", dry_run)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fairlead_server.commands._asking import Asking, DryRunOption, asking
-from fairlead_server.commands._nodes import NameOption, added, application_of, show
+from fairlead_server.commands._nodes import NameOption, added, application_of, kind_of, show
+from fairlead_server.errors import CommandError
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's id.", show_default=False)]
 
@@ -71,6 +72,7 @@ def admin(
     dry_run: DryRunOption = False,
 ) -> None:
     """Make USER an administrator, or with --off one no more."""
+    _require_user(ask, user)
     change = {"op": "put", "kind": "user", "id": user, "is_admin": not off}
     ask.change(change, f"user {user} is {'no' if off else 'an'} administrator", dry_run)
 
@@ -78,7 +80,14 @@ def admin(
 @asking("fairlead user delete bob --dry-run")
 def delete(ask: Asking, user: UserArgument, dry_run: DryRunOption = False) -> None:
     """Remove a user who owns nothing. `deactivate` is what is mostly wanted."""
+    _require_user(ask, user)
     ask.change({"op": "delete", "id": user}, f"user {user} is gone", dry_run)
+
+
+def _require_user(ask: Asking, user: str) -> None:
+    kind = kind_of(ask, user)
+    if kind != "user":
+        raise CommandError(f"{user!r} is no user: its kind is {kind}")
 
 
 application = application_of(
