@@ -1,6 +1,6 @@
 """The permission graph: users, groups and objects, who owns them, and the links between them.
 
-Pure memory: no store, no clock, no judgement of who may change it (editing.py does that). The model is
+Pure memory: no store, no clock, no judgement of who may change it (editing does that). The model is
 Arvados': every node has one owner, a user or a project, except the system user, which owns itself; a
 permission link leads from a user or role to any node, with one level for a pair.
 
