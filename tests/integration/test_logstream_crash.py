@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from fairlead_logstream import SqlStreamStore
-from fairlead_logstream.records import decode_records
-from fairlead_logstream.stream import StreamKey
+from fairlead_logstream.model.records import decode_records
+from fairlead_logstream.model.stream import StreamKey
 
 CHILD = Path(__file__).parent / "crashing_writer.py"
 KILLS = 4

@@ -1,7 +1,7 @@
 """A log service in memory, as small as its rules: what the client's state machines are tested against.
 
-Only what `fairlead_client` calls; the rules are those of docs/reference.md and of `fairlead_logstream.stream`. The
-integration tests run the same client against the real one.
+Only what `fairlead_client` calls; the rules are those of docs/reference.md and of `fairlead_logstream.model.stream`.
+The integration tests run the same client against the real one.
 """
 
 from __future__ import annotations

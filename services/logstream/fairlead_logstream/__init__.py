@@ -7,9 +7,10 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
-from fairlead_logstream.memory_store import MemoryStreamStore
-from fairlead_logstream.service import LogService, NewObject
-from fairlead_logstream.sql_store import SqlStreamStore
-from fairlead_logstream.store import StreamStore
+from fairlead_logstream.procedures.writing import NewObject
+from fairlead_logstream.service import LogService
+from fairlead_logstream.store.memory_store import MemoryStreamStore
+from fairlead_logstream.store.sql_store import SqlStreamStore
+from fairlead_logstream.store.stream_store import StreamStore
 
 __all__ = ["LogService", "MemoryStreamStore", "NewObject", "SqlStreamStore", "StreamStore"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from fairlead_authz import Change, Freeze, Grant, Put, Revoke, Trash, Untrash
 from fairlead_logstream import LogService
-from fairlead_logstream.memory_store import MemoryStreamStore
+from fairlead_logstream.store.memory_store import MemoryStreamStore
 from fairlead_router import HistoryRule, RealmOptions, RequestError
 from fairlead_router.messages import PublishOptions
 from support.by_hand import RealmByHand, a_realm_by_hand

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from fairlead_logstream import LogService, MemoryStreamStore, NewObject, StreamStore
-from fairlead_logstream.batch import Batch
-from fairlead_logstream.follower import Follower
-from fairlead_logstream.live import LiveStream, Surroundings
-from fairlead_logstream.recent import RECENT_LIMIT_BYTES, Recent
-from fairlead_logstream.records import Record, decode_records, pieces
-from fairlead_logstream.stream import Append, Sealed, Stream, StreamRow
+from fairlead_logstream.live.follower import Follower
+from fairlead_logstream.live.live_stream import LiveStream, Surroundings
+from fairlead_logstream.live.recent import RECENT_LIMIT_BYTES, Recent
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.records import Record, decode_records, pieces
+from fairlead_logstream.model.stream import Append, Sealed, Stream, StreamRow
 from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
 from fairlead_router.errors import SessionError
 from fairlead_router.member import LOCAL_WIRE

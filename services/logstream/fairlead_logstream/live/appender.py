@@ -1,0 +1,181 @@
+"""The appender of a stream: one write in flight, and all that arrives meanwhile goes with the next.
+
+Numbers are given when the write is put together, in the order of arrival, so there is
+one sequence whoever appends. After the commit, in one turn of the event loop: the head
+moves, the records are delivered live, the requests are acknowledged. If the commit
+fails, nothing has changed and each request of that write is told so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from fairlead_logstream.errors import Busy, StoreFailed
+from fairlead_logstream.model.stream import Append, Change, Draft, Producer, Stream
+from fairlead_logstream.store.stream_store import StreamStore
+from fairlead_router import RequestError, new_id
+from fairlead_store import StoreError
+
+WAITING_LIMIT_BYTES = 8 << 20
+"""Records that wait for one stream's write: a second of the fastest writer. Who sends more
+without waiting for acknowledgements is told to."""
+
+WRITE_LIMIT_BYTES = 1 << 20
+"""Records of one stream in one write, so that a busy stream doesn't hold up the others' commit."""
+
+_log = logging.getLogger(__name__)
+
+Result = dict[str, Any]
+Outcome = Result | RequestError
+
+
+class Request:
+    """Something asked of a stream: `apply` does it to a draft, `tell` is called once with what came of it."""
+
+    __slots__ = ("apply", "size", "tell")
+
+    def __init__(self, apply: Callable[[Draft], Result], tell: Callable[[Outcome], None], size: int = 0) -> None:
+        self.apply = apply
+        self.tell = tell
+        self.size = size
+
+
+class Durable(Protocol):
+    """What follows a durable change, in the same turn and before it is acknowledged."""
+
+    def moved(self, change: Change) -> None:
+        """The stream has adopted the change."""
+        ...
+
+
+class Appender:
+    """The queue of one stream's requests."""
+
+    def __init__(self, stream: Stream, store: StreamStore, durable: Durable, clock_us: Callable[[], int]) -> None:
+        self._stream = stream
+        self._store = store
+        self._durable = durable
+        self._clock_us = clock_us
+        self._waiting: deque[Request] = deque()
+        self._waiting_bytes = 0
+        self._is_busy = False
+        self._is_closed = False
+        self._in_flight: asyncio.Future[Any] | None = None
+
+    def append(self, append: Append, tell: Callable[[Outcome], None]) -> None:
+        """Queue records; raises Busy."""
+        self._stream.offered(append)
+        self.submit(Request(partial(_append, append, self._stream.epoch), tell, append.size))
+
+    def submit(self, request: Request) -> None:
+        """Queue a request; raises Busy, and StoreFailed once the service closes."""
+        if self._is_closed:
+            raise StoreFailed("the log service is closing: send it again when it is back")
+        if self._waiting_bytes + request.size > WAITING_LIMIT_BYTES:
+            raise Busy(
+                f"{self._waiting_bytes} bytes wait for stream '{self._stream.name}' already: wait for acknowledgements",
+                limit_bytes=WAITING_LIMIT_BYTES,
+            )
+        self._waiting.append(request)
+        self._waiting_bytes += request.size
+        if not self._is_busy:
+            self._go_on()
+
+    async def close(self) -> None:
+        """Start no more writes and refuse what waits; return when the one in flight has been told."""
+        self._is_closed = True
+        error = StoreFailed("the log service is closing: send it again when it is back")
+        waiting, self._waiting = self._waiting, deque()
+        _tell([(request, error) for request in waiting])
+        if self._in_flight is not None:
+            await asyncio.wait([self._in_flight])
+
+    def _go_on(self) -> None:
+        """Start the next write, if anything that waits needs one."""
+        self._is_busy = True
+        if self._stream.producers is None:
+            self._load_producers()
+            return
+        while self._waiting:
+            group = self._take()
+            draft = Draft(self._stream, self._clock_us())
+            told = [(request, _outcome(request, draft)) for request in group]
+            if not draft.is_empty:
+                change = draft.change(new_id)
+                write = self._in_flight = self._store.write(change)
+                write.add_done_callback(partial(self._written, change, draft.head, told))
+                return
+            _tell(told)
+        self._is_busy = False
+        self._in_flight = None
+
+    def _take(self) -> list[Request]:
+        """Requests for one write, in order."""
+        group: list[Request] = []
+        size = 0
+        while self._waiting and (not group or size + self._waiting[0].size <= WRITE_LIMIT_BYTES):
+            request = self._waiting.popleft()
+            size += request.size
+            group.append(request)
+        self._waiting_bytes -= size
+        return group
+
+    def _written(
+        self, change: Change, head: int, told: list[tuple[Request, Outcome]], write: asyncio.Future[None]
+    ) -> None:
+        error = write.exception()
+        if error is None:
+            self._stream.adopt(change, head)
+            self._durable.moved(change)
+            _tell(told)
+        else:
+            # What was refused for the state after this write was refused for nothing: all of them try again.
+            failure = self._explained(error)
+            _tell([(request, failure) for request, _ in told])
+        self._go_on()
+
+    def _explained(self, error: BaseException) -> StoreFailed:
+        if not isinstance(error, StoreError):
+            _log.error("the store failed to write stream %r", self._stream.name, exc_info=error)
+        return StoreFailed(f"stream '{self._stream.name}' was not written: {error}")
+
+    # ---- producers are loaded before the first write
+
+    def _load_producers(self) -> None:
+        task = self._in_flight = asyncio.ensure_future(self._store.producers(self._stream.id))
+        task.add_done_callback(self._producers_loaded)
+
+    def _producers_loaded(self, task: asyncio.Future[dict[str, Producer]]) -> None:
+        error = task.exception()
+        if error is None:
+            self._stream.producers = task.result()
+        else:
+            failure = self._explained(error)
+            group, self._waiting, self._waiting_bytes = list(self._waiting), deque(), 0
+            _tell([(request, failure) for request in group])
+        if error is None or self._waiting:
+            self._go_on()
+        else:
+            self._is_busy = False
+
+
+def _append(append: Append, epoch: int, draft: Draft) -> Result:
+    first, following = draft.append(append)
+    return {"first": first, "next": following, "epoch": epoch}
+
+
+def _outcome(request: Request, draft: Draft) -> Outcome:
+    try:
+        return request.apply(draft)
+    except RequestError as error:
+        return error
+
+
+def _tell(told: list[tuple[Request, Outcome]]) -> None:
+    for request, outcome in told:
+        request.tell(outcome)

@@ -1,0 +1,52 @@
+"""The directory: all streams of the realm by name, loaded at the start, listed in order."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+
+from fairlead_logstream.live.live_stream import LiveStream, Surroundings
+from fairlead_logstream.model.stream import StreamRow
+from fairlead_router import new_id
+
+
+class Directory:
+    """The streams of one realm."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._by_name: dict[str, LiveStream] = {}
+        self._names: list[str] = []
+
+    async def load(self) -> None:
+        """Read all streams from the store: once, at the start."""
+        rows = await self._surroundings.store.streams()
+        self._by_name = {row.name: LiveStream(row, self._surroundings) for row in rows}
+        self._names = sorted(self._by_name)
+
+    def get(self, name: str) -> LiveStream | None:
+        """A stream by its name."""
+        return self._by_name.get(name)
+
+    async def create(self, name: str, object_id: str, attempt: int) -> LiveStream:
+        """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
+        shared = self._surroundings
+        new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), attempt)
+        row = await shared.store.create(new)
+        live = self._by_name.get(name)
+        if live is None:
+            live = self._by_name[name] = LiveStream(row, shared)
+            insort(self._names, name)
+        return live
+
+    def names(self, prefix: str, after: str | None) -> Iterator[str]:
+        """The names with this prefix behind `after`, in order. May be used across turns of the loop."""
+        last = after if after is not None and after >= prefix else None
+        index = bisect_left(self._names, prefix) if last is None else bisect_right(self._names, last)
+        while index < len(self._names) and self._names[index].startswith(prefix):
+            last = self._names[index]
+            yield last
+            index = bisect_right(self._names, last)
+
+    def __iter__(self) -> Iterator[LiveStream]:
+        return iter(self._by_name.values())

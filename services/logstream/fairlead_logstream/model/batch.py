@@ -1,0 +1,106 @@
+"""A batch: consecutive records of one stream, stored, cached and delivered as a whole.
+
+It is immutable and shared: by the store's cache, by all live subscribers and by all who
+catch up. Its payload is made once; the router makes each serializer's bytes of it once.
+"""
+
+from __future__ import annotations
+
+from fairlead_logstream.model.records import decode_records, joined, split
+from fairlead_router import Payload
+
+
+class Batch:
+    """Records `first` to `next` (half open) under one publication id; `records` is the canonical array."""
+
+    __slots__ = (
+        "_payload",
+        "_result",
+        "count",
+        "epoch",
+        "first",
+        "max_time_us",
+        "min_time_us",
+        "publication",
+        "records",
+    )
+
+    def __init__(
+        self, first: int, count: int, times_us: tuple[int, int], epoch: int, publication: int, records: bytes
+    ) -> None:
+        self.first = first
+        self.count = count
+        self.min_time_us, self.max_time_us = times_us
+        self.epoch = epoch
+        self.publication = publication
+        self.records = records
+        self._payload: Payload | None = None
+        self._result: Payload | None = None
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.first}..{self.next} of epoch {self.epoch}, {len(self.records)} bytes>"
+
+    @property
+    def next(self) -> int:
+        """The number behind the last record."""
+        return self.first + self.count
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return len(self.records)
+
+    @property
+    def payload(self) -> Payload:
+        """The batch dict `{first, records, next, epoch}` as the only argument of an event."""
+        if self._payload is None:
+            self._payload = Payload.from_json(self._arguments())
+        return self._payload
+
+    @property
+    def result(self) -> Payload:
+        """The same for a RESULT, which needs empty kwargs: Autobahn with `details=True` loses its session without."""
+        if self._result is None:
+            self._result = Payload.from_json(self._arguments(), b"{}")
+        return self._result
+
+    def _arguments(self) -> bytes:
+        return b'[{"first":%d,"records":%b,"next":%d,"epoch":%d}]' % (self.first, self.records, self.next, self.epoch)
+
+    def between(self, start: int, end: int) -> Batch:
+        """The part of this batch in `[start, end)`, which must meet it; itself when it lies inside."""
+        first, last = max(start, self.first), min(end, self.next)
+        if first == self.first and last == self.next:
+            return self
+        records = b"[" + b",".join(split(self.records)[first - self.first : last - self.first]) + b"]"
+        times_us = (self.min_time_us, self.max_time_us)
+        return Batch(first, last - first, times_us, self.epoch, self.publication, records)
+
+    def within(self, limit_count: int, limit_bytes: int) -> Batch:
+        """The first records of this batch, so many in count and in bytes, but at least one."""
+        if self.count <= limit_count and len(self.records) <= limit_bytes:
+            return self
+        count, size = 0, 2
+        for raw in split(self.records)[:limit_count]:
+            size += len(raw) + 1
+            if size > limit_bytes and count:
+                break
+            count += 1
+        return self.between(self.first, self.first + max(1, count))
+
+    def first_at(self, time_us: int) -> int | None:
+        """The number of the first record here that is of this time or later."""
+        if self.max_time_us < time_us:
+            return None
+        times = enumerate(record.time_us for record in decode_records(self.records))
+        return next((self.first + index for index, time in times if time >= time_us), None)
+
+
+def merged(batches: list[Batch]) -> Batch:
+    """Contiguous batches as one, under the first one's publication id: for results, which have ids of their own."""
+    if len(batches) == 1:
+        return batches[0]
+    times_us = (min(batch.min_time_us for batch in batches), max(batch.max_time_us for batch in batches))
+    records = joined([batch.records for batch in batches])
+    count = sum(batch.count for batch in batches)
+    return Batch(batches[0].first, count, times_us, batches[0].epoch, batches[0].publication, records)

@@ -1,0 +1,1 @@
+"""Where streams are kept: the protocol, and what implements it."""

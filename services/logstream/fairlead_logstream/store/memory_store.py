@@ -1,0 +1,126 @@
+"""A StreamStore that forgets: for tests, and to see what the protocol asks for at least.
+
+It passes the same behaviour suite as the SQL store. `fail_next` makes the next write
+fail, as a full disk would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.stream import Change, Producer, Sealed, StreamKey, StreamRow
+
+
+class _Kept:
+    """One stream as stored."""
+
+    def __init__(self, row: StreamRow) -> None:
+        self.row = row
+        self.batches: list[Batch] = []
+        self.producers: dict[str, Producer] = {}
+        self.attempt = row.attempt
+        self.sealed: Sealed | None = None
+
+    @property
+    def head(self) -> int:
+        return self.batches[-1].next if self.batches else self.row.oldest
+
+
+class MemoryStreamStore:
+    """The streams of one realm in memory. Writes resolve in a later turn of the loop, like real ones."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, _Kept] = {}
+        self._by_id: dict[int, _Kept] = {}
+        self.fail_next: Exception | None = None
+
+    async def close(self) -> None:
+        """Nothing to close: what is here can be opened again by another service."""
+
+    async def streams(self) -> list[StreamRow]:
+        return [_row(kept) for kept in self._by_name.values()]
+
+    async def create(self, new: StreamRow) -> StreamRow:
+        kept = self._by_name.get(new.name)
+        if kept is None:
+            row = StreamRow(len(self._by_id) + 1, new.name, new.object_id, new.epoch, new.created_us, new.attempt)
+            kept = self._by_name[new.name] = self._by_id[row.id] = _Kept(row)
+        return _row(kept)
+
+    async def producers(self, stream_id: int) -> dict[str, Producer]:
+        return dict(self._by_id[stream_id].producers)
+
+    def write(self, change: Change) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        error, self.fail_next = self.fail_next, None
+        if error is None:
+            error = self._store(change)
+        if error is None:
+            loop.call_soon(_resolve, future)
+        else:
+            future.set_exception(error)
+        return future
+
+    async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+        batches = self._by_id[key.id].batches
+        found: list[Batch] = []
+        size = 0
+        for batch in batches[max(0, bisect_right(batches, start, key=_first) - 1) :]:
+            size += len(batch.records)
+            if batch.first >= end or (found and size > limit_bytes):
+                break
+            found.append(batch)
+        return found
+
+    async def tail_start(self, key: StreamKey, end: int, limit_count: int, limit_bytes: int) -> int:
+        start, size = end, 0
+        for batch in reversed(self._by_id[key.id].batches):
+            if batch.first >= end:
+                continue
+            size += len(batch.records)
+            if size > limit_bytes and start < end:
+                break
+            start = max(batch.first, end - limit_count)
+            if start > batch.first or start == end - limit_count:
+                break
+        return start
+
+    async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
+        return next((batch for batch in self._by_id[key.id].batches if batch.max_time_us >= time_us), None)
+
+    def _store(self, change: Change) -> Exception | None:
+        kept = self._by_id[change.stream_id]
+        if change.batches and change.batches[0].first != kept.head:
+            return ValueError(f"chunk {change.batches[0].first} does not follow {kept.head}")
+        kept.batches += change.batches
+        kept.producers |= change.producers
+        if change.state is not None:
+            kept.attempt, kept.sealed = change.state.attempt, change.state.sealed
+        return None
+
+
+def _first(batch: Batch) -> int:
+    return batch.first
+
+
+def _row(kept: _Kept) -> StreamRow:
+    row = kept.row
+    return StreamRow(
+        row.id,
+        row.name,
+        row.object_id,
+        row.epoch,
+        row.created_us,
+        kept.attempt,
+        row.oldest,
+        kept.head,
+        kept.sealed,
+    )
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,71 @@
+"""Where streams are kept: the narrow protocol between the log service and a database.
+
+Correctness rests on five sentences, which `tests/unit/logstream/test_store.py` checks
+of every implementation:
+
+- `write` resolves when the change is durable, and a change is stored whole or not at all.
+- Changes of one stream are submitted one after the other, each after the last resolved.
+- `read` gives the stored batches that meet `[start, end)`, in order, without a hole,
+  beginning with the one that holds `start`; at least one where there is one.
+- What `write` has resolved, `read` sees.
+- A failing change fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.stream import Change, Producer, StreamKey, StreamRow
+
+
+class CorruptBatch(Exception):
+    """The stored records `first` to `next` do not match their checksum: they are lost, the rest is not."""
+
+    def __init__(self, first: int, following: int) -> None:
+        super().__init__(f"the records {first} to {following} are damaged in the store")
+        self.first = first
+        self.next = following
+
+
+class StreamStore(Protocol):
+    """The streams of one realm. Errors are `fairlead_store.StoreError`."""
+
+    async def streams(self) -> list[StreamRow]:
+        """All streams, for the directory: once, at the start."""
+        ...
+
+    async def create(self, new: StreamRow) -> StreamRow:
+        """Store a new stream (its `id` is ignored), or give the one that has its name already."""
+        ...
+
+    async def producers(self, stream_id: int) -> dict[str, Producer]:
+        """The producers that have written to a stream."""
+        ...
+
+    def write(self, change: Change) -> asyncio.Future[None]:
+        """Store one step of a stream; resolves when it is durable."""
+        ...
+
+    async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+        """The batches that meet `[start, end)`, up to `limit_bytes` of records but at least one.
+
+        Raises CorruptBatch when the first of them is damaged, and ends before a later one that is.
+        """
+        ...
+
+    async def tail_start(self, key: StreamKey, end: int, limit_count: int, limit_bytes: int) -> int:
+        """Where to begin for the last `limit_count` records before `end`.
+
+        Later than that where the batches from there would exceed `limit_bytes`, but at least the last one is taken.
+        """
+        ...
+
+    async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
+        """The first batch with a record of this time or later."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was submitted."""
+        ...
