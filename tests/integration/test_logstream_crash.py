@@ -12,7 +12,7 @@ import pytest
 
 from fairlead_logstream import SqlStreamStore
 from fairlead_logstream.model.records import decode_records
-from fairlead_logstream.model.stream import StreamKey
+from fairlead_logstream.model.rows import StreamKey
 
 CHILD = Path(__file__).parent / "crashing_writer.py"
 KILLS = 4

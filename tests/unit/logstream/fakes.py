@@ -13,7 +13,8 @@ from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import RECENT_LIMIT_BYTES, Recent
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.records import Record, decode_records, pieces
-from fairlead_logstream.model.stream import Append, Sealed, Stream, StreamRow
+from fairlead_logstream.model.rows import Sealed, State, StreamRow
+from fairlead_logstream.model.stream import Append, Stream
 from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
 from fairlead_router.errors import SessionError
 from fairlead_router.member import LOCAL_WIRE
@@ -91,7 +92,7 @@ class StreamHarness:
 
     async def start(self, name: str = "s", attempt: int = 1) -> LiveStream:
         """Make the stream, or find it again as after a restart."""
-        row = await self.store.create(StreamRow(0, name, name, 7, NOW_US, attempt))
+        row = await self.store.create(StreamRow(0, name, name, 7, NOW_US, State(attempt)))
         self.live = LiveStream(row, self.surroundings)
         return self.live
 

@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from fairlead_logstream.errors import Busy, StoreFailed
-from fairlead_logstream.model.stream import Append, Change, Draft, Producer, Stream
+from fairlead_logstream.model.rows import Change, Producer
+from fairlead_logstream.model.stream import Append, Draft, Stream
 from fairlead_logstream.store.stream_store import StreamStore
 from fairlead_router import RequestError, new_id
 from fairlead_store import StoreError

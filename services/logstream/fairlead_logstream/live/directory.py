@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
-from fairlead_logstream.model.stream import StreamRow
+from fairlead_logstream.model.rows import State, StreamRow
 from fairlead_router import new_id
 
 
@@ -31,7 +31,7 @@ class Directory:
     async def create(self, name: str, object_id: str, attempt: int) -> LiveStream:
         """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
         shared = self._surroundings
-        new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), attempt)
+        new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), State(attempt))
         row = await shared.store.create(new)
         live = self._by_name.get(name)
         if live is None:

@@ -23,7 +23,7 @@ from fairlead_logstream.live import notices
 from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch, merged
-from fairlead_logstream.model.stream import Sealed
+from fairlead_logstream.model.rows import Sealed
 from fairlead_logstream.store.stream_store import CorruptBatch
 from fairlead_router import Payload, RequestError
 from fairlead_store import StoreError

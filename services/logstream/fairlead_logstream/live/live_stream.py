@@ -18,7 +18,8 @@ from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.recent import Recent, Window
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Change, Stream, StreamRow
+from fairlead_logstream.model.rows import Change, StreamRow
+from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import StreamStore
 from fairlead_router import Payload
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fairlead_logstream.model.stream import Sealed, Stream
+from fairlead_logstream.model.rows import Sealed
+from fairlead_logstream.model.stream import Stream
 from fairlead_router import Payload
 
 

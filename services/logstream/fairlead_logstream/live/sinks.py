@@ -9,7 +9,7 @@ from fairlead_logstream.live import notices
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Sealed
+from fairlead_logstream.model.rows import Sealed
 from fairlead_router import Call, Payload, RequestError, TopicReader, new_id
 
 RETRY_S = 1.0

@@ -22,7 +22,6 @@ The rules for a producer's `seq`, the number of the first record sent, against
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import msgspec
 
@@ -37,25 +36,11 @@ from fairlead_logstream.model.records import (
     marker,
     pieces,
 )
+from fairlead_logstream.model.rows import Change, Producer, Sealed, StreamKey, StreamRow
 from fairlead_router import InvalidArgument, LimitExceeded
 
 PRODUCERS_LIMIT = 10_000
 """Producers of one stream, each kept as long as the stream: an array job's tasks, not a name for each append."""
-
-
-class Sealed(msgspec.Struct, frozen=True):
-    """How a stream ended. `next` is the number behind its last record."""
-
-    exit_code: int | None
-    reason: str | None
-    next: int
-
-
-class Producer(msgspec.Struct, frozen=True):
-    """What the stream knows of a producer: its term, and the number that its next record must have."""
-
-    term: int
-    seq: int
 
 
 class Append(msgspec.Struct, frozen=True):
@@ -78,43 +63,6 @@ class Append(msgspec.Struct, frozen=True):
         return sum(len(piece.data) for piece in self.pieces)
 
 
-class StreamRow(msgspec.Struct, frozen=True):
-    """What the store keeps of a stream besides its records and producers."""
-
-    id: int
-    name: str
-    object_id: str
-    epoch: int
-    created_us: int
-    attempt: int = 1
-    oldest: int = 0
-    head: int = 0
-    sealed: Sealed | None = None
-
-
-class StreamKey(NamedTuple):
-    """What the store needs to find and label a stream's batches."""
-
-    id: int
-    epoch: int
-
-
-class State(msgspec.Struct, frozen=True):
-    """Which attempt a stream is at, and how it ended, if it has."""
-
-    attempt: int
-    sealed: Sealed | None
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One durable step of one stream, all or nothing. `state` is None where it stays as it is."""
-
-    stream_id: int
-    batches: list[Batch]
-    producers: dict[str, Producer]
-    state: State | None
-
-
 class Stream:
     """The durable state of one stream, as the event loop knows it. Only its appender changes it.
 
@@ -122,17 +70,19 @@ class Stream:
     """
 
     __slots__ = (
-        "attempt",
         "created_us",
         "epoch",
         "first_offered",
         "head",
         "id",
+        "last_us",
         "name",
         "object_id",
         "oldest",
         "producers",
-        "sealed",
+        "state",
+        "trimmed_bytes",
+        "written_bytes",
     )
 
     def __init__(self, row: StreamRow, producers: dict[str, Producer] | None = None) -> None:
@@ -141,10 +91,12 @@ class Stream:
         self.object_id = row.object_id
         self.epoch = row.epoch
         self.created_us = row.created_us
-        self.attempt = row.attempt
+        self.state = row.state
         self.oldest = row.oldest
         self.head = row.head
-        self.sealed = row.sealed
+        self.written_bytes = row.written_bytes
+        self.trimmed_bytes = row.trimmed_bytes
+        self.last_us = row.last_us
         self.producers = producers
         self.first_offered: dict[str, int] = {}
 
@@ -152,6 +104,21 @@ class Stream:
     def key(self) -> StreamKey:
         """For the store."""
         return StreamKey(self.id, self.epoch)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt it is at."""
+        return self.state.attempt
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """How it ended, if it has."""
+        return self.state.sealed
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of its records, as they are sent; what retention has removed does not count."""
+        return self.written_bytes - self.trimmed_bytes
 
     def offered(self, append: Append) -> None:
         """An append has arrived, whatever becomes of it: an unknown producer begins here. Raises LimitExceeded."""
@@ -165,8 +132,11 @@ class Stream:
     def adopt(self, change: Change, head: int) -> None:
         """The change is durable."""
         self.head = head
+        for batch in change.batches:
+            self.written_bytes += batch.size
+            self.last_us = batch.max_time_us
         if change.state is not None:
-            self.attempt, self.sealed = change.state.attempt, change.state.sealed
+            self.state = change.state
         if change.producers and self.producers is not None:
             self.producers.update(change.producers)
             for name in change.producers:
@@ -182,13 +152,22 @@ class Draft:
         self._pieces: list[Piece] = []
         self._producers: dict[str, Producer] = {}
         self.head = stream.head
-        self.attempt = stream.attempt
-        self.sealed = stream.sealed
+        self.state = stream.state
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt the stream is at after this step."""
+        return self.state.attempt
+
+    @property
+    def sealed(self) -> Sealed | None:
+        """How the stream has ended after this step, if it has."""
+        return self.state.sealed
 
     @property
     def is_empty(self) -> bool:
         """Whether everything asked for is so already."""
-        return not (self._pieces or self._producers) and self._state() is None
+        return not (self._pieces or self._producers) and self.state is self._stream.state
 
     def producer(self, name: str | None) -> Producer:
         """Where a producer will stand after this step; one that is not known begins with term 0 at 0."""
@@ -217,7 +196,8 @@ class Draft:
         wanted = Sealed(exit_code, reason, self.head)
         if self.sealed is not None and self.sealed != wanted:
             raise _sealed(self._stream.name, self.sealed)
-        self.sealed = wanted
+        if self.sealed is None:
+            self._set(sealed=wanted)
         return self.head
 
     def begin_attempt(self, attempt: int) -> None:
@@ -230,8 +210,7 @@ class Draft:
                 f"stream '{self._stream.name}' is at attempt {self.attempt}: {attempt} is not the next one",
                 expected=expected,
             )
-        self.attempt = attempt
-        self.sealed = None
+        self._set(attempt=attempt, sealed=None)
         self._mark(attempt=attempt)
 
     def change(self, new_publication: Callable[[], int]) -> Change:
@@ -244,12 +223,11 @@ class Draft:
             data = joined([piece.data for piece in group])
             batches.append(Batch(first, count, times_us, self._stream.epoch, new_publication(), data))
             first += count
-        return Change(self._stream.id, batches, self._producers, self._state())
+        state = None if self.state is self._stream.state else self.state
+        return Change(self._stream.id, batches, self._producers, state, self._stream.written_bytes)
 
-    def _state(self) -> State | None:
-        if (self.attempt, self.sealed) == (self._stream.attempt, self._stream.sealed):
-            return None
-        return State(self.attempt, self.sealed)
+    def _set(self, **values: object) -> None:
+        self.state = msgspec.structs.replace(self.state, **values)
 
     def _position(self, request: Append) -> tuple[int, int]:
         """How many of the request's records are stored already, and how many are lost before it."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 
+import msgspec
+
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Change, Producer, Sealed, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
 
 
 class _Kept:
@@ -20,8 +22,7 @@ class _Kept:
         self.row = row
         self.batches: list[Batch] = []
         self.producers: dict[str, Producer] = {}
-        self.attempt = row.attempt
-        self.sealed: Sealed | None = None
+        self.state = row.state
 
     @property
     def head(self) -> int:
@@ -45,7 +46,7 @@ class MemoryStreamStore:
     async def create(self, new: StreamRow) -> StreamRow:
         kept = self._by_name.get(new.name)
         if kept is None:
-            row = StreamRow(len(self._by_id) + 1, new.name, new.object_id, new.epoch, new.created_us, new.attempt)
+            row = msgspec.structs.replace(new, id=len(self._by_id) + 1)
             kept = self._by_name[new.name] = self._by_id[row.id] = _Kept(row)
         return _row(kept)
 
@@ -98,7 +99,7 @@ class MemoryStreamStore:
         kept.batches += change.batches
         kept.producers |= change.producers
         if change.state is not None:
-            kept.attempt, kept.sealed = change.state.attempt, change.state.sealed
+            kept.state = change.state
         return None
 
 
@@ -107,17 +108,12 @@ def _first(batch: Batch) -> int:
 
 
 def _row(kept: _Kept) -> StreamRow:
-    row = kept.row
-    return StreamRow(
-        row.id,
-        row.name,
-        row.object_id,
-        row.epoch,
-        row.created_us,
-        kept.attempt,
-        row.oldest,
-        kept.head,
-        kept.sealed,
+    return msgspec.structs.replace(
+        kept.row,
+        state=kept.state,
+        head=kept.head,
+        written_bytes=sum(batch.size for batch in kept.batches),
+        last_us=kept.batches[-1].max_time_us if kept.batches else 0,
     )
 
 

@@ -17,7 +17,7 @@ import asyncio
 from typing import Protocol
 
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Change, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
 
 
 class CorruptBatch(Exception):

@@ -10,7 +10,8 @@ import pytest
 from fairlead_logstream.errors import Busy, Gap, StoreFailed
 from fairlead_logstream.live.appender import WAITING_LIMIT_BYTES, Request
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Change, Producer, Stream
+from fairlead_logstream.model.rows import Change, Producer
+from fairlead_logstream.model.stream import Stream
 from fairlead_store import DiskFull
 from unit.logstream.fakes import StreamHarness, append_of, texts_of
 

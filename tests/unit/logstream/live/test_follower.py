@@ -13,7 +13,7 @@ from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.follower import SEND_BYTES, Follower
 from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import StreamKey
+from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.store.stream_store import CorruptBatch
 from fairlead_logstream.tasks import Tasks
 from fairlead_store import StoreUnavailable

@@ -10,7 +10,8 @@ import pytest
 
 from fairlead_logstream.errors import AttemptOutOfTurn, Fenced, Gap, StreamSealed
 from fairlead_logstream.model.records import BATCH_LIMIT_BYTES, MARKER, decode_records
-from fairlead_logstream.model.stream import Change, Draft, Producer, Sealed, State, Stream, StreamRow
+from fairlead_logstream.model.rows import Change, Producer, Sealed, State, StreamRow
+from fairlead_logstream.model.stream import Draft, Stream
 from fairlead_router import InvalidArgument, LimitExceeded
 from unit.logstream.fakes import NOW_US, append_of, texts_of
 
@@ -291,7 +292,7 @@ def test_a_sealed_stream_takes_no_records() -> None:
 def test_a_repetition_is_acknowledged_after_the_seal_as_well() -> None:
     """The acknowledgement of the last append may have been lost."""
     stream = stream_at(5, p=Producer(0, 5))
-    stream.sealed = Sealed(0, None, 5)
+    stream.state = State(1, Sealed(0, None, 5))
     draft = draft_of(stream)
     assert draft.append(append_of("d", "e", producer="p", seq=3)) == (5, 5)
     with pytest.raises(StreamSealed):
@@ -300,7 +301,7 @@ def test_a_repetition_is_acknowledged_after_the_seal_as_well() -> None:
 
 def test_a_seal_is_idempotent_and_never_changes() -> None:
     stream = stream_at(5)
-    stream.sealed = Sealed(1, None, 5)
+    stream.state = State(1, Sealed(1, None, 5))
     draft = draft_of(stream)
     assert draft.seal(1, None) == 5
     assert draft.is_empty
@@ -311,7 +312,7 @@ def test_a_seal_is_idempotent_and_never_changes() -> None:
 
 def test_the_next_attempt_is_marked_and_reopens() -> None:
     stream = stream_at(5)
-    stream.sealed = Sealed(1, None, 5)
+    stream.state = State(1, Sealed(1, None, 5))
     draft = draft_of(stream)
     draft.begin_attempt(2)
     assert markers_of(draft) == [{"attempt": 2}]

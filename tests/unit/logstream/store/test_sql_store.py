@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from fairlead_logstream import SqlStreamStore
-from fairlead_logstream.model.stream import Change, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Change, StreamKey, StreamRow
 from fairlead_logstream.store.stream_store import CorruptBatch
 from fairlead_store import DatabaseClosed, DiskFull
 from unit.logstream.fakes import NOW_US, batch_of, texts_of

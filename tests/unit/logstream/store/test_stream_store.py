@@ -10,7 +10,17 @@ import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore, StreamStore
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.stream import Change, Producer, Sealed, State, StreamKey, StreamRow
+from fairlead_logstream.model.rows import (
+    BYTES,
+    Change,
+    Dropped,
+    Producer,
+    Retention,
+    Sealed,
+    State,
+    StreamKey,
+    StreamRow,
+)
 from support import postgres
 from unit.logstream.fakes import NOW_US, batch_of, texts_of
 
@@ -29,7 +39,7 @@ class Reopening:
         self.store = self._open()
 
     async def create(self, name: str, attempt: int = 1) -> StreamRow:
-        return await self.store.create(StreamRow(0, name, f"object-of-{name}", 7, NOW_US, attempt))
+        return await self.store.create(StreamRow(0, name, f"object-of-{name}", 7, NOW_US, State(attempt)))
 
     async def write(self, stream: StreamRow, *batches: Batch, **producers: Producer) -> None:
         await self.store.write(Change(stream.id, list(batches), producers, None))
@@ -57,9 +67,9 @@ async def reopening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
 
 async def test_a_stream_is_made_once(reopening: Reopening) -> None:
     made = await reopening.create("a")
-    assert (made.name, made.object_id, made.epoch, made.created_us, made.attempt) == ("a", "object-of-a", 7, NOW_US, 1)
-    assert (made.oldest, made.head, made.sealed) == (0, 0, None)
-    again = await reopening.store.create(StreamRow(0, "a", "other", 8, NOW_US + 1, 3))
+    assert made == StreamRow(made.id, "a", "object-of-a", 7, NOW_US, State(1))
+    assert (made.oldest, made.head, made.written_bytes, made.trimmed_bytes, made.last_us) == (0, 0, 0, 0, 0)
+    again = await reopening.store.create(StreamRow(0, "a", "other", 8, NOW_US + 1, State(3)))
     assert again == made
 
 
@@ -69,8 +79,37 @@ async def test_streams_are_listed_as_they_stand_after_a_restart(reopening: Reope
     await reopening.store.write(Change(second.id, [batch_of(0, "q")], {}, State(3, Sealed(9, "why", 1))))
     await reopening.reopen()
     rows = {row.name: row for row in await reopening.store.streams()}
-    assert rows["a"] == StreamRow(first.id, "a", "object-of-a", 7, NOW_US, 1, 0, 3, None)
-    assert rows["b"] == StreamRow(second.id, "b", "object-of-b", 7, NOW_US, 3, 0, 1, Sealed(9, "why", 1))
+    size = batch_of(0, "x", "y").size + batch_of(2, "z").size
+    assert rows["a"] == StreamRow(
+        first.id, "a", "object-of-a", 7, NOW_US, State(1), head=3, written_bytes=size, last_us=NOW_US
+    )
+    state = State(3, Sealed(9, "why", 1))
+    assert rows["b"] == StreamRow(
+        second.id, "b", "object-of-b", 7, NOW_US, state, head=1, written_bytes=batch_of(0, "q").size, last_us=NOW_US
+    )
+
+
+async def test_everything_of_a_state_is_kept(reopening: Reopening) -> None:
+    metadata = {"workflow": "wörk", "n": [1, None, {"deep": True}]}
+    state = State(2, None, metadata, Retention(3600, max_records=10), 30, Dropped(5, 2**52, "rate"))
+    new = StreamRow(0, "a", "a", 7, NOW_US, State(1, None, metadata, Retention(max_bytes=2**52), 15))
+    made = await reopening.store.create(new)
+    assert made.state == new.state
+    await reopening.store.write(Change(made.id, [], {}, state))
+    await reopening.reopen()
+    (row,) = await reopening.store.streams()
+    assert row.state == state
+
+
+async def test_a_stream_knows_the_size_of_what_was_written_to_it(reopening: Reopening) -> None:
+    stream = await reopening.create("a")
+    batches = [batch_of(0, "x" * 100), batch_of(1, "y" * 1_000), batch_of(2, "z")]
+    written = 0
+    for batch in batches:
+        await reopening.store.write(Change(stream.id, [batch], {}, None, written))
+        written += batch.size
+    (row,) = await reopening.store.streams()
+    assert (row.written_bytes, row.trimmed_bytes) == (written, 0)
 
 
 async def test_a_stream_can_be_reopened(reopening: Reopening) -> None:
@@ -78,7 +117,7 @@ async def test_a_stream_can_be_reopened(reopening: Reopening) -> None:
     await reopening.store.write(Change(stream.id, [], {}, State(1, Sealed(1, None, 0))))
     await reopening.store.write(Change(stream.id, [batch_of(0, "x")], {}, State(2, None)))
     (row,) = await reopening.store.streams()
-    assert (row.attempt, row.sealed, row.head) == (2, None, 1)
+    assert (row.state, row.head) == (State(2), 1)
 
 
 async def test_what_is_written_is_read_at_once(reopening: Reopening) -> None:
@@ -122,10 +161,10 @@ async def test_a_read_is_limited_in_bytes_but_gives_at_least_one_batch(reopening
 
 async def test_producers_are_kept_as_long_as_the_stream(reopening: Reopening) -> None:
     stream, other = await reopening.create("a"), await reopening.create("b")
-    await reopening.write(stream, batch_of(0, "x"), p=Producer(0, 1), q=Producer(4, 99))
+    await reopening.write(stream, batch_of(0, "x"), p=Producer(0, 1), q=Producer(4, 99, BYTES))
     await reopening.write(stream, batch_of(1, "y"), p=Producer(1, 2))
     await reopening.reopen()
-    assert await reopening.store.producers(stream.id) == {"p": Producer(1, 2), "q": Producer(4, 99)}
+    assert await reopening.store.producers(stream.id) == {"p": Producer(1, 2), "q": Producer(4, 99, BYTES)}
     assert await reopening.store.producers(other.id) == {}
 
 

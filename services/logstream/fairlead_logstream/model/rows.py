@@ -1,0 +1,99 @@
+"""What a store keeps of a stream, as values: its row, its producers, and the step that changes them.
+
+No rules here: what an append or a seal makes of a stream is decided in stream.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fairlead_logstream.model.batch import Batch
+
+RECORDS = 0
+BYTES = 1
+"""What the numbers of a producer count: its records, or the bytes of its source."""
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """How a stream ended. `next` is the number behind its last record."""
+
+    exit_code: int | None
+    reason: str | None
+    next: int
+
+
+class Producer(msgspec.Struct, frozen=True):
+    """What the stream knows of a producer: its term, and the number that its next record must have."""
+
+    term: int
+    seq: int
+    unit: int = RECORDS
+
+
+class Retention(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How long and how much of a stream is kept; None: as the service keeps all others."""
+
+    max_age_s: int | None = None
+    max_bytes: int | None = None
+    max_records: int | None = None
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """What was acknowledged over a budget and not stored, until a marker in the stream has told it."""
+
+    records: int = 0
+    bytes: int = 0
+    reason: str | None = None
+
+
+class State(msgspec.Struct, frozen=True):
+    """What may change of a stream besides its records."""
+
+    attempt: int = 1
+    sealed: Sealed | None = None
+    metadata: dict[str, Any] = {}
+    retention: Retention = Retention()
+    heartbeat_s: int | None = None
+    dropped: Dropped = Dropped()
+
+
+class StreamRow(msgspec.Struct, frozen=True):
+    """What the store keeps of a stream besides its records and producers.
+
+    `written_bytes` is the size of everything before the head, `trimmed_bytes` of what retention has removed of it:
+    the difference is what is stored. `last_us` is the latest time of a record in the last batch, 0 where there is none.
+    """
+
+    id: int
+    name: str
+    object_id: str
+    epoch: int
+    created_us: int
+    state: State = State()
+    oldest: int = 0
+    head: int = 0
+    written_bytes: int = 0
+    trimmed_bytes: int = 0
+    last_us: int = 0
+
+
+class StreamKey(NamedTuple):
+    """What the store needs to find and label a stream's batches."""
+
+    id: int
+    epoch: int
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One durable step of one stream, all or nothing. `state` is None where it stays as it is.
+
+    `written_bytes` is the size of everything before the first of the batches.
+    """
+
+    stream_id: int
+    batches: list[Batch]
+    producers: dict[str, Producer]
+    state: State | None
+    written_bytes: int = 0

@@ -1,0 +1,55 @@
+"""Streams have metadata, a retention and budgets; producers may count bytes; chunks know their size; cursors."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.operations import Operations
+
+_SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+# Version 1 stored every chunk as it is sent.
+_FILL_CHUNKS = """
+    UPDATE chunks SET size = filled.size, bytes_before = filled.following - filled.size
+    FROM (SELECT id, length(data) AS size, sum(length(data)) OVER (PARTITION BY stream_id ORDER BY first) AS following
+          FROM chunks) AS filled
+    WHERE filled.id = chunks.id
+"""
+
+
+def upgrade(op: Operations) -> None:
+    """From version 1. On SQLite the chunks are copied, so that `data` stays their last column."""
+    op.add_column("streams", sa.Column("metadata", sa.Text, nullable=False, server_default="{}"))
+    op.add_column("streams", sa.Column("retention", sa.Text))
+    op.add_column("streams", sa.Column("heartbeat_s", sa.Integer))
+    op.add_column("streams", sa.Column("dropped_records", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("streams", sa.Column("dropped_bytes", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("streams", sa.Column("dropped_reason", sa.Text))
+    op.add_column("streams", sa.Column("version", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("streams", sa.Column("archived", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("producers", sa.Column("unit", sa.SmallInteger, nullable=False, server_default="0"))
+    is_copied = op.get_bind().dialect.name == "sqlite"
+    place: dict[str, Any] = {"insert_before": "data"} if is_copied else {}
+    with op.batch_alter_table("chunks", recreate="always" if is_copied else "never") as batch:
+        size = sa.Column("size", sa.Integer, nullable=False, server_default="0")
+        bytes_before = sa.Column("bytes_before", sa.BigInteger, nullable=False, server_default="0")
+        for column in (size, bytes_before):
+            batch.add_column(column, **place)
+    op.execute(_FILL_CHUNKS)
+    op.create_table(
+        "cursors",
+        sa.Column("stream_id", _SERIAL, sa.ForeignKey("streams.id"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("next", sa.BigInteger, nullable=False),
+        sa.Column("committed_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "archives",
+        sa.Column("stream_id", _SERIAL, sa.ForeignKey("streams.id"), primary_key=True),
+        sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("next", sa.BigInteger, nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("location", sa.Text, nullable=False),
+        sa.Column("created_us", sa.BigInteger, nullable=False),
+    )

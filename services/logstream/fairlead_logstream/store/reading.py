@@ -1,0 +1,59 @@
+"""Reading jobs: each runs in a reader's thread, in one short transaction, and gives values."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.rows import Producer, StreamKey, StreamRow
+from fairlead_logstream.store import queries, rows
+from fairlead_logstream.store.stream_store import CorruptBatch
+
+
+def streams(realm: str, connection: sa.Connection) -> list[StreamRow]:
+    """All streams of a realm as they stand."""
+    return [rows.stream_row(row) for row in connection.execute(queries.STREAMS, {"realm": realm})]
+
+
+def producers(stream_id: int, connection: sa.Connection) -> dict[str, Producer]:
+    """The producers of a stream."""
+    return rows.producers(connection.execute(queries.PRODUCERS, {"stream_id": stream_id}))
+
+
+def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection: sa.Connection) -> list[Batch]:
+    """The batches that meet a range, up to a size. Raises CorruptBatch when the first is damaged."""
+    values = {"stream_id": key.id, "start": between[0], "end": between[1]}
+    found: list[Batch] = []
+    size = 0
+    with connection.execute(queries.CHUNKS, values) as chunks:
+        for row in chunks:
+            size += row.size
+            if found and size > limit_bytes:
+                break
+            try:
+                found.append(rows.batch(key, row))
+            except CorruptBatch:
+                if not found:
+                    raise
+                break
+    return found
+
+
+def tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:
+    """How far back a tail reaches, in records and in bytes."""
+    start, size = end, 0
+    with connection.execute(queries.SIZES_BACKWARDS, {"stream_id": key.id, "end": end}) as chunks:
+        for first, length in chunks:
+            size += length
+            if size > limit_bytes and start < end:
+                break
+            start = first
+            if start <= end - limit_count:
+                return end - limit_count
+    return start
+
+
+def first_batch_since(key: StreamKey, time_us: int, connection: sa.Connection) -> Batch | None:
+    """The first batch with a record of this time or later."""
+    row = connection.execute(queries.CHUNK_SINCE, {"stream_id": key.id, "time_us": time_us}).one_or_none()
+    return None if row is None else rows.batch(key, row)

@@ -1,0 +1,118 @@
+"""Between values and rows: what of a stream is a column, and how a batch becomes a chunk."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.rows import (
+    Change,
+    Dropped,
+    Producer,
+    Retention,
+    Sealed,
+    State,
+    StreamKey,
+    StreamRow,
+)
+from fairlead_logstream.store.stream_store import CorruptBatch
+from fairlead_logstream.store.tables import CODEC_PLAIN
+
+Row = dict[str, Any]
+
+_encode = msgspec.json.Encoder().encode
+_decode_metadata = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_retention = msgspec.json.Decoder(Retention).decode
+
+
+def state_row(stream_id: int, state: State) -> Row:
+    """The columns of a stream that change."""
+    sealed = state.sealed
+    return {
+        "id": stream_id,
+        "attempt": state.attempt,
+        "is_sealed": sealed is not None,
+        "exit_code": None if sealed is None else sealed.exit_code,
+        "reason": None if sealed is None else sealed.reason,
+        "metadata": _encode(state.metadata).decode(),
+        "retention": None if state.retention == Retention() else _encode(state.retention).decode(),
+        "heartbeat_s": state.heartbeat_s,
+        "dropped_records": state.dropped.records,
+        "dropped_bytes": state.dropped.bytes,
+        "dropped_reason": state.dropped.reason,
+    }
+
+
+def stream_row(row: sa.Row[Any]) -> StreamRow:
+    """A stream as it stands."""
+    state = State(
+        attempt=row.attempt,
+        sealed=Sealed(row.exit_code, row.reason, row.head) if row.is_sealed else None,
+        metadata=_decode_metadata(row.metadata),
+        retention=Retention() if row.retention is None else _decode_retention(row.retention),
+        heartbeat_s=row.heartbeat_s,
+        dropped=Dropped(row.dropped_records, row.dropped_bytes, row.dropped_reason),
+    )
+    return StreamRow(
+        id=row.id,
+        name=row.name,
+        object_id=row.object,
+        epoch=row.epoch,
+        created_us=row.created_us,
+        state=state,
+        oldest=row.oldest,
+        head=row.head,
+        written_bytes=row.written_bytes,
+        trimmed_bytes=row.trimmed_bytes,
+        last_us=row.last_us,
+    )
+
+
+def producer_rows(change: Change) -> Iterator[Row]:
+    """How far each producer has come."""
+    for name, producer in change.producers.items():
+        yield {
+            "stream_id": change.stream_id,
+            "name": name,
+            "term": producer.term,
+            "seq": producer.seq,
+            "unit": producer.unit,
+        }
+
+
+def producers(rows: sa.CursorResult[Any]) -> dict[str, Producer]:
+    """The producers of a stream."""
+    return {row.name: Producer(row.term, row.seq, row.unit) for row in rows}
+
+
+def chunk_rows(change: Change) -> Iterator[Row]:
+    """The batches of a change."""
+    bytes_before = change.written_bytes
+    for batch in change.batches:
+        yield {
+            "stream_id": change.stream_id,
+            "first": batch.first,
+            "count": batch.count,
+            "min_time_us": batch.min_time_us,
+            "max_time_us": batch.max_time_us,
+            "publication": batch.publication,
+            "codec": CODEC_PLAIN,
+            "crc": zlib.crc32(batch.records),
+            "size": batch.size,
+            "bytes_before": bytes_before,
+            "data": batch.records,
+        }
+        bytes_before += batch.size
+
+
+def batch(key: StreamKey, row: sa.Row[Any]) -> Batch:
+    """The batch of a chunk. Raises CorruptBatch."""
+    first, count, min_time_us, max_time_us, publication, codec, crc, _, data = tuple(row)
+    if codec != CODEC_PLAIN or zlib.crc32(data) != crc:
+        raise CorruptBatch(first, first + count)
+    return Batch(first, count, (min_time_us, max_time_us), key.epoch, publication, data)

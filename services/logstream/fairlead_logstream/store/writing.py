@@ -1,0 +1,34 @@
+"""Writing jobs: each runs in the writer thread, in a transaction, and touches nothing else."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from fairlead_logstream.model.rows import Change, StreamRow
+from fairlead_logstream.store import queries, rows
+
+
+def create(realm: str, new: StreamRow, connection: sa.Connection) -> StreamRow:
+    """Store a new stream, or give the one that has its name already."""
+    values = rows.state_row(0, new.state) | {
+        "realm": realm,
+        "name": new.name,
+        "object": new.object_id,
+        "epoch": new.epoch,
+        "created_us": new.created_us,
+    }
+    connection.execute(queries.INSERT_STREAM, values)
+    return rows.stream_row(connection.execute(queries.STREAM, {"realm": realm, "name": new.name}).one())
+
+
+def write(changes: list[Change], connection: sa.Connection) -> None:
+    """Store the changes of many streams, in three statements with many rows."""
+    chunks = [row for change in changes for row in rows.chunk_rows(change)]
+    if chunks:
+        connection.execute(queries.INSERT_CHUNK, chunks)
+    producers = [row for change in changes for row in rows.producer_rows(change)]
+    if producers:
+        connection.execute(queries.UPSERT_PRODUCER, producers)
+    states = [rows.state_row(change.stream_id, change.state) for change in changes if change.state is not None]
+    if states:
+        connection.execute(queries.UPDATE_STREAM, states)
