@@ -112,6 +112,16 @@ class Follower:
     def __post_init__(self) -> None:
         self.cursor = self.start.cursor
 
+    @property
+    def end(self) -> int | None:
+        """Where a follower that is not `to_the_end` will have come to its own; None while that is not known."""
+        return self._head
+
+    def go_on(self) -> None:
+        """Having come to the head, follows from there to the end of the stream."""
+        self.to_the_end = True
+        self.is_finished = False
+
     def request(self) -> Request:
         """The call to make in a new session, or after an answer to the last one."""
         if self._has_read and self.to_the_end and self.progressive:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -45,6 +45,59 @@ async def test_tail_source_and_since_choose_what_is_shown(server: Commands, job:
     assert len((await server.fairlead("logs", "--since", before, job)).lines) == 10
     assert len((await server.fairlead("logs", "--since", "1h", job)).lines) == 10
     assert (await server.fairlead("logs", "--since", "0s", job)).lines == []
+
+
+async def test_until_grep_and_context_choose_lines(server: Commands, job: str) -> None:
+    await make_log(server, job, script="seq 20; echo ERR nineteen >&2")
+    assert (await server.fairlead("logs", "--until", "1h", job)).lines == []
+    after = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert len((await server.fairlead("logs", "--until", after, job)).lines) == 20
+    assert (await server.fairlead("logs", "--grep", "19", job)).lines == ["19"]
+    assert (await server.fairlead("logs", "--grep", "19", "-C", "1", "--source", "stdout", job)).lines == [
+        "18", "19", "20",
+    ]  # fmt: skip
+    assert (await server.fairlead("logs", "--grep", "err n", "-i", job)).stderr == "ERR nineteen\n"
+
+
+async def test_timestamps_are_those_of_the_lines(server: Commands, job: str) -> None:
+    await make_log(server, job, script="echo hello")
+    document = json.loads((await server.fairlead("logs", "--json", job)).lines[0])
+    for option in ("--utc", "--timestamps"):
+        time, text = (await server.fairlead("logs", option, job)).lines[0].split(" ")
+        assert text == "hello"
+        assert datetime.fromisoformat(time).timestamp() * 1e6 == pytest.approx(document["time_us"], abs=1)
+
+
+async def test_several_logs_are_interleaved_by_time_with_their_ids(server: Commands, job: str) -> None:
+    short, long = f"{job}-a", f"{job}-long"
+    await make_log(server, short, script="echo a0")
+    await make_log(server, long, script="echo l0; sleep 0.1; echo l1")
+    done = await server.fairlead("logs", short, long)
+    assert done.lines == [f"{short}    | a0", f"{long} | l0", f"{long} | l1"]
+    documents = [json.loads(line) for line in (await server.fairlead("logs", "--json", short, long)).lines]
+    assert [each["stream"] for each in documents if "seq" in each] == [short, long, long]
+
+
+async def test_several_logs_are_followed_and_end_with_the_first_status_that_is_not_0(
+    server: Commands, job: str
+) -> None:
+    first, second, third = f"{job}-1", f"{job}-2", f"{job}-3"
+    await make_log(server, first, script="echo done; exit 0")
+    await make_log(server, third, script="exit 5")
+    async with server.running("run", "-q", "--object", second, "--", "sh", "-c", "read x; echo $x; exit 4") as run:
+        await line_with(run.stderr, "the log is")
+        async with server.running("logs", "-f", first, second, third) as follower:
+            await line_with(follower.stdout, "done")
+            assert run.stdin is not None
+            run.stdin.write(b"word\n")
+            await line_with(follower.stdout, f"{second} | word")
+            assert await follower.wait() == 4
+
+
+async def test_colours_are_for_terminals_or_when_asked_for(server: Commands, job: str) -> None:
+    await make_log(server, job, script="echo err >&2")
+    assert (await server.fairlead("logs", job)).stderr == "err\n"
+    assert (await server.fairlead("logs", "--color", "always", job)).stderr == "\x1b[31merr\x1b[0m\n"
 
 
 async def test_json_says_everything_exactly(server: Commands, job: str) -> None:
@@ -99,6 +152,10 @@ async def test_a_reader_that_goes_away_is_no_error(server: Commands, job: str) -
         (["not an id"], "an id has"),
         (["--tail", "3", "--since", "1h", "job"], "exclude each other"),
         (["--since", "yesterday", "job"], "no time"),
+        (["--until", "tomorrow", "job"], "--until 'tomorrow' is no time"),
+        (["-f", "--until", "1h", "job"], "-f and --until exclude each other"),
+        (["-i", "job"], "--grep"),
+        ([str(number) for number in range(51)], "at most 50"),
         (["--url", "http://example.com", "job"], "not a URL of a router"),
         (["--url", "ws://127.0.0.1:1/ws", "job"], "ws://127.0.0.1:1/ws"),
         (["--url", "ws://no-such-host.invalid/ws", "job"], "no-such-host.invalid"),

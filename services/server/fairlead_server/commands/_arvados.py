@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from fairlead_authz.arvados.loading import checked_cluster
 from fairlead_authz.arvados.report import Report
 from fairlead_authz.arvados.sync import Plan
 from fairlead_server.commands._notes import note, plural
+from fairlead_server.commands._progress import Progress
 from fairlead_server.errors import CommandError
 
 HOST_VARIABLE = "ARVADOS_API_HOST"
@@ -91,29 +91,6 @@ async def opened_api(url: str, token: str) -> AsyncIterator[Api]:
             yield api
         finally:
             progress.end()
-
-
-class Progress:
-    """One line on a terminal that changes; elsewhere nothing."""
-
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-        self._length = 0
-
-    def show(self, text: str) -> None:
-        """The line is this from now on."""
-        if self._is_shown:
-            line = f"fairlead: {text}"
-            with suppress(OSError, ValueError):
-                print(f"\r{line:<{self._length}}", end="", file=sys.stderr, flush=True)
-            self._length = len(line)
-
-    def end(self) -> None:
-        """The line is gone."""
-        if self._length:
-            with suppress(OSError, ValueError):
-                print(f"\r{'':<{self._length}}\r", end="", file=sys.stderr, flush=True)
-            self._length = 0
 
 
 class Making:

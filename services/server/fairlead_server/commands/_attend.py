@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from fairlead_client.writer import LogWriter
 from fairlead_server.commands._child import Child
-from fairlead_server.commands._echo import Echo
+from fairlead_server.commands._echo import Echo, in_loop
 from fairlead_server.commands._notes import note
 from fairlead_server.commands._pump import Pipe, Pump
 
@@ -66,7 +66,7 @@ class Attendant:
         """Starts the command and reads it to its end; its exit status. Raises CommandError when it cannot start."""
         child = self._child = Child.start(command)
         if not is_quiet:
-            self._echo = Echo(self._in_loop(self.on_room))
+            self._echo = Echo(in_loop(self._loop, self.on_room))
         pipes = [Pipe(child.stdout, "stdout", 1), Pipe(child.stderr, "stderr", 2)]
         self._pump = Pump(pipes, writer, self._echo)
         self._on_child()
@@ -99,7 +99,7 @@ class Attendant:
         if self._echo is None:
             self.is_echo_finished.set()
         else:
-            self._echo.finish(self._in_loop(self.is_echo_finished.set))
+            self._echo.finish(in_loop(self._loop, self.is_echo_finished.set))
 
     def _on_child(self) -> None:
         if self._child is not None and self._child.look() is not None:
@@ -116,15 +116,6 @@ class Attendant:
             self.is_interrupted.set()
         elif number == signal.SIGTSTP:
             os.kill(os.getpid(), signal.SIGSTOP)
-
-    def _in_loop(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """The callback for a thread to call; after the loop's end nobody wants it."""
-
-        def call() -> None:
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(callback)
-
-        return call
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> None:

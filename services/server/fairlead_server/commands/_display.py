@@ -1,160 +1,136 @@
-"""How `fairlead logs` shows a log: the items of a follower as output, or as one JSON document a line.
+"""How `fairlead logs` shows logs: the items of followers as output, or as one JSON document a line.
 
-As output, the source stdout goes to stdout and the others to stderr, byte for byte as the command wrote them; what is
-not output (markers, gaps, the end) are notes on stderr. As JSON everything goes to stdout: records as
-`{seq, time_us, source, text, flags}` (`base64` instead of `text` where it is not text), the other items under their
-names as in the protocol.
+As output, the source stdout goes to stdout and the others to stderr; what is not output (markers, gaps, the end) are
+notes on stderr. `Plain` writes byte for byte what the command wrote; `_dressed.Dressed` is for people. As JSON
+everything goes to stdout: records as `{seq, time_us, source, text, flags}` (`base64` instead of `text` where it is not
+text), the other items under their names as in the protocol, with `stream` where several are shown.
+
+No I/O here: `write(descriptor, data)` does it.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
 
 from fairlead_client.following import Batch, Corrupt, Head, Item, Lagged, Reset, Revoked, Sealed
 from fairlead_client.records import MARKER, PARTIAL
-from fairlead_server.commands._echo import write_all
-from fairlead_server.commands._notes import note, plural
+from fairlead_server.commands._wording import marker_text, words_for
 
 STDOUT, STDERR = 1, 2
 
-
-class OutputClosed(Exception):
-    """Nobody reads our stdout any more."""
+Write: TypeAlias = Callable[[int, bytes], None]
 
 
-class Display:
-    """Shows items; raises OutputClosed. `sources` empty shows all."""
+class Display(Protocol):
+    """Shows items of logs, in the order of the calls."""
 
-    def __init__(self, stream: str, sources: Collection[str] = ()) -> None:
-        self._stream = stream
-        self._sources = frozenset(sources)
-
-    def show(self, item: Item) -> None:
+    def show(self, stream: str, item: Item) -> None:
         """Shows one item."""
-        if isinstance(item, Batch):
-            self.batch(item)
-        else:
-            text = self.said(item)
-            if text:
-                note(text)
+
+    def note(self, text: str) -> None:
+        """Says something about what is shown."""
 
     def failed(self, uri: str, text: str) -> None:
         """The error that ends it; the text itself is printed by whoever prints all of them."""
 
-    def is_shown(self, source: str, flags: int) -> bool:
-        """Markers are about the log, not of a source."""
-        return not self._sources or source in self._sources or bool(flags & MARKER)
 
-    def batch(self, batch: Batch) -> None:
-        """Shows records."""
-        parts: list[bytes] = []
-        target = STDOUT
-        for record in batch.records:
-            source, text, flags = record[1], record[2], record[3]
-            if not self.is_shown(source, flags):
-                continue
-            to = STDOUT if source == "stdout" and not flags & MARKER else STDERR
-            if to != target:
-                _write(target, parts)
-                target = to
-            parts.append(_line(text, flags))
-        _write(target, parts)
+class Plain:
+    """Shows one log as it was written."""
 
-    def said(self, item: Item) -> str:
-        """What is not output, in words; nothing for what a reader need not know."""
-        if isinstance(item, Lagged):
-            return f"not kept any more: {plural(item.stop - item.start, 'line')} from number {item.start} on"
-        if isinstance(item, Corrupt):
-            return f"damaged and left out: {plural(item.stop - item.start, 'line')} from number {item.start} on"
-        if isinstance(item, Reset):
-            return f"the log's store was replaced: this is {self._stream} from its oldest line on"
-        return ""
+    def __init__(self, write: Write, *, is_followed: bool) -> None:
+        self._write = write
+        self._is_followed = is_followed
 
-
-class JsonDisplay(Display):
-    """Shows items as JSON, one document a line."""
-
-    def show(self, item: Item) -> None:
+    def show(self, stream: str, item: Item) -> None:
         """Shows one item."""
         if isinstance(item, Batch):
-            self.batch(item)
-        elif not isinstance(item, Head):
-            _write_json([{type(item).__name__.lower(): _named(item)}])
+            self._batch(item)
+        elif words := words_for(stream, item, is_followed=self._is_followed):
+            self.note(words)
+
+    def note(self, text: str) -> None:
+        """Says something."""
+        self._write(STDERR, note_line(text))
 
     def failed(self, uri: str, text: str) -> None:
-        """The error that ends it."""
-        _write_json([{"error": {"uri": uri, "text": text}}])
+        """Nothing but the text."""
 
-    def batch(self, batch: Batch) -> None:
-        """Shows records."""
-        _write_json(
-            [
-                {"seq": seq, "time_us": record[0], "source": record[1], **_text(record[2]), "flags": record[3]}
-                for seq, record in zip(batch.seqs, batch.records, strict=True)
-                if self.is_shown(record[1], record[3])
-            ]
-        )
+    def _batch(self, batch: Batch) -> None:
+        parts: list[bytes] = []
+        target = STDOUT
+        for _, source, text, flags in batch.records:
+            to = descriptor_of(source, flags)
+            if to != target:
+                self._write_some(target, parts)
+                target = to
+            parts.append(note_line(marker_text(str(text))) if flags & MARKER else _line(text, flags))
+        self._write_some(target, parts)
 
-
-def marker_text(text: str) -> str:
-    """A marker in words.
-
-    >>> marker_text('{"lost": 3}')
-    '3 lines were lost here'
-    """
-    try:
-        facts = json.loads(text)
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict):
-        return text
-    return "; ".join(_MARKERS.get(name, _other)(name, value) for name, value in facts.items() if name != "producer")
+    def _write_some(self, descriptor: int, parts: list[bytes]) -> None:
+        if parts:
+            self._write(descriptor, b"".join(parts))
+            parts.clear()
 
 
-def _lost(_name: str, value: Any) -> str:
-    return f"{plural(value, 'line')} {'was' if value == 1 else 'were'} lost here"
+class Json:
+    """Shows items as JSON, one document a line."""
+
+    def __init__(self, write: Write, *, names_streams: bool) -> None:
+        self._write = write
+        self._names_streams = names_streams
+
+    def show(self, stream: str, item: Item) -> None:
+        """Shows one item."""
+        named = {"stream": stream} if self._names_streams else {}
+        if isinstance(item, Batch):
+            numbered = zip(item.seqs, item.records, strict=True)
+            self._documents([{**named, **_record(seq, *record)} for seq, record in numbered])
+        elif not isinstance(item, Head):
+            self._documents([{**named, type(item).__name__.lower(): _named(item)}])
+
+    def note(self, text: str) -> None:
+        """Says something, beside the documents."""
+        self._write(STDERR, note_line(text))
+
+    def failed(self, uri: str, text: str) -> None:
+        """The error as a document."""
+        self._documents([{"error": {"uri": uri, "text": text}}])
+
+    def _documents(self, documents: list[dict[str, Any]]) -> None:
+        if not documents:
+            return
+        lines = [json.dumps(document, ensure_ascii=False) + "\n" for document in documents]
+        self._write(STDOUT, "".join(lines).encode(errors="surrogatepass"))
 
 
-def _truncated(_name: str, value: Any) -> str:
-    return f"the log was cut here: {value}"
+def descriptor_of(source: str, flags: int) -> int:
+    """Where a record goes; markers are about the log, not of a source."""
+    return STDOUT if source == "stdout" and not flags & MARKER else STDERR
 
 
-def _attempt(_name: str, value: Any) -> str:
-    return f"attempt {value} begins here"
+def note_line(text: str) -> bytes:
+    """A note, as all of this command's."""
+    return f"fairlead: {text}\n".encode(errors="surrogatepass")
 
 
-def _other(name: str, value: Any) -> str:
-    return f"{name}: {value}"
-
-
-_MARKERS: dict[str, Callable[[str, Any], str]] = {"lost": _lost, "truncated": _truncated, "attempt": _attempt}
+def data_of(text: str | bytes) -> bytes:
+    """What the command wrote."""
+    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
 
 
 def _line(text: str | bytes, flags: int) -> bytes:
-    if flags & MARKER:
-        return f"fairlead: {marker_text(str(text))}\n".encode()
-    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    data = data_of(text)
     return data if flags & PARTIAL else data + b"\n"
+
+
+def _record(seq: int, time_us: int, source: str, text: str | bytes, flags: int) -> dict[str, Any]:
+    shown = {"text": text} if isinstance(text, str) else {"base64": base64.b64encode(text).decode()}
+    return {"seq": seq, "time_us": time_us, "source": source, **shown, "flags": flags}
 
 
 def _named(item: Lagged | Corrupt | Reset | Sealed | Revoked) -> dict[str, Any]:
     names = {"start": "from", "stop": "to"}
     return {names.get(name, name): value for name, value in item._asdict().items()}
-
-
-def _text(text: str | bytes) -> dict[str, str]:
-    return {"text": text} if isinstance(text, str) else {"base64": base64.b64encode(text).decode()}
-
-
-def _write_json(documents: list[dict[str, Any]]) -> None:
-    lines = [json.dumps(document, ensure_ascii=False) + "\n" for document in documents]
-    _write(STDOUT, [line.encode(errors="surrogatepass") for line in lines])
-
-
-def _write(descriptor: int, parts: list[bytes]) -> None:
-    if parts and not write_all(descriptor, b"".join(parts)) and descriptor == STDOUT:
-        raise OutputClosed
-    parts.clear()

@@ -14,12 +14,12 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def time_us_of(text: str, now: datetime) -> int:
+def time_us_of(text: str, now: datetime, option: str = "--since") -> int:
     """Microseconds since 1970 of "2026-11-21T09:30:00Z" or of "90s", "10m", "1h30m", "2d" ago.
 
     A time without an offset is local. Raises CommandError.
     """
-    return _time_us(text, "--since", "ago", lambda duration: now - duration)
+    return _time_us(text, option, "ago", lambda duration: now - duration)
 
 
 def coming_time_us_of(text: str, option: str, now: datetime) -> int:

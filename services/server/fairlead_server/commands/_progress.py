@@ -1,0 +1,43 @@
+"""How far something is, in one line of a terminal that changes; where stderr is none, nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+
+# Often enough to look alive; more would only cost.
+_INTERVAL_S = 0.1
+
+
+class Progress:
+    """The line. `after_s` long nothing is shown: what is done by then needs no line."""
+
+    def __init__(self, *, after_s: float = 0.0, is_shown: bool = True) -> None:
+        self._is_shown = is_shown and sys.stderr.isatty()
+        self._not_before_s = time.monotonic() + after_s
+        self._length = 0
+
+    def show(self, text: str) -> None:
+        """The line is this from now on."""
+        now_s = time.monotonic()
+        if not self._is_shown or now_s < self._not_before_s:
+            return
+        self._not_before_s = now_s + _INTERVAL_S
+        line = f"fairlead: {text}"
+        with suppress(OSError, ValueError):
+            print(f"\r{line:<{self._length}}", end="", file=sys.stderr, flush=True)
+        self._length = len(line)
+
+    def end(self) -> None:
+        """The line is gone."""
+        if self._length:
+            with suppress(OSError, ValueError):
+                print(f"\r{'':<{self._length}}\r", end="", file=sys.stderr, flush=True)
+            self._length = 0
+
+
+def share(done: int, total: int, unit: str) -> str:
+    """`1 200 of 4 000 lines (30 %)`."""
+    percent = 100 * done // total if total else 100
+    return f"{done:,} of {total:,} {unit} ({percent} %)".replace(",", " ")
