@@ -23,9 +23,6 @@ from fairlead_router import Call, Member, Payload, Principal, Realm
 
 PRINCIPAL = Principal("fairlead.logstream", "service", "internal", "internal")
 
-HEARTBEAT_S = 30.0
-"""How often an idle follower is told the head, so that it knows that it is current."""
-
 
 class LogService:
     """All streams of one realm. Create it with `open`, then `bind` it, and `close` it in the end."""
@@ -40,7 +37,6 @@ class LogService:
         self._writing = Writing(self._directory, new_object)
         self._reading = Reading(self._directory, self._history)
         self._member: Member | None = None
-        self._heartbeat: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(
@@ -66,12 +62,9 @@ class LogService:
         for name, procedure in self._procedures().items():
             member.register(f"fairlead.log.{name}", procedure)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, StreamTopics(self._directory, self._history))
-        self._beat()
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
         await asyncio.gather(*[live.close() for live in self._directory])
         await self._tasks.close()
         if self._member is not None:
@@ -91,11 +84,6 @@ class LogService:
 
     async def _list(self, call: Call) -> Payload:
         return await list_streams(self._directory, call, call.arguments(ListArguments))
-
-    def _beat(self) -> None:
-        for live in list(self._surroundings.followed):
-            live.beat()
-        self._heartbeat = asyncio.get_running_loop().call_later(HEARTBEAT_S, self._beat)
 
 
 def _clock_us() -> int:

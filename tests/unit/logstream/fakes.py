@@ -110,6 +110,7 @@ class SlowSink:
         self.live = live
         self.room = room
         self.merges = merges
+        self.is_idle = False
         self.batches: list[Batch] = []
         self.notices: list[Any] = []
         self.sealed: Sealed | None = None
@@ -155,6 +156,7 @@ class SlowSink:
         if self.room == 0:
             return True
         self.room -= 1
+        self.is_idle = False
         return False
 
 
@@ -252,11 +254,12 @@ class SlowPeer:
         (subscription,) = self._session.memberships
         self._realm.requests.handle(self._session, Unsubscribe(self._requests, subscription))
 
-    def follow(self, stream: str) -> None:
+    def follow(self, stream: str, **kwargs: Any) -> None:
         self._requests += 1
-        payload = Payload.of(stream)
+        payload = Payload.from_values([stream], kwargs)
         options = CallOptions(receive_progress=True)
-        call = CallMessage(self._requests, options, "fairlead.log.follow", msgspec.Raw(payload.args_bytes))
+        raws = msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
+        call = CallMessage(self._requests, options, "fairlead.log.follow", *raws)
         self._realm.requests.handle(self._session, call)
 
     @property

@@ -556,10 +556,15 @@ async def test_a_directory_that_cannot_be_read_closes_the_store(store: MemoryStr
     assert closed == [True]
 
 
-async def test_heartbeats_begin_with_the_service_and_end_with_it(service: ServiceHarness, alice: Peer) -> None:
+async def test_an_idle_follower_hears_the_head_as_often_as_it_asks_for(alice: Peer) -> None:
     await fill(alice)
-    progress, _final = alice.follow("s")
-    await eventually(lambda: progress)
-    service.logs._beat()
-    service.logs._beat()
-    await eventually(lambda: progress[-1] == {"head": 5})
+    progress, _final = alice.follow("s", heartbeat_s=1)
+    await eventually(lambda: progress[-1:] == [{"head": 5}])
+
+
+@pytest.mark.parametrize("heartbeat_s", [0.5, 301])
+async def test_a_heartbeat_is_neither_a_flood_nor_never(alice: Peer, heartbeat_s: float) -> None:
+    await fill(alice)
+    _progress, final = alice.follow("s", heartbeat_s=heartbeat_s)
+    with pytest.raises(CallError, match="heartbeat_s"):
+        await final

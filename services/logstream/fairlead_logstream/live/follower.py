@@ -20,6 +20,7 @@ from typing import Protocol
 
 from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.live import notices
+from fairlead_logstream.live.heartbeat import Heartbeat
 from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch, merged
@@ -35,6 +36,10 @@ FETCH_BYTES = 256 << 10
 """Records of one read of the store, which costs some hundred microseconds whatever it brings: as much as the
 router queues for one session, so that one read fills it."""
 
+TURN_BYTES = FETCH_BYTES
+"""What one follower takes from memory before others have their turn: a filter may leave out all of it, and a sink may
+have room for ever."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +48,9 @@ class Sink(Protocol):
 
     merges: bool
     """Whether small batches may go together; on a topic each keeps its publication id."""
+
+    is_idle: bool
+    """Whether nothing was sent since the follower has set it."""
 
     def send_batch(self, batch: Batch) -> bool:
         """Send records."""
@@ -76,9 +84,23 @@ class _State(Enum):
 class Follower:
     """One reader of one stream. Methods are called in the event loop only."""
 
-    __slots__ = ("_cursor", "_first_notice", "_history", "_is_idle", "_live", "_sink", "_state", "_task", "_unsent")
+    __slots__ = (
+        "_cursor",
+        "_first_notice",
+        "_heartbeat",
+        "_history",
+        "_live",
+        "_sink",
+        "_state",
+        "_task",
+        "_turn_bytes",
+        "_unsent",
+    )
 
-    def __init__(self, live: LiveStream, history: History, sink: Sink, place: Place) -> None:
+    def __init__(
+        self, live: LiveStream, history: History, sink: Sink, place: Place, heartbeat_s: float | None = None
+    ) -> None:
+        """With `heartbeat_s` something is sent at least so often once it has caught up."""
         self._live = live
         self._history = history
         self._sink = sink
@@ -87,7 +109,8 @@ class Follower:
         self._state = _State.WAITING
         self._unsent: deque[Batch] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._is_idle = False
+        self._turn_bytes = 0
+        self._heartbeat = None if heartbeat_s is None else Heartbeat(heartbeat_s / 2, self.beat)
 
     @property
     def cursor(self) -> int:
@@ -112,6 +135,17 @@ class Follower:
         self._live.leave(self)
         if self._task is not None:
             self._task.cancel()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+
+    def beat(self) -> None:
+        """Half a heartbeat has passed: who was told nothing in two of them is told the head."""
+        if self._state is not _State.LIVE:
+            return
+        if not self._sink.is_idle:
+            self._sink.is_idle = True
+        elif not self._sink.send_notice(notices.head(self._live.stream), self._cursor):
+            self._fall_back()
 
     # ---- called by the live stream, while this follower is live
 
@@ -119,19 +153,12 @@ class Follower:
         """The next batch; without room for it the follower goes back to reading."""
         if self._sink.send_batch(batch):
             self._cursor = batch.next
-            self._is_idle = False
         else:
             self._fall_back()
 
     def seal(self) -> None:
         """The stream has ended, and everything of it is sent."""
         self._finish()
-
-    def beat(self) -> None:
-        """Tell the head, if nothing was told since the last beat."""
-        if self._is_idle and not self._sink.send_notice(notices.head(self._live.stream), self._cursor):
-            self._fall_back()
-        self._is_idle = True
 
     def _fall_back(self) -> None:
         if self._state is _State.LIVE:  # the sink may have ended it
@@ -141,13 +168,16 @@ class Follower:
     # ---- reading
 
     def _read_on(self) -> None:
-        """Send until there is no room, nothing in memory, or nothing more."""
+        """Send until there is no room, nothing in memory, nothing more, or enough for one turn."""
+        self._turn_bytes = 0
         while self._state is _State.READING:
             stream = self._live.stream
             if self._first_notice is not None:
                 self._send_first()
             elif self._unsent:
                 self._send_unsent()
+            elif self._turn_bytes >= TURN_BYTES:
+                self._let_others()
             elif self._cursor < stream.oldest:
                 self._skip_to(stream.oldest)
             elif self._cursor == stream.head:
@@ -183,6 +213,7 @@ class Follower:
                 self._wait()
                 return
             self._cursor = batch.next
+            self._turn_bytes += batch.size
 
     def _together(self) -> list[Batch]:
         """Take the next batches up to SEND_BYTES, at least one."""
@@ -207,7 +238,7 @@ class Follower:
             self._finish()
         else:
             self._state = _State.LIVE
-            self._is_idle = False
+            self._sink.is_idle = False
             self._sink.go_live(self)
 
     def _finish(self) -> None:
@@ -226,6 +257,15 @@ class Follower:
             size = sum(batch.size for batch in self._unsent)
             while len(self._unsent) > 1 and size > SEND_BYTES:
                 size -= self._unsent.pop().size
+
+    def _let_others(self) -> None:
+        self._state = _State.FETCHING
+        self._task = self._history.tasks.spawn(self._go_on_in_turn())
+
+    async def _go_on_in_turn(self) -> None:
+        await self._history.turn()
+        self._fetched()
+        self._read_on()
 
     # ---- the store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.store.stream_store import StreamStore
+from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
 
@@ -47,10 +48,16 @@ class History:
 
     def __init__(self, store: StreamStore, tasks: Tasks) -> None:
         self._store = store
+        self._turns = asyncio.Lock()
         self.tasks = tasks
 
+    async def turn(self) -> None:
+        """Wait until the loop has gone round once and nobody else goes on in this round: one reader a round."""
+        async with self._turns:
+            await asyncio.sleep(0)
+
     def place(self, live: LiveStream, begin: Begin) -> Place | None:
-        """Where to begin, or None where the store must be asked (`place_since`). Raises AheadOfHead."""
+        """Where to begin, or None where the store must be asked (`find`). Raises AheadOfHead."""
         stream = live.stream
         if begin.epoch is not None and begin.epoch != stream.epoch:
             return Place(stream.oldest, is_reset=True)
@@ -66,10 +73,21 @@ class History:
             return Place(max(stream.oldest, stream.head - begin.tail))
         return Place(stream.oldest) if begin.since is None else None
 
-    async def place_since(self, live: LiveStream, time_us: int) -> Place:
-        """The first record of that time or later; the head where there is none yet."""
+    async def find(self, live: LiveStream, begin: Begin) -> Place:
+        """Where to begin, for what `place` does not know. Raises StoreError."""
+        assert begin.since is not None
+        return await self._place_since(live, begin.since)
+
+    async def _place_since(self, live: LiveStream, time_us: int) -> Place:
+        """The first record, in the order of the stream, that is of that time or later; the head if there is none yet.
+
+        So at equal times it is the first of them, and where the clock went back what follows may be of before.
+        """
         head = live.stream.head
-        batch = await self._store.first_batch_since(live.stream.key, time_us)
+        try:
+            batch = await self._store.first_batch_since(live.stream.key, time_us)
+        except CorruptBatch as damage:
+            return Place(min(damage.first, head))  # it may be there: what it was is told as damaged
         position = None if batch is None else batch.first_at(time_us)
         return Place(head if position is None else max(live.stream.oldest, min(position, head)))
 

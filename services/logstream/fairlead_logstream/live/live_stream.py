@@ -47,10 +47,6 @@ class LiveFollower(Protocol):
         """The stream has ended."""
         ...
 
-    def beat(self) -> None:
-        """A while has passed: tell the head if nothing else was told."""
-        ...
-
 
 class Surroundings:
     """What all streams of a service share."""
@@ -61,7 +57,7 @@ class Surroundings:
         self.audience = audience
         self.clock_us = clock_us
         self.followed: dict[LiveStream, None] = {}
-        """The streams that have live followers, for the heartbeat."""
+        """The streams that have live followers."""
 
 
 class LiveStream:
@@ -115,11 +111,6 @@ class LiveStream:
         self._followers.pop(follower, None)
         if not self._followers:
             self._surroundings.followed.pop(self, None)
-
-    def beat(self) -> None:
-        """A while has passed."""
-        for follower in list(self._followers):
-            follower.beat()
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[asyncio.Future[None]]:

@@ -6,7 +6,7 @@ catch up. Its payload is made once; the router makes each serializer's bytes of 
 
 from __future__ import annotations
 
-from fairlead_logstream.model.records import decode_records, joined, split
+from fairlead_logstream.model.records import array_of, decode_records, fitting, joined, split
 from fairlead_router import Payload
 
 
@@ -72,7 +72,7 @@ class Batch:
         first, last = max(start, self.first), min(end, self.next)
         if first == self.first and last == self.next:
             return self
-        records = b"[" + b",".join(split(self.records)[first - self.first : last - self.first]) + b"]"
+        records = array_of(split(self.records)[first - self.first : last - self.first])
         times_us = (self.min_time_us, self.max_time_us)
         return Batch(first, last - first, times_us, self.epoch, self.publication, records)
 
@@ -80,13 +80,8 @@ class Batch:
         """The first records of this batch, so many in count and in bytes, but at least one."""
         if self.count <= limit_count and len(self.records) <= limit_bytes:
             return self
-        count, size = 0, 2
-        for raw in split(self.records)[:limit_count]:
-            size += len(raw) + 1
-            if size > limit_bytes and count:
-                break
-            count += 1
-        return self.between(self.first, self.first + max(1, count))
+        count = fitting(split(self.records), limit_count, limit_bytes)
+        return self.between(self.first, self.first + count)
 
     def first_at(self, time_us: int) -> int | None:
         """The number of the first record here that is of this time or later."""

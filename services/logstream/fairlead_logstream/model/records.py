@@ -114,6 +114,21 @@ def split(data: bytes) -> list[bytes]:
     return [bytes(raw) for raw in _decode_raw(data)]
 
 
+def array_of(raws: list[bytes]) -> bytes:
+    """Records as they stand somewhere, as a canonical array."""
+    return b"[" + b",".join(raws) + b"]"
+
+
+def fitting(raws: list[bytes], limit_count: int, limit_bytes: int) -> int:
+    """How many of them make an array within these limits; at least one."""
+    size = len("[]")
+    for count, raw in enumerate(raws[:limit_count]):
+        size += len(raw) + len(",")
+        if size > limit_bytes and count:
+            return count
+    return max(1, min(limit_count, len(raws)))
+
+
 def joined(arrays: list[bytes]) -> bytes:
     """Several canonical arrays, none of them empty, as one."""
     return arrays[0] if len(arrays) == 1 else b"[" + b",".join(array[1:-1] for array in arrays) + b"]"

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from fairlead_logstream.live.history import Begin
 from fairlead_logstream.model.records import MAX_NUMBER
+from fairlead_logstream.model.selection import Filter
 from fairlead_router import Call, InvalidArgument
 
 READ_RECORDS = 1_000
@@ -21,6 +22,10 @@ ANSWER_LIMIT_BYTES = 240 << 10
 WAIT_LIMIT_S = 60.0
 """How long a read may wait: below what proxies and clients take for a dead call."""
 
+HEARTBEAT_S = 30.0
+HEARTBEAT_LIMIT_S = 300.0
+"""How often an idle follower is told the head: below what proxies take for a dead connection."""
+
 APPEND_LIMIT_BYTES = 1 << 20
 """The records of one append: the router's largest message."""
 
@@ -28,6 +33,7 @@ _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
 
 Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+Sources = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\0]*$")]
 
 
@@ -55,7 +61,7 @@ class AppendArguments(msgspec.Struct):
 
 
 class ReaderArguments(msgspec.Struct):
-    """`follow`, and what `read` shares with it."""
+    """What `read` and `follow` share."""
 
     positional: ClassVar[tuple[str, ...]] = ("stream",)
     stream: str
@@ -63,12 +69,23 @@ class ReaderArguments(msgspec.Struct):
     epoch: Number | None = None
     tail: Number | None = None
     since: Number | None = None
+    sources: Sources | None = None
 
     def begin(self) -> Begin:
         """Where to begin. Raises InvalidArgument."""
         begin = Begin(self.start, self.epoch, self.tail, self.since)
         begin.check()
         return begin
+
+    def wanted(self) -> Filter | None:
+        """Which records pass; None for all of them."""
+        return None if self.sources is None else Filter(frozenset(self.sources))
+
+
+class FollowArguments(ReaderArguments):
+    """`follow`."""
+
+    heartbeat_s: Annotated[float, Meta(ge=1, le=HEARTBEAT_LIMIT_S)] = HEARTBEAT_S
 
 
 class ReadArguments(ReaderArguments):

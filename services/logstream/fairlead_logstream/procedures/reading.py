@@ -6,12 +6,13 @@ from typing import Any
 
 from fairlead_logstream.errors import NoProgress, StoreFailed
 from fairlead_logstream.live.directory import Directory
-from fairlead_logstream.live.follower import Follower
-from fairlead_logstream.live.history import History, Place
+from fairlead_logstream.live.follower import Follower, Sink
+from fairlead_logstream.live.history import Begin, History, Place
 from fairlead_logstream.live.live_stream import LiveStream
-from fairlead_logstream.live.sinks import CallSink
+from fairlead_logstream.live.sinks import CallSink, FilteredSink
+from fairlead_logstream.model.selection import Selections
 from fairlead_logstream.procedures.access import find
-from fairlead_logstream.procedures.arguments import ReadArguments, ReaderArguments
+from fairlead_logstream.procedures.arguments import FollowArguments, ReadArguments
 from fairlead_logstream.procedures.page import Pages
 from fairlead_router import PENDING, Call, Payload
 from fairlead_store import StoreError
@@ -24,6 +25,7 @@ class Reading:
         self._directory = directory
         self._history = history
         self._pages = Pages(history)
+        self._selections = Selections()
 
     async def read(self, call: Call) -> Payload:
         """`fairlead.log.read`: one page, waiting at the head if asked to."""
@@ -34,7 +36,7 @@ class Reading:
         place = self._history.place(live, begin)
         try:
             if place is None:
-                place = await self._history.place_since(live, begin.since or 0)
+                place = await self._history.find(live, begin)
             return await self._pages.answer(call, live, place, arguments)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
@@ -43,28 +45,30 @@ class Reading:
         """`fairlead.log.follow`: everything from a place on, until the seal."""
         if not call.wants_progress:
             raise NoProgress(f"{call.procedure} answers with progressive results: call it with receive_progress")
-        arguments = call.arguments(ReaderArguments)
+        arguments = call.arguments(FollowArguments)
         begin = arguments.begin()
         live = find(self._directory, call, "read", arguments.stream)
         call.hold("read", live.stream.object_id)
         place = self._history.place(live, begin)
         if place is None:
-            return self._follow_since(call, live, begin.since or 0)
-        self._follow(call, live, place)
+            return self._follow_from(call, live, begin, arguments)
+        self._follow(call, live, place, arguments)
         return PENDING
 
-    async def _follow_since(self, call: Call, live: LiveStream, time_us: int) -> Any:
+    async def _follow_from(self, call: Call, live: LiveStream, begin: Begin, arguments: FollowArguments) -> Any:
         try:
-            place = await self._history.place_since(live, time_us)
+            place = await self._history.find(live, begin)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
-        self._follow(call, live, place)
+        self._follow(call, live, place, arguments)
         return PENDING
 
-    def _follow(self, call: Call, live: LiveStream, place: Place) -> None:
+    def _follow(self, call: Call, live: LiveStream, place: Place, arguments: FollowArguments) -> None:
         if not call.is_open:
             return
-        follower = Follower(live, self._history, CallSink(call, live), place)
+        sink, wanted = CallSink(call, live), arguments.wanted()
+        through: Sink = sink if wanted is None else FilteredSink(sink, wanted, self._selections, place.position)
+        follower = Follower(live, self._history, through, place, arguments.heartbeat_s)
         call.on_end = lambda _reason: follower.end()
         call.on_writable = follower.resume
         follower.resume()

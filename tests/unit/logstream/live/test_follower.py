@@ -295,12 +295,15 @@ async def test_an_idle_follower_is_told_the_head() -> None:
     await following.start()
     sink = following.follow()
     await following.append("a")
-    following.live.beat()
-    assert sink.notices == []  # it has just got a record
-    following.live.beat()
+    assert sink.follower is not None
+    sink.follower.beat()
+    assert sink.notices == []  # it has got a record since the last beat
+    sink.follower.beat()
     assert sink.notices == [{"head": 1}]
+    sink.follower.beat()
+    assert sink.notices == [{"head": 1}]  # half a heartbeat ago
     sink.room = 0
-    following.live.beat()
+    sink.follower.beat()
     assert not live(sink)
     sink.give(1)
     assert live(sink)
