@@ -73,9 +73,11 @@ class SilentAudience:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.notices: list[Any] = []
+        self.members = 0
 
-    def batch(self, stream: Stream, batch: Batch) -> None:
+    def batch(self, stream: Stream, batch: Batch) -> int:
         self.batches.append(batch)
+        return self.members
 
     def notice(self, stream: Stream, payload: Payload) -> None:
         self.notices.append(payload.args[0])

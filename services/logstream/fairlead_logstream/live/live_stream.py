@@ -27,8 +27,8 @@ from fairlead_router import Payload
 class Audience(Protocol):
     """The live members of the streams' topics."""
 
-    def batch(self, stream: Stream, batch: Batch) -> None:
-        """Records that have just become durable."""
+    def batch(self, stream: Stream, batch: Batch) -> int:
+        """Records that have just become durable. Returns for how many members they were queued."""
         ...
 
     def notice(self, stream: Stream, payload: Payload) -> None:
@@ -86,13 +86,13 @@ class LiveStream:
         """Whether nothing will come any more."""
         return self.stream.sealed is not None
 
-    def moved(self, change: Change) -> None:
-        """A change is durable: deliver it, in this turn."""
-        shared, stream = self._surroundings, self.stream
+    def moved(self, change: Change) -> int:
+        """A change is durable: deliver it, in this turn. Returns to how many each batch went."""
+        shared, stream, reached = self._surroundings, self.stream, 0
         for batch in change.batches:
             shared.recent.add(self.window, batch)
         for batch in change.batches:
-            shared.audience.batch(stream, batch)
+            reached = shared.audience.batch(stream, batch) + len(self._followers)
             for follower in list(self._followers):
                 follower.deliver(batch)
         if change.state is not None and stream.sealed is not None:
@@ -100,6 +100,7 @@ class LiveStream:
             for follower in list(self._followers):
                 follower.seal()
         self._wake()
+        return reached
 
     def join(self, follower: LiveFollower) -> None:
         """Deliver to this follower from now on. Its cursor is at the head, in this turn."""

@@ -32,11 +32,11 @@ class Topics:
     def __init__(self) -> None:
         self.topics: SourceTopics | None = None
 
-    def batch(self, stream: Stream, batch: Batch) -> None:
-        if self.topics is not None:
-            topic = TOPIC_PREFIX + stream.name
-            if self.topics.has_members(topic):
-                self.topics.publish(topic, batch.payload, batch.publication, batch.first)
+    def batch(self, stream: Stream, batch: Batch) -> int:
+        topic = TOPIC_PREFIX + stream.name
+        if self.topics is None or not self.topics.has_members(topic):
+            return 0
+        return self.topics.publish(topic, batch.payload, batch.publication, batch.first)
 
     def notice(self, stream: Stream, payload: Payload) -> None:
         if self.topics is not None:
