@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -77,6 +78,8 @@ class SqliteDialect:
             raise _cannot_write(directory, error) from None
         if self.path.is_dir():
             raise StoreUnavailable(f"the database '{self.path}' is a directory, not a file")
+        if not self.path.exists():
+            _sync_names_of(directory)
         self._lock = _lock(self.path.with_name(self.path.name + ".lock"), self.path)
 
     def release(self) -> None:
@@ -161,6 +164,20 @@ def _cannot_write(directory: Path, error: OSError) -> StoreError:
         return DiskFull(_FULL.format(path=directory))
     reason = error.strerror or type(error).__name__
     return StoreUnavailable(f"the data directory '{directory}' is not writable ({reason})")
+
+
+def _sync_names_of(directory: Path) -> None:
+    """Make a power loss leave the directory of a new database, whoever has just made it, and those above it.
+
+    SQLite syncs the directory that it writes in, which has its name from the one above.
+    """
+    for parent in directory.parents:
+        with suppress(OSError):  # it may be closed to us, then somebody else has made it long ago
+            descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def _lock(lock_path: Path, database: Path) -> int:

@@ -1,0 +1,34 @@
+"""Everything that is wrong with a store after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crash.found import Unreadable, find, resume, service
+from crash.told import StreamTold, told
+from crash.validators import VALIDATORS, resumed_whole
+from fairlead_router import CallError, Member
+from fairlead_store import StoreError
+
+
+async def faults_of(url: str, said: Sequence[bytes]) -> list[str]:
+    """What the validators say of each stream, as found and once its writers have gone on."""
+    faults: list[str] = []
+    try:
+        async with service(url) as member:
+            for name, stream in told(said).items():
+                faults += [f"{name}: {fault}" for fault in await _faults_of_stream(member, name, stream)]
+    except (StoreError, CallError, Unreadable) as error:
+        faults.append(f"{type(error).__name__}: {error}")
+    return faults
+
+
+async def _faults_of_stream(member: Member, name: str, stream: StreamTold) -> list[str]:
+    found = await find(member, name)
+    if found is None:
+        return [] if stream.epoch is None else ["the stream is gone"]
+    faults = [f"{check.__name__}: {fault}" for check in VALIDATORS for fault in check(stream, found)]
+    if not faults:
+        resumed = await resume(member, found, stream.offered)
+        faults = [f"resumed_whole: {fault}" for fault in resumed_whole(stream, found, resumed)]
+    return faults
