@@ -6,6 +6,7 @@ how a job reaches the database, when its result may be told, and how trouble is 
 
 from fairlead_store.database import Database
 from fairlead_store.errors import (
+    Conflict,
     Corrupt,
     DatabaseClosed,
     DatabaseInUse,
@@ -20,6 +21,7 @@ from fairlead_store.schema import Schema
 
 __all__ = [
     "LEASE_S",
+    "Conflict",
     "Corrupt",
     "Database",
     "DatabaseClosed",

@@ -42,14 +42,17 @@ class Database:
         self._closed: asyncio.Future[None] | None = None
 
     @classmethod
-    def open(cls, url: str, schema: Schema, realm: str = "", lease_s: float = LEASE_S) -> Database:
+    def open(
+        cls, url: str, schema: Schema, realm: str = "", lease_s: float = LEASE_S, *, is_shared: bool = False
+    ) -> Database:
         """Take the store for this process, make its tables or bring them to our version; raises StoreError.
 
-        Where one database holds several stores, and the rows of several realms, each (store, realm) has one
-        process that writes it. It blocks for some milliseconds, or as long as the lease of a process that was killed
-        goes on: it belongs to the start of a program, or into a thread.
+        Where one database holds several stores, and the rows of several realms, each (store, realm) has one process
+        that writes it; or several, all of which open it as shared and fence what they write (PostgreSQL only). It
+        blocks for some milliseconds, or as long as the lease of a process that was killed goes on: it belongs to the
+        start of a program, or into a thread.
         """
-        dialect = find_dialect(url, schema, realm, lease_s)
+        dialect = find_dialect(url, schema, realm, lease_s, is_shared=is_shared)
         with ExitStack() as opened:
             try:
                 return cls._open(dialect, schema, opened)

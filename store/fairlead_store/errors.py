@@ -4,6 +4,7 @@
         StoreUnavailable    it cannot be opened or used: path, permissions, URL, locks
             DatabaseInUse   another process serves this database
             DatabaseClosed  we have closed it
+            Conflict        another process changed the same in another order: once more, and it succeeds
         SchemaMismatch      another version of Fairlead, or another program, wrote it
         Corrupt             the file is damaged
         DiskFull            nothing was stored; it works again when there is room
@@ -26,6 +27,10 @@ class DatabaseInUse(StoreUnavailable):
 
 class DatabaseClosed(StoreUnavailable):
     """The database was closed by its owner."""
+
+
+class Conflict(StoreUnavailable):
+    """Two processes waited for each other, and the database ended this one's transaction: nothing was stored."""
 
 
 class SchemaMismatch(StoreError):

@@ -9,6 +9,8 @@ so that one that comes back after another finds that its memory of the store is 
 The row of `fairlead_leases` tells until when the owner counts on it that nobody else does (lease.py). It is a row of
 its own because the other one is locked while the owner writes. Within that time a store is not taken from an owner that
 has lost its connection, and after it also from one that still has it: that process hangs.
+
+That several processes share a store is another class (postgresql_shared.py).
 """
 
 from __future__ import annotations
@@ -50,18 +52,18 @@ WAIT_MARGIN_S = 0.05
 MINIMUM_VERSION = 140_000
 """PostgreSQL 14: it can end a connection and wait for that."""
 
-_bookkeeping = sa.MetaData()
+bookkeeping = sa.MetaData()
 
 _schemas = sa.Table(
     "fairlead_schemas",
-    _bookkeeping,
+    bookkeeping,
     sa.Column("store", sa.Text, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
 )
 
 _owners = sa.Table(
     "fairlead_owners",
-    _bookkeeping,
+    bookkeeping,
     sa.Column("store", sa.Text, primary_key=True),
     sa.Column("realm", sa.Text, primary_key=True),
     sa.Column("term", sa.BigInteger, nullable=False),
@@ -70,7 +72,7 @@ _owners = sa.Table(
 
 _leases = sa.Table(
     "fairlead_leases",
-    _bookkeeping,
+    bookkeeping,
     sa.Column("store", sa.Text, primary_key=True),
     sa.Column("realm", sa.Text, primary_key=True),
     sa.Column("term", sa.BigInteger, nullable=False),
@@ -163,23 +165,27 @@ class PostgresqlDialect:
             return self._read_row(connection)[1] == self._commits
 
     def _take(self, connection: sa.Connection) -> float:
-        """Own the store from now on; or so many seconds from now at the earliest: nothing has happened then."""
+        """Have the store from now on; or so many seconds from now at the earliest: nothing has happened then."""
         with connection.begin():
             _check_version(connection, self.place)
             self.lock_schema(connection)
-            _bookkeeping.create_all(connection)
+            bookkeeping.create_all(connection)
             connection.execute(sa.select(sa.func.pg_advisory_lock_shared(self._key())))
             wait_s = self._lease_left_s(connection) if self._term is None else 0.0
-            if not self._lock(connection, may_end_others=self._term is None and wait_s == 0):
-                raise self._in_use()
-            if wait_s > 0:
-                connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key(self._realm))))
-            elif self._term is None:
-                self._begin_term(connection)
-            elif self._read_row(connection)[0] != self._term:
-                raise self._taken_over()
-            self._backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+            self._own(connection, wait_s)
             return wait_s
+
+    def _own(self, connection: sa.Connection, wait_s: float) -> None:
+        """Take the lock, and the store too unless that must wait. Raises DatabaseInUse."""
+        if not self._lock(connection, may_end_others=self._term is None and wait_s == 0):
+            raise self._in_use()
+        if wait_s > 0:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key(self._realm))))
+        elif self._term is None:
+            self._begin_term(connection, self._lease_end)
+        elif self._read_row(connection)[0] != self._term:
+            raise self._taken_over()
+        self._backend = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
 
     def _lock(self, connection: sa.Connection, *, may_end_others: bool) -> bool:
         lock = sa.select(sa.func.pg_try_advisory_lock(self._key(self._realm)))
@@ -193,13 +199,14 @@ class PostgresqlDialect:
         connection.execute(_END_HOLDER, {"backend": holder, "key": self._name(self._realm), "ms": ENDED_BACKEND_MS})
         return bool(connection.execute(lock).scalar_one())
 
-    def _begin_term(self, connection: sa.Connection) -> None:
+    def _begin_term(self, connection: sa.Connection, until: sa.ColumnElement[Any]) -> None:
+        """Who had the store until now finds that its memory is old; the lease ends at `until`."""
         values = {"store": self._store, "realm": self._realm, "term": 0, "commits": 0}
         connection.execute(insert(_owners).on_conflict_do_nothing(), values)
         connection.execute(sa.update(_owners).where(*self._row).values(term=_owners.c.term + 1))
         self._term, self._commits = self._read_row(connection)
         self._until_us = end_from_now_us(self.lease_s)
-        lease = insert(_leases).values(store=self._store, realm=self._realm, term=self._term, until=self._lease_end)
+        lease = insert(_leases).values(store=self._store, realm=self._realm, term=self._term, until=until)
         began = {"term": lease.excluded.term, "until": lease.excluded.until}
         connection.execute(lease.on_conflict_do_update(index_elements=["store", "realm"], set_=began))
 
@@ -209,7 +216,7 @@ class PostgresqlDialect:
 
     # --- the lease ---------------------------------------------------------------------------------
 
-    def lease(self) -> Lease:
+    def lease(self) -> Lease | None:
         silence_ms = round(self.lease_s * 1000 / 2)
         self._renewing = self._engine(MINIMUM_CONNECT_TIMEOUT_S, silence_ms)
         return Lease(self, self._until_us)
@@ -311,7 +318,8 @@ _OPEN = (1, 2, 3)
 _END_HOLDER = sa.text(
     """
     SELECT pg_terminate_backend(pid, :ms) FROM pg_locks
-    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid = coalesce(CAST(:backend AS integer), pid)
+    WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
+    AND pid = coalesce(CAST(:backend AS integer), pid)
     AND (classid::bigint << 32 | objid::bigint) = hashtextextended(current_schema() || '/' || :key, 0)
     """
 )

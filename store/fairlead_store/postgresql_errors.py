@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from fairlead_store.errors import Corrupt, DiskFull, StoreError, StoreUnavailable
+from fairlead_store.errors import Conflict, Corrupt, DiskFull, StoreError, StoreUnavailable
 
 _FULL = "the disk of the database {place} is full: nothing was stored; it works again when there is room"
 _DAMAGED = "the database {place} is damaged ({reason}): restore it from a backup"
@@ -15,6 +15,7 @@ _MISSING = "the database {place} does not exist: make it with createdb"
 _FORBIDDEN = "the database {place} does not allow it ({reason}): grant what is missing to the user of the URL"
 _READ_ONLY = "the database {place} cannot be written ({reason}): use the primary server"
 _LOCKED = "the database {place} is locked by another program ({reason}): nothing was stored"
+_CONFLICT = "in the database {place} two changes were in each other's way ({reason}): this one was not stored"
 _URL = "the URL of the database {place} is wrong: {reason}"
 
 _BY_STATE: tuple[tuple[str, type[StoreError], str], ...] = (
@@ -25,7 +26,7 @@ _BY_STATE: tuple[tuple[str, type[StoreError], str], ...] = (
     ("42501", StoreUnavailable, _FORBIDDEN),
     ("25006", StoreUnavailable, _READ_ONLY),
     ("55P03", StoreUnavailable, _LOCKED),
-    ("40", StoreUnavailable, _LOCKED),
+    ("40", Conflict, _CONFLICT),
     ("XX001", Corrupt, _DAMAGED),
     ("XX002", Corrupt, _DAMAGED),
     ("08", StoreUnavailable, _AWAY),
