@@ -64,6 +64,7 @@ class StreamRow(msgspec.Struct, frozen=True):
 
     `written_bytes` is the size of everything before the head, `trimmed_bytes` of what retention has removed of it:
     the difference is what is stored. `last_us` is the latest time of a record in the last batch, 0 where there is none.
+    `version` counts the changes, where several servers share a store.
     """
 
     id: int
@@ -77,6 +78,7 @@ class StreamRow(msgspec.Struct, frozen=True):
     written_bytes: int = 0
     trimmed_bytes: int = 0
     last_us: int = 0
+    version: int = 0
 
 
 class StreamKey(NamedTuple):
@@ -89,7 +91,8 @@ class StreamKey(NamedTuple):
 class Change(msgspec.Struct, frozen=True):
     """One durable step of one stream, all or nothing. `state` is None where it stays as it is.
 
-    `written_bytes` is the size of everything before the first of the batches.
+    `written_bytes` is the size of everything before the first of the batches, `version` that of the stream that the
+    change was made of: where servers share a store, it is stored only if that is the newest.
     """
 
     stream_id: int
@@ -97,3 +100,9 @@ class Change(msgspec.Struct, frozen=True):
     producers: dict[str, Producer]
     state: State | None
     written_bytes: int = 0
+    version: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (self.batches or self.producers) and self.state is None

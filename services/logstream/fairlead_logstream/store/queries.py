@@ -1,4 +1,6 @@
-"""All SQL of the log service, a sentence before each query. SQLite and PostgreSQL take all of it."""
+"""All SQL of the log service, a sentence before each query. SQLite and PostgreSQL take all of it,
+but for arrays and row locks: those are for a database that servers share, which is PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from sqlalchemy import text
 STREAMS = text(
     """
     SELECT streams.id, name, object, epoch, created_us, attempt, is_sealed, exit_code, reason, metadata, retention,
-           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, oldest,
+           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, oldest, version,
            coalesce(last.first + last.count, oldest) AS head,
            coalesce(last.bytes_before + last.size, 0) AS written_bytes,
            coalesce(kept.bytes_before, 0) AS trimmed_bytes,
@@ -25,6 +27,18 @@ STREAMS = text(
 
 # One of them, by name.
 STREAM = text(f"{STREAMS.text} AND name = :name")
+
+# Some of them, by id.
+STREAMS_BY_ID = text(f"{STREAMS.text} AND streams.id = ANY(:ids)")
+
+# How often each has changed.
+VERSIONS = text("SELECT id, version FROM streams WHERE realm = :realm")
+
+# The rows of some streams are ours until the transaction ends, taken in an order that all keep.
+LOCK_STREAMS = text("SELECT id, version FROM streams WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+
+# They change once more.
+COUNT_VERSIONS = text("UPDATE streams SET version = version + 1 WHERE id = ANY(:ids)")
 
 # A new stream; a name that exists already stays as it is.
 INSERT_STREAM = text(

@@ -70,6 +70,7 @@ def stream_row(row: sa.Row[Any]) -> StreamRow:
         written_bytes=row.written_bytes,
         trimmed_bytes=row.trimmed_bytes,
         last_us=row.last_us,
+        version=row.version,
     )
 
 

@@ -3,7 +3,7 @@
 What many streams want written while a commit runs goes together: the job that the
 writer thread runs takes everything that waits then, as three statements with many
 rows. Should one of them fail, by another program's work or a mistake of ours, each is
-tried alone, so that it fails alone.
+tried alone, so that it fails alone. Where servers share the database, each change passes the fence (fence.py).
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
-from fairlead_logstream.store import reading, writing
+from fairlead_logstream.store import fence, reading, writing
+from fairlead_logstream.store.sharing import SqlSharing
 from fairlead_logstream.store.tables import SCHEMA
-from fairlead_store import Database, StoreError
+from fairlead_store import Conflict, Database, StoreError
 
 _Waiting = tuple[Change, asyncio.Future[None]]
 
@@ -26,16 +27,18 @@ _Waiting = tuple[Change, asyncio.Future[None]]
 class SqlStreamStore:
     """The streams of one realm in a database of its own (`fairlead_store`)."""
 
-    def __init__(self, database: Database, realm: str) -> None:
+    def __init__(self, database: Database, realm: str, *, is_shared: bool = False) -> None:
         self._database = database
         self._realm = realm
+        self.sharing = SqlSharing(database, realm) if is_shared else None
+        self._write = fence.write if is_shared else writing.write
         self._waiting: deque[_Waiting] = deque()
         self._has_job = False
 
     @classmethod
-    def open(cls, url: str, realm: str) -> SqlStreamStore:
-        """Open or make the database; raises StoreError."""
-        return cls(Database.open(url, SCHEMA, realm), realm)
+    def open(cls, url: str, realm: str, *, is_shared: bool = False) -> SqlStreamStore:
+        """Open or make the database, for this process or to share it with others; raises StoreError."""
+        return cls(Database.open(url, SCHEMA, realm, is_shared=is_shared), realm, is_shared=is_shared)
 
     async def close(self) -> None:
         await self._database.close()
@@ -63,35 +66,36 @@ class SqlStreamStore:
             return
         job.add_done_callback(partial(self._written, taken))
 
-    def _write_waiting(self, taken: list[_Waiting], connection: sa.Connection) -> None:
+    def _write_waiting(self, taken: list[_Waiting], connection: sa.Connection) -> writing.Moved:
         """In the writer thread: all that waits by now. What comes after the first line gets a new job."""
         self._has_job = False
         while self._waiting:
             taken.append(self._waiting.popleft())
-        writing.write([change for change, _ in taken], connection)
+        return self._write([change for change, _ in taken], connection)
 
-    def _written(self, taken: list[_Waiting], job: asyncio.Future[None]) -> None:
+    def _written(self, taken: list[_Waiting], job: asyncio.Future[writing.Moved]) -> None:
         error = job.exception()
         if error is None:
-            for _, future in taken:
-                _resolve(future, None)
+            moved = job.result()
+            for change, future in taken:
+                _resolve(future, moved.get(change.stream_id))
         elif not taken:  # the transaction did not even begin
             self._has_job = False
             self._fail_waiting(error)
-        elif isinstance(error, StoreError) or len(taken) == 1:
+        elif isinstance(error, Conflict) or (len(taken) > 1 and not isinstance(error, StoreError)):
+            self._write_each(taken)
+        else:
             for _, future in taken:
                 _resolve(future, error)
-        else:
-            self._write_each(taken)
 
     def _write_each(self, taken: list[_Waiting]) -> None:
-        for change, future in taken:
+        for change, future in sorted(taken, key=_stream_id):
             try:
-                job = self._database.submit(partial(writing.write, [change]))
+                job = self._database.submit(partial(self._write, [change]))
             except StoreError as error:
                 _resolve(future, error)
             else:
-                job.add_done_callback(partial(_follow, future))
+                job.add_done_callback(partial(_follow, change, future))
 
     def _fail_waiting(self, error: BaseException) -> None:
         while self._waiting:
@@ -127,5 +131,10 @@ def _resolve(future: asyncio.Future[None], error: BaseException | None) -> None:
         future.set_exception(error)
 
 
-def _follow(future: asyncio.Future[None], job: asyncio.Future[None]) -> None:
-    _resolve(future, job.exception())
+def _follow(change: Change, future: asyncio.Future[None], job: asyncio.Future[writing.Moved]) -> None:
+    error = job.exception()
+    _resolve(future, job.result().get(change.stream_id) if error is None else error)
+
+
+def _stream_id(waiting: _Waiting) -> int:
+    return waiting[0].stream_id

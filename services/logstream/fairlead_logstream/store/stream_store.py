@@ -1,6 +1,6 @@
 """Where streams are kept: the narrow protocol between the log service and a database.
 
-Correctness rests on five sentences, which `tests/unit/logstream/test_store.py` checks
+Correctness rests on five sentences, which `test_stream_store.py` checks
 of every implementation:
 
 - `write` resolves when the change is durable, and a change is stored whole or not at all.
@@ -9,11 +9,15 @@ of every implementation:
   beginning with the one that holds `start`; at least one where there is one.
 - What `write` has resolved, `read` sees.
 - A failing change fails alone.
+
+Where several servers share a store (`sharing` is not None) a sixth: `write` raises MovedOn for a change whose `version`
+is not the stream's newest, and an empty change asks just that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Protocol
 
 from fairlead_logstream.model.batch import Batch
@@ -29,8 +33,33 @@ class CorruptBatch(Exception):
         self.next = following
 
 
+class MovedOn(Exception):
+    """Another server has changed the stream, or deleted it: nothing was stored, and what is known of it is old."""
+
+
+class Sharing(Protocol):
+    """What servers that share a store ask of it. Errors are `fairlead_store.StoreError`."""
+
+    async def versions(self) -> dict[int, int]:
+        """How often each stream of the realm has changed, by its id."""
+        ...
+
+    async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
+        """These streams as they stand; those that are gone are left out."""
+        ...
+
+    async def named(self, name: str) -> StreamRow | None:
+        """The stream of this name."""
+        ...
+
+
 class StreamStore(Protocol):
     """The streams of one realm. Errors are `fairlead_store.StoreError`."""
+
+    @property
+    def sharing(self) -> Sharing | None:
+        """None: this process has the store for itself."""
+        ...
 
     async def streams(self) -> list[StreamRow]:
         """All streams, for the directory: once, at the start."""

@@ -6,6 +6,10 @@ import sqlalchemy as sa
 
 from fairlead_logstream.model.rows import Change, StreamRow
 from fairlead_logstream.store import queries, rows
+from fairlead_logstream.store.stream_store import MovedOn
+
+Moved = dict[int, MovedOn]
+"""The streams, by id, of which nothing was stored because another server has changed them."""
 
 
 def create(realm: str, new: StreamRow, connection: sa.Connection) -> StreamRow:
@@ -21,7 +25,7 @@ def create(realm: str, new: StreamRow, connection: sa.Connection) -> StreamRow:
     return rows.stream_row(connection.execute(queries.STREAM, {"realm": realm, "name": new.name}).one())
 
 
-def write(changes: list[Change], connection: sa.Connection) -> None:
+def write(changes: list[Change], connection: sa.Connection) -> Moved:
     """Store the changes of many streams, in three statements with many rows."""
     chunks = [row for change in changes for row in rows.chunk_rows(change)]
     if chunks:
@@ -32,3 +36,4 @@ def write(changes: list[Change], connection: sa.Connection) -> None:
     states = [rows.state_row(change.stream_id, change.state) for change in changes if change.state is not None]
     if states:
         connection.execute(queries.UPDATE_STREAM, states)
+    return {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore, StreamStore
@@ -48,15 +50,44 @@ class Reopening:
         return texts_of(await self.store.read(key_of(stream), start, end, limit_bytes))
 
 
+class Knowing:
+    """A shared store for a writer that is alone on it: each change is made of the newest state."""
+
+    def __init__(self, store: StreamStore) -> None:
+        self._store = store
+        self._versions: dict[int, int] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def streams(self) -> list[StreamRow]:
+        return [msgspec.structs.replace(row, version=0) for row in await self._store.streams()]
+
+    async def write(self, change: Change) -> None:
+        if not self._versions:
+            assert self._store.sharing is not None
+            self._versions = await self._store.sharing.versions()
+        version = self._versions.get(change.stream_id, 0)
+        await self._store.write(msgspec.structs.replace(change, version=version))
+        self._versions[change.stream_id] = version + 1
+
+
 def key_of(stream: StreamRow) -> StreamKey:
     return StreamKey(stream.id, stream.epoch)
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+@pytest.fixture(params=["memory", "memory-shared", "sqlite", "postgresql", "postgresql-shared"])
 async def reopening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopening]:
+    store: StreamStore
     if request.param == "memory":
-        kept = MemoryStreamStore()
-        reopening = Reopening(lambda: kept)
+        store = MemoryStreamStore()
+        reopening = Reopening(lambda: store)
+    elif request.param == "memory-shared":
+        store = MemoryStreamStore(is_shared=True)
+        reopening = Reopening(lambda: cast(StreamStore, Knowing(store)))
+    elif request.param == "postgresql-shared":
+        url = postgres.new_database()
+        reopening = Reopening(lambda: cast(StreamStore, Knowing(SqlStreamStore.open(url, "realm1", is_shared=True))))
     else:
         is_file = request.param == "sqlite"
         url = f"sqlite:///{tmp_path}/logs.sqlite" if is_file else postgres.new_database()
