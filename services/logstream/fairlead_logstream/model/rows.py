@@ -63,7 +63,8 @@ class StreamRow(msgspec.Struct, frozen=True):
     """What the store keeps of a stream besides its records and producers.
 
     `written_bytes` is the size of everything before the head, `trimmed_bytes` of what retention has removed of it:
-    the difference is what is stored. `last_us` is the latest time of a record in the last batch, 0 where there is none.
+    the difference is what is stored. `oldest_us` is when the oldest batch was stored, `last_us` the latest time of a
+    record in the last batch; both are 0 where there is none.
     `version` counts the changes, where several servers share a store.
     """
 
@@ -77,6 +78,7 @@ class StreamRow(msgspec.Struct, frozen=True):
     head: int = 0
     written_bytes: int = 0
     trimmed_bytes: int = 0
+    oldest_us: int = 0
     last_us: int = 0
     version: int = 0
 
@@ -92,7 +94,8 @@ class Change(msgspec.Struct, frozen=True):
     """One durable step of one stream, all or nothing. `state` is None where it stays as it is.
 
     `written_bytes` is the size of everything before the first of the batches, `version` that of the stream that the
-    change was made of: where servers share a store, it is stored only if that is the newest.
+    change was made of: where servers share a store, it is stored only if that is the newest. `stored_us` is the time by
+    our own clock: retention goes by it, since producers' clocks may be wrong and their records old.
     """
 
     stream_id: int
@@ -101,8 +104,33 @@ class Change(msgspec.Struct, frozen=True):
     state: State | None
     written_bytes: int = 0
     version: int = 0
+    stored_us: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
         return not (self.batches or self.producers) and self.state is None
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """A stored batch without its records; `size` is theirs, in bytes."""
+
+    first: int
+    count: int
+    size: int
+    stored_us: int
+
+    @property
+    def next(self) -> int:
+        """The number behind the last record."""
+        return self.first + self.count
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a consumer has come: `next` is the first record that it has not done with. It is its owner's."""
+
+    name: str
+    owner: str
+    epoch: int
+    next: int
+    committed_us: int

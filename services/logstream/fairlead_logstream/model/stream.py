@@ -79,6 +79,7 @@ class Stream:
         "name",
         "object_id",
         "oldest",
+        "oldest_us",
         "producers",
         "state",
         "trimmed_bytes",
@@ -96,6 +97,7 @@ class Stream:
         self.head = row.head
         self.written_bytes = row.written_bytes
         self.trimmed_bytes = row.trimmed_bytes
+        self.oldest_us = row.oldest_us
         self.last_us = row.last_us
         self.producers = producers
         self.first_offered: dict[str, int] = {}
@@ -131,6 +133,8 @@ class Stream:
 
     def adopt(self, change: Change, head: int) -> None:
         """The change is durable."""
+        if change.batches and self.head == self.oldest:
+            self.oldest_us = change.stored_us
         self.head = head
         for batch in change.batches:
             self.written_bytes += batch.size
@@ -224,7 +228,8 @@ class Draft:
             batches.append(Batch(first, count, times_us, self._stream.epoch, new_publication(), data))
             first += count
         state = None if self.state is self._stream.state else self.state
-        return Change(self._stream.id, batches, self._producers, state, self._stream.written_bytes)
+        stream = self._stream
+        return Change(stream.id, batches, self._producers, state, stream.written_bytes, stored_us=self._now_us)
 
     def _set(self, **values: object) -> None:
         self.state = msgspec.structs.replace(self.state, **values)

@@ -8,13 +8,14 @@ fail, as a full disk would.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from bisect import bisect_right
 from collections.abc import Collection
 
 import msgspec
 
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.store.stream_store import MovedOn, Sharing
 
 
@@ -25,12 +26,23 @@ class _Kept:
         self.row = row
         self.batches: list[Batch] = []
         self.producers: dict[str, Producer] = {}
+        self.cursors: dict[str, Cursor] = {}
         self.state = row.state
         self.version = row.version
+        self.oldest = 0
+        self.stored_us: dict[int, int] = {}
+        self.bytes_before: dict[int, int] = {}
 
     @property
     def head(self) -> int:
-        return self.batches[-1].next if self.batches else self.row.oldest
+        return self.batches[-1].next if self.batches else self.oldest
+
+    def bytes_at(self, number: int) -> int:
+        if not self.batches:
+            return 0
+        batch = self.batches[max(0, bisect_right(self.batches, number, key=_first) - 1)]
+        records_before = max(0, min(number - batch.first, batch.count))
+        return self.bytes_before[batch.first] + batch.size * records_before // batch.count
 
 
 class MemoryStreamStore:
@@ -40,6 +52,7 @@ class MemoryStreamStore:
         self.sharing: Sharing | None = self if is_shared else None
         self._by_name: dict[str, _Kept] = {}
         self._by_id: dict[int, _Kept] = {}
+        self._ids = itertools.count(1)
         self.fail_next: Exception | None = None
 
     async def close(self) -> None:
@@ -51,7 +64,7 @@ class MemoryStreamStore:
     async def create(self, new: StreamRow) -> StreamRow:
         kept = self._by_name.get(new.name)
         if kept is None:
-            row = msgspec.structs.replace(new, id=len(self._by_id) + 1)
+            row = msgspec.structs.replace(new, id=next(self._ids))
             kept = self._by_name[new.name] = self._by_id[row.id] = _Kept(row)
         return _row(kept)
 
@@ -71,9 +84,7 @@ class MemoryStreamStore:
     def write(self, change: Change) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        error, self.fail_next = self.fail_next, None
-        if error is None:
-            error = self._store(change)
+        error = self._failure() or self._store(change)
         if error is None:
             loop.call_soon(_resolve, future)
         else:
@@ -111,13 +122,61 @@ class MemoryStreamStore:
         kept = self._by_id.get(stream_id)
         return None if kept is None else kept.version
 
+    async def outlines(self, key: StreamKey, start: int, limit: int) -> list[Outline]:
+        kept = self._by_id[key.id]
+        found = [batch for batch in kept.batches if batch.first >= start][:limit]
+        return [Outline(batch.first, batch.count, batch.size, kept.stored_us[batch.first]) for batch in found]
+
+    async def size_between(self, key: StreamKey, start: int, end: int) -> int:
+        kept = self._by_id[key.id]
+        return kept.bytes_at(end) - kept.bytes_at(start)
+
+    async def trim(self, key: StreamKey, oldest: int) -> None:
+        self._raise_failure()
+        kept = self._by_id[key.id]
+        kept.oldest = max(kept.oldest, oldest)
+        kept.version += 1
+        kept.batches = [batch for batch in kept.batches if batch.first >= kept.oldest]
+
+    async def delete(self, key: StreamKey) -> None:
+        self._raise_failure()
+        del self._by_name[self._by_id.pop(key.id).row.name]
+
+    async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
+        self._raise_failure()
+        cursors = self._by_id[key.id].cursors
+        known = cursors.setdefault(cursor.name, cursor)
+        if back or cursor.epoch != known.epoch or cursor.next >= known.next:
+            cursors[cursor.name] = msgspec.structs.replace(cursor, owner=known.owner)
+        return cursors[cursor.name]
+
+    async def cursors(self, key: StreamKey) -> list[Cursor]:
+        return [cursor for _, cursor in sorted(self._by_id[key.id].cursors.items())]
+
+    async def delete_cursor(self, key: StreamKey, name: str) -> None:
+        self._raise_failure()
+        self._by_id[key.id].cursors.pop(name, None)
+
+    def _failure(self) -> Exception | None:
+        error, self.fail_next = self.fail_next, None
+        return error
+
+    def _raise_failure(self) -> None:
+        if (error := self._failure()) is not None:
+            raise error
+
     def _store(self, change: Change) -> Exception | None:
         if self.sharing is not None and change.version != self._version_of(change.stream_id):
             return MovedOn()
         kept = self._by_id[change.stream_id]
         if change.batches and change.batches[0].first != kept.head:
             return ValueError(f"chunk {change.batches[0].first} does not follow {kept.head}")
-        kept.batches += change.batches
+        written_bytes = change.written_bytes
+        for batch in change.batches:
+            kept.batches.append(batch)
+            kept.stored_us[batch.first] = change.stored_us
+            kept.bytes_before[batch.first] = written_bytes
+            written_bytes += batch.size
         kept.producers |= change.producers
         if change.state is not None:
             kept.state = change.state
@@ -131,13 +190,16 @@ def _first(batch: Batch) -> int:
 
 
 def _row(kept: _Kept) -> StreamRow:
+    row = msgspec.structs.replace(kept.row, state=kept.state, version=kept.version, oldest=kept.oldest, head=kept.head)
+    if not kept.batches:
+        return row
+    first, last = kept.batches[0], kept.batches[-1]
     return msgspec.structs.replace(
-        kept.row,
-        state=kept.state,
-        version=kept.version,
-        head=kept.head,
-        written_bytes=sum(batch.size for batch in kept.batches),
-        last_us=kept.batches[-1].max_time_us if kept.batches else 0,
+        row,
+        written_bytes=kept.bytes_before[last.first] + last.size,
+        trimmed_bytes=kept.bytes_before[first.first],
+        oldest_us=kept.stored_us[first.first],
+        last_us=last.max_time_us,
     )
 
 

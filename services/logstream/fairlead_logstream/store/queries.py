@@ -14,14 +14,15 @@ STREAMS = text(
            heartbeat_s, dropped_records, dropped_bytes, dropped_reason, oldest, version,
            coalesce(last.first + last.count, oldest) AS head,
            coalesce(last.bytes_before + last.size, 0) AS written_bytes,
-           coalesce(kept.bytes_before, 0) AS trimmed_bytes,
+           coalesce(kept.bytes_before, last.bytes_before + last.size, 0) AS trimmed_bytes,
+           coalesce(kept.stored_us, 0) AS oldest_us,
            coalesce(last.max_time_us, 0) AS last_us
     FROM streams
     LEFT JOIN chunks AS last ON last.id =
         (SELECT id FROM chunks WHERE stream_id = streams.id ORDER BY first DESC LIMIT 1)
     LEFT JOIN chunks AS kept ON kept.id =
         (SELECT id FROM chunks WHERE stream_id = streams.id AND first >= oldest ORDER BY first LIMIT 1)
-    WHERE realm = :realm
+    WHERE realm = :realm AND name NOT LIKE '/%'
     """
 )
 
@@ -32,7 +33,7 @@ STREAM = text(f"{STREAMS.text} AND name = :name")
 STREAMS_BY_ID = text(f"{STREAMS.text} AND streams.id = ANY(:ids)")
 
 # How often each has changed.
-VERSIONS = text("SELECT id, version FROM streams WHERE realm = :realm")
+VERSIONS = text("SELECT id, version FROM streams WHERE realm = :realm AND name NOT LIKE '/%'")
 
 # The rows of some streams are ours until the transaction ends, taken in an order that all keep.
 LOCK_STREAMS = text("SELECT id, version FROM streams WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
@@ -75,9 +76,9 @@ UPSERT_PRODUCER = text(
 INSERT_CHUNK = text(
     """
     INSERT INTO chunks (stream_id, first, count, min_time_us, max_time_us, publication, codec, crc, size, bytes_before,
-                        data)
+                        stored_us, data)
     VALUES (:stream_id, :first, :count, :min_time_us, :max_time_us, :publication, :codec, :crc, :size, :bytes_before,
-            :data)
+            :stored_us, :data)
     """
 )
 
@@ -106,3 +107,82 @@ CHUNK_SINCE = text(
         (SELECT min(first) FROM chunks WHERE stream_id = :stream_id AND max_time_us >= :time_us)
     """
 )
+
+# The batches from a number on, without their records.
+OUTLINES = text(
+    """
+    SELECT first, count, size, stored_us FROM chunks WHERE stream_id = :stream_id AND first >= :start
+    ORDER BY first LIMIT :limit
+    """
+)
+
+# The batch that holds a number, else the last one before it, else the first; and how much was written before.
+CHUNK_AT = text(
+    """
+    SELECT first, count, size, bytes_before FROM chunks
+    WHERE stream_id = :stream_id AND first = coalesce(
+        (SELECT max(first) FROM chunks WHERE stream_id = :stream_id AND first <= :number),
+        (SELECT min(first) FROM chunks WHERE stream_id = :stream_id))
+    """
+)
+
+# What is before a number is gone, for every reader.
+TRIM = text("UPDATE streams SET oldest = :oldest, version = version + 1 WHERE id = :id AND oldest < :oldest")
+
+# A stream is gone, for everybody: its name is free.
+DELETE_STREAM = text(
+    """
+    UPDATE streams SET name = '/' || id, oldest = :oldest, version = version + 1 WHERE id = :id
+    """
+)
+
+# The streams that have something left which is gone for every reader.
+UNSWEPT = text(
+    """
+    SELECT id FROM streams
+    WHERE realm = :realm AND oldest > 0 AND (name LIKE '/%' OR EXISTS
+        (SELECT 1 FROM chunks WHERE stream_id = streams.id AND first < oldest))
+    """
+)
+
+# Some chunks of a stream that are gone for every reader, the oldest ones first.
+SWEEP_CHUNKS = text(
+    """
+    DELETE FROM chunks WHERE id IN
+        (SELECT chunks.id FROM chunks JOIN streams ON streams.id = stream_id
+         WHERE stream_id = :stream_id AND first < oldest ORDER BY first LIMIT :limit)
+    """
+)
+
+# What else there is of a deleted stream, and at last the stream.
+SWEEP_STREAM = [
+    text(f"DELETE FROM {table} WHERE {key} = (SELECT id FROM streams WHERE id = :stream_id AND name LIKE '/%')")
+    for table, key in (
+        ("producers", "stream_id"),
+        ("cursors", "stream_id"),
+        ("archives", "stream_id"),
+        ("streams", "id"),
+    )
+]
+
+# How far a consumer has come. It goes back only if it is told to; its owner stays.
+COMMIT_CURSOR = text(
+    """
+    INSERT INTO cursors (stream_id, name, owner, epoch, next, committed_us)
+    VALUES (:stream_id, :name, :owner, :epoch, :next, :committed_us)
+    ON CONFLICT (stream_id, name) DO UPDATE
+    SET epoch = excluded.epoch, next = excluded.next, committed_us = excluded.committed_us
+    WHERE :back OR excluded.epoch <> cursors.epoch OR excluded.next >= cursors.next
+    """
+)
+
+# The cursors of a stream.
+CURSORS = text("SELECT name, owner, epoch, next, committed_us FROM cursors WHERE stream_id = :stream_id ORDER BY name")
+
+# One of them.
+CURSOR = text(
+    "SELECT name, owner, epoch, next, committed_us FROM cursors WHERE stream_id = :stream_id AND name = :name"
+)
+
+# A cursor is not needed any more.
+DELETE_CURSOR = text("DELETE FROM cursors WHERE stream_id = :stream_id AND name = :name")

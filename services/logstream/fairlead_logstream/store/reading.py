@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.rows import Producer, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.store import queries, rows
 from fairlead_logstream.store.stream_store import CorruptBatch
 
@@ -57,3 +57,28 @@ def first_batch_since(key: StreamKey, time_us: int, connection: sa.Connection) -
     """The first batch with a record of this time or later."""
     row = connection.execute(queries.CHUNK_SINCE, {"stream_id": key.id, "time_us": time_us}).one_or_none()
     return None if row is None else rows.batch(key, row)
+
+
+def outlines(stream_id: int, start: int, limit: int, connection: sa.Connection) -> list[Outline]:
+    """The batches from a number on, without their records."""
+    values = {"stream_id": stream_id, "start": start, "limit": limit}
+    return [Outline(*row) for row in connection.execute(queries.OUTLINES, values)]
+
+
+def size_between(stream_id: int, start: int, end: int, connection: sa.Connection) -> int:
+    """About how many bytes the records `[start, end)` have."""
+    return _bytes_at(stream_id, end, connection) - _bytes_at(stream_id, start, connection)
+
+
+def _bytes_at(stream_id: int, number: int, connection: sa.Connection) -> int:
+    """The size of the stream before a record; within a batch its records count alike."""
+    row = connection.execute(queries.CHUNK_AT, {"stream_id": stream_id, "number": number}).one_or_none()
+    if row is None:
+        return 0
+    records_before = max(0, min(number - row.first, row.count))
+    return int(row.bytes_before + row.size * records_before // row.count)
+
+
+def cursors(stream_id: int, connection: sa.Connection) -> list[Cursor]:
+    """The cursors of a stream, by name."""
+    return [rows.cursor(row) for row in connection.execute(queries.CURSORS, {"stream_id": stream_id})]

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import (
     Change,
+    Cursor,
     Dropped,
     Producer,
     Retention,
@@ -69,6 +70,7 @@ def stream_row(row: sa.Row[Any]) -> StreamRow:
         head=row.head,
         written_bytes=row.written_bytes,
         trimmed_bytes=row.trimmed_bytes,
+        oldest_us=row.oldest_us,
         last_us=row.last_us,
         version=row.version,
     )
@@ -106,6 +108,7 @@ def chunk_rows(change: Change) -> Iterator[Row]:
             "crc": zlib.crc32(batch.records),
             "size": batch.size,
             "bytes_before": bytes_before,
+            "stored_us": change.stored_us,
             "data": batch.records,
         }
         bytes_before += batch.size
@@ -117,3 +120,13 @@ def batch(key: StreamKey, row: sa.Row[Any]) -> Batch:
     if codec != CODEC_PLAIN or zlib.crc32(data) != crc:
         raise CorruptBatch(first, first + count)
     return Batch(first, count, (min_time_us, max_time_us), key.epoch, publication, data)
+
+
+def cursor_row(cursor: Cursor) -> Row:
+    """The columns of a cursor."""
+    return msgspec.structs.asdict(cursor)
+
+
+def cursor(row: sa.Row[Any]) -> Cursor:
+    """A cursor as it stands."""
+    return Cursor(row.name, row.owner, row.epoch, row.next, row.committed_us)

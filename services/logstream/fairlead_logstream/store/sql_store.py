@@ -15,10 +15,11 @@ from functools import partial
 import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
-from fairlead_logstream.store import fence, reading, writing
+from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
+from fairlead_logstream.store import fence, reading, trimming, writing
 from fairlead_logstream.store.sharing import SqlSharing
 from fairlead_logstream.store.tables import SCHEMA
+from fairlead_logstream.store.trimming import Sweeper
 from fairlead_store import Conflict, Database, StoreError
 
 _Waiting = tuple[Change, asyncio.Future[None]]
@@ -34,6 +35,7 @@ class SqlStreamStore:
         self._write = fence.write if is_shared else writing.write
         self._waiting: deque[_Waiting] = deque()
         self._has_job = False
+        self._sweeper = Sweeper(database)
 
     @classmethod
     def open(cls, url: str, realm: str, *, is_shared: bool = False) -> SqlStreamStore:
@@ -41,6 +43,7 @@ class SqlStreamStore:
         return cls(Database.open(url, SCHEMA, realm, is_shared=is_shared), realm, is_shared=is_shared)
 
     async def close(self) -> None:
+        await self._sweeper.close()
         await self._database.close()
 
     # ---- writing
@@ -54,6 +57,20 @@ class SqlStreamStore:
         if not self._has_job:
             self._submit()
         return future
+
+    async def trim(self, key: StreamKey, oldest: int) -> None:
+        await self._database.write(partial(trimming.trim, key.id, oldest))
+        self._sweeper.sweep(key.id)
+
+    async def delete(self, key: StreamKey) -> None:
+        await self._database.write(partial(trimming.delete, key.id))
+        self._sweeper.sweep(key.id)
+
+    async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
+        return await self._database.write(partial(writing.commit_cursor, key.id, cursor, back))
+
+    async def delete_cursor(self, key: StreamKey, name: str) -> None:
+        await self._database.write(partial(writing.delete_cursor, key.id, name))
 
     def _submit(self) -> None:
         taken: list[_Waiting] = []
@@ -104,7 +121,9 @@ class SqlStreamStore:
     # ---- reading
 
     async def streams(self) -> list[StreamRow]:
-        return await self._database.read(partial(reading.streams, self._realm))
+        rows = await self._database.read(partial(reading.streams, self._realm))
+        self._sweeper.sweep(*await self._database.read(partial(trimming.unswept, self._realm)))
+        return rows
 
     async def producers(self, stream_id: int) -> dict[str, Producer]:
         return await self._database.read(partial(reading.producers, stream_id))
@@ -117,6 +136,15 @@ class SqlStreamStore:
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return await self._database.read(partial(reading.first_batch_since, key, time_us))
+
+    async def outlines(self, key: StreamKey, start: int, limit: int) -> list[Outline]:
+        return await self._database.read(partial(reading.outlines, key.id, start, limit))
+
+    async def size_between(self, key: StreamKey, start: int, end: int) -> int:
+        return await self._database.read(partial(reading.size_between, key.id, start, end))
+
+    async def cursors(self, key: StreamKey) -> list[Cursor]:
+        return await self._database.read(partial(reading.cursors, key.id))
 
 
 # ---- futures

@@ -1,6 +1,6 @@
 """Where streams are kept: the narrow protocol between the log service and a database.
 
-Correctness rests on five sentences, which `test_stream_store.py` checks
+Correctness rests on six sentences, which `test_stream_store.py` checks
 of every implementation:
 
 - `write` resolves when the change is durable, and a change is stored whole or not at all.
@@ -9,9 +9,10 @@ of every implementation:
   beginning with the one that holds `start`; at least one where there is one.
 - What `write` has resolved, `read` sees.
 - A failing change fails alone.
+- What `trim` or `delete` has taken away is gone at once, though the space that it takes goes later.
 
-Where several servers share a store (`sharing` is not None) a sixth: `write` raises MovedOn for a change whose `version`
-is not the stream's newest, and an empty change asks just that.
+Where several servers share a store (`sharing` is not None) a seventh: `write` raises MovedOn for a change whose
+`version` is not the stream's newest, and an empty change asks just that.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from fairlead_logstream.model.batch import Batch
-from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
 
 
 class CorruptBatch(Exception):
@@ -93,6 +94,41 @@ class StreamStore(Protocol):
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         """The first batch with a record of this time or later."""
+        ...
+
+    async def outlines(self, key: StreamKey, start: int, limit: int) -> list[Outline]:
+        """The batches that begin at `start` or later, so many at most, without their records."""
+        ...
+
+    async def size_between(self, key: StreamKey, start: int, end: int) -> int:
+        """About how many bytes the records `[start, end)` have: exact where a batch begins."""
+        ...
+
+    # ---- what goes
+
+    async def trim(self, key: StreamKey, oldest: int) -> None:
+        """Remove all before `oldest`, where a batch begins or the stream's head. Appends go on meanwhile."""
+        ...
+
+    async def delete(self, key: StreamKey) -> None:
+        """Remove a stream with all that belongs to it: its name is free for another. Nobody writes to it any more."""
+        ...
+
+    # ---- cursors
+
+    async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
+        """Keep a cursor; gives what is kept then.
+
+        One that is known keeps its owner, and its place where the new one is before it, unless it may go `back`.
+        """
+        ...
+
+    async def cursors(self, key: StreamKey) -> list[Cursor]:
+        """The cursors of a stream, by name."""
+        ...
+
+    async def delete_cursor(self, key: StreamKey, name: str) -> None:
+        """Forget a cursor; one that is not there is none already."""
         ...
 
     async def close(self) -> None:

@@ -2,9 +2,13 @@
 
 A chunk row holds one batch, a thousand lines or one: its `data` is the canonical form
 (records.py) in the encoding that `codec` names, its `crc` is of `data`, its `size` is that of the
-canonical form, and `bytes_before` the size of the stream before it: the size of any range is two look-ups. A
-stream's head is not stored, it is the end of its last chunk, so that an append inserts and updates nothing of the
-stream. `data` is the last column: SQLite finds the others without walking through it.
+canonical form, and `bytes_before` the size of the stream before it: the size of any range is two look-ups. Its `id`
+grows with time, over all streams. A stream's head is not stored, it is the end of its last chunk, so that an append
+inserts and updates nothing of the stream. `data` is the last column: SQLite finds the others without walking through
+it.
+
+Chunks below their stream's `oldest` are gone for every reader, and go themselves later, some at a time. A deleted
+stream has lost its name: it is `/<id>`, which no stream can be called, until all of it is gone.
 
 A new column belongs to a new version of SCHEMA, with a module in migrations/ that brings it.
 """
@@ -73,6 +77,7 @@ chunks = sa.Table(
     sa.Column("crc", sa.BigInteger, nullable=False),
     sa.Column("size", sa.Integer, nullable=False, server_default="0"),
     sa.Column("bytes_before", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("stored_us", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("stream_id", "first"),
     sa.Index("chunks_by_time", "stream_id", "max_time_us", "first"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from fairlead_logstream.model.rows import Change, StreamRow
+from fairlead_logstream.model.rows import Change, Cursor, StreamRow
 from fairlead_logstream.store import queries, rows
 from fairlead_logstream.store.stream_store import MovedOn
 
@@ -37,3 +37,15 @@ def write(changes: list[Change], connection: sa.Connection) -> Moved:
     if states:
         connection.execute(queries.UPDATE_STREAM, states)
     return {}
+
+
+def commit_cursor(stream_id: int, cursor: Cursor, back: bool, connection: sa.Connection) -> Cursor:
+    """Keep how far a consumer has come; gives what is kept then."""
+    values = {"stream_id": stream_id, "back": back, **rows.cursor_row(cursor)}
+    connection.execute(queries.COMMIT_CURSOR, values)
+    return rows.cursor(connection.execute(queries.CURSOR, {"stream_id": stream_id, "name": cursor.name}).one())
+
+
+def delete_cursor(stream_id: int, name: str, connection: sa.Connection) -> None:
+    """Forget a cursor."""
+    connection.execute(queries.DELETE_CURSOR, {"stream_id": stream_id, "name": name})

@@ -122,13 +122,12 @@ async def test_on_sqlite_data_is_the_last_column_of_a_migrated_store_too(first_r
 
 
 async def test_what_was_in_an_old_store_is_in_the_new_one(first_release: str) -> None:
-    sizes = {stream_id: [batch.size for batch in batches] for stream_id, batches in BATCHES.items()}
     store = SqlStreamStore.open(first_release, "realm1")
+    written = {stream_id: sum(batch.size for batch in batches) for stream_id, batches in BATCHES.items()}
+    done = State(2, Sealed(3, "why", 2))
     assert await streams_of(store) == [
-        StreamRow(1, "open", "o", 7, NOW_US, State(1), head=3, written_bytes=sum(sizes[1]), last_us=NOW_US),
-        StreamRow(
-            2, "done", "o", 7, NOW_US, State(2, Sealed(3, "why", 2)), 0, 2, written_bytes=sum(sizes[2]), last_us=NOW_US
-        ),
+        StreamRow(1, "open", "o", 7, NOW_US, State(1), 0, 3, written[1], 0, oldest_us=NOW_US + 1, last_us=NOW_US),
+        StreamRow(2, "done", "o", 7, NOW_US, done, 0, 2, written[2], 0, oldest_us=NOW_US, last_us=NOW_US),
         StreamRow(3, "empty", "e", 7, NOW_US),
     ]
     assert await store.producers(1) == {"p": Producer(4, 3)}

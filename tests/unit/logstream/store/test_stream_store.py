@@ -15,7 +15,9 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import (
     BYTES,
     Change,
+    Cursor,
     Dropped,
+    Outline,
     Producer,
     Retention,
     Sealed,
@@ -46,6 +48,19 @@ class Reopening:
     async def write(self, stream: StreamRow, *batches: Batch, **producers: Producer) -> None:
         await self.store.write(Change(stream.id, list(batches), producers, None))
 
+    async def fill(self, name: str, *batches: Batch) -> StreamRow:
+        """A stream with these batches, each stored a microsecond after the one before."""
+        stream = await self.create(name)
+        written = 0
+        for index, batch in enumerate(batches):
+            await self.store.write(Change(stream.id, [batch], {}, None, written, stored_us=NOW_US + index))
+            written += batch.size
+        return stream
+
+    async def row(self, name: str) -> StreamRow:
+        (row,) = [row for row in await self.store.streams() if row.name == name]
+        return row
+
     async def texts(self, stream: StreamRow, start: int, end: int, limit_bytes: int = ALL) -> list[str]:
         return texts_of(await self.store.read(key_of(stream), start, end, limit_bytes))
 
@@ -63,10 +78,15 @@ class Knowing:
     async def streams(self) -> list[StreamRow]:
         return [msgspec.structs.replace(row, version=0) for row in await self._store.streams()]
 
+    async def trim(self, key: StreamKey, oldest: int) -> None:
+        await self._store.trim(key, oldest)
+        self._versions.clear()
+
     async def write(self, change: Change) -> None:
         if not self._versions:
             assert self._store.sharing is not None
-            self._versions = await self._store.sharing.versions()
+            versions = await self._store.sharing.versions()
+            self._versions = self._versions or versions  # several writes may ask at once
         version = self._versions.get(change.stream_id, 0)
         await self._store.write(msgspec.structs.replace(change, version=version))
         self._versions[change.stream_id] = version + 1
@@ -74,6 +94,10 @@ class Knowing:
 
 def key_of(stream: StreamRow) -> StreamKey:
     return StreamKey(stream.id, stream.epoch)
+
+
+def outline_of(batch: Batch, stored_us: int) -> Outline:
+    return Outline(batch.first, batch.count, batch.size, stored_us)
 
 
 @pytest.fixture(params=["memory", "memory-shared", "sqlite", "postgresql", "postgresql-shared"])
@@ -132,15 +156,13 @@ async def test_everything_of_a_state_is_kept(reopening: Reopening) -> None:
     assert row.state == state
 
 
-async def test_a_stream_knows_the_size_of_what_was_written_to_it(reopening: Reopening) -> None:
-    stream = await reopening.create("a")
-    batches = [batch_of(0, "x" * 100), batch_of(1, "y" * 1_000), batch_of(2, "z")]
-    written = 0
-    for batch in batches:
-        await reopening.store.write(Change(stream.id, [batch], {}, None, written))
-        written += batch.size
-    (row,) = await reopening.store.streams()
-    assert (row.written_bytes, row.trimmed_bytes) == (written, 0)
+async def test_a_stream_knows_the_size_and_the_times_of_what_it_holds(reopening: Reopening) -> None:
+    batches = [batch_of(0, "x" * 100, "w"), batch_of(2, "y" * 1_000), batch_of(3, "z")]
+    await reopening.fill("a", *batches)
+    await reopening.reopen()
+    row = await reopening.row("a")
+    assert (row.written_bytes, row.trimmed_bytes) == (sum(batch.size for batch in batches), 0)
+    assert (row.oldest_us, row.last_us) == (NOW_US, NOW_US)
 
 
 async def test_a_stream_can_be_reopened(reopening: Reopening) -> None:
@@ -271,3 +293,153 @@ async def test_an_empty_stream_has_nothing(reopening: Reopening) -> None:
     stream = await reopening.create("a")
     assert await reopening.store.read(key_of(stream), 0, 0, ALL) == []
     assert await reopening.store.first_batch_since(key_of(stream), 0) is None
+
+
+# ---- sizes
+
+
+async def test_batches_are_outlined_from_a_number_on(reopening: Reopening) -> None:
+    batches = [batch_of(0, *"abc"), batch_of(3, "x" * 100), batch_of(4, *"fg")]
+    key = key_of(await reopening.fill("a", *batches))
+    await reopening.fill("b", batch_of(0, "other"))
+    outlines = [outline_of(batch, NOW_US + index) for index, batch in enumerate(batches)]
+    assert await reopening.store.outlines(key, 0, 10) == outlines
+    assert await reopening.store.outlines(key, 0, 2) == outlines[:2]
+    assert await reopening.store.outlines(key, 1, 10) == outlines[1:]
+    assert await reopening.store.outlines(key, 6, 10) == []
+
+
+async def test_the_size_of_a_range_is_exact_between_batches_and_even_within_one(reopening: Reopening) -> None:
+    batches = [batch_of(0, *"abcd"), batch_of(4, "x" * 1_000), batch_of(5, *"fg")]
+    key = key_of(await reopening.fill("a", *batches))
+    sizes = [batch.size for batch in batches]
+
+    async def size(start: int, end: int) -> int:
+        return await reopening.store.size_between(key, start, end)
+
+    assert await size(0, 7) == sum(sizes)
+    assert await size(4, 5) == sizes[1]
+    assert await size(4, 7) == sizes[1] + sizes[2]
+    assert await size(2, 4) == sizes[0] - sizes[0] // 2
+    assert await size(3, 3) == 0
+
+
+async def test_an_empty_stream_has_no_size(reopening: Reopening) -> None:
+    stream = await reopening.create("a")
+    assert await reopening.store.size_between(key_of(stream), 0, 0) == 0
+    assert await reopening.store.outlines(key_of(stream), 0, 10) == []
+
+
+# ---- what goes
+
+
+async def test_what_is_trimmed_is_gone_and_the_rest_is_as_it_was(reopening: Reopening) -> None:
+    batches = [batch_of(0, *"ab"), batch_of(2, *"cd"), batch_of(4, "e")]
+    stream, other = await reopening.fill("a", *batches), await reopening.fill("b", batch_of(0, "x"))
+    await reopening.store.trim(key_of(stream), 2)
+    await reopening.reopen()
+    row = await reopening.row("a")
+    assert (row.oldest, row.head, row.oldest_us) == (2, 5, NOW_US + 1)
+    assert (row.written_bytes, row.trimmed_bytes) == (sum(batch.size for batch in batches), batches[0].size)
+    assert await reopening.texts(row, 2, 5) == ["c", "d", "e"]
+    assert (await reopening.row("b")).oldest == 0
+    assert await reopening.texts(other, 0, 1) == ["x"]
+
+
+async def test_a_trimmed_stream_goes_on_at_its_head(reopening: Reopening) -> None:
+    batches = [batch_of(0, *"ab"), batch_of(2, *"cd")]
+    stream = await reopening.fill("a", *batches)
+    await reopening.store.trim(key_of(stream), 4)
+    await reopening.reopen()
+    row = await reopening.row("a")
+    assert (row.oldest, row.head, row.written_bytes - row.trimmed_bytes) == (4, 4, 0)
+    await reopening.store.write(Change(row.id, [batch_of(4, "e")], {}, None, row.written_bytes))
+    assert await reopening.texts(row, 4, 5) == ["e"]
+    assert (await reopening.row("a")).head == 5
+
+
+async def test_what_is_gone_does_not_come_back(reopening: Reopening) -> None:
+    stream = await reopening.fill("a", batch_of(0, "a"), batch_of(1, "b"), batch_of(2, "c"))
+    await reopening.store.trim(key_of(stream), 2)
+    await reopening.store.trim(key_of(stream), 1)
+    assert (await reopening.row("a")).oldest == 2
+
+
+async def test_a_deleted_stream_is_gone_with_all_that_is_its(reopening: Reopening) -> None:
+    stream = await reopening.fill("a", batch_of(0, "old"))
+    await reopening.write(stream, p=Producer(3, 99))
+    await reopening.store.commit_cursor(key_of(stream), cursor_at(1))
+    await reopening.fill("b", batch_of(0, "other"))
+    await reopening.store.delete(key_of(stream))
+    await reopening.reopen()
+    assert [row.name for row in await reopening.store.streams()] == ["b"]
+
+
+async def test_the_name_of_a_deleted_stream_is_free_at_once(reopening: Reopening) -> None:
+    stream = await reopening.fill("a", batch_of(0, "old"))
+    await reopening.write(stream, p=Producer(3, 99))
+    await reopening.store.delete(key_of(stream))
+    new = await reopening.fill("a", batch_of(0, "new"))
+    assert new.id != stream.id
+    assert (new.head, new.state) == (0, State(1))
+    assert await reopening.texts(new, 0, 1) == ["new"]
+    assert await reopening.store.producers(new.id) == {}
+    assert await reopening.store.cursors(key_of(new)) == []
+
+
+async def test_a_trim_that_fails_fails_alone(reopening: Reopening) -> None:
+    stream, other = await reopening.fill("a", batch_of(0, "a"), batch_of(1, "b")), await reopening.create("b")
+    failing = reopening.store.write(Change(stream.id, [batch_of(1, "taken")], {}, None))
+    trimmed = reopening.store.trim(key_of(stream), 1)
+    written = reopening.store.write(Change(other.id, [batch_of(0, "x")], {}, None))
+    results = await asyncio.gather(failing, trimmed, written, return_exceptions=True)
+    assert [result is None for result in results] == [False, True, True]
+    assert (await reopening.row("a")).oldest == 1
+    assert await reopening.texts(other, 0, 1) == ["x"]
+
+
+# ---- cursors
+
+
+def cursor_at(position: int, name: str = "c", owner: str = "alice", epoch: int = 7) -> Cursor:
+    return Cursor(name, owner, epoch, position, NOW_US + position)
+
+
+async def test_cursors_are_kept_by_stream_and_name(reopening: Reopening) -> None:
+    stream, other = await reopening.create("a"), await reopening.create("b")
+    for cursor in (cursor_at(5, "z"), cursor_at(2**53 - NOW_US, "c")):
+        assert await reopening.store.commit_cursor(key_of(stream), cursor) == cursor
+    await reopening.store.commit_cursor(key_of(other), cursor_at(1, "c"))
+    await reopening.reopen()
+    assert await reopening.store.cursors(key_of(stream)) == [cursor_at(2**53 - NOW_US, "c"), cursor_at(5, "z")]
+    assert await reopening.store.cursors(key_of(other)) == [cursor_at(1, "c")]
+
+
+async def test_a_cursor_goes_back_only_if_it_is_told_to(reopening: Reopening) -> None:
+    key = key_of(await reopening.create("a"))
+    await reopening.store.commit_cursor(key, cursor_at(5))
+    assert await reopening.store.commit_cursor(key, cursor_at(3)) == cursor_at(5)
+    assert await reopening.store.cursors(key) == [cursor_at(5)]
+    assert await reopening.store.commit_cursor(key, cursor_at(3), back=True) == cursor_at(3)
+    assert await reopening.store.cursors(key) == [cursor_at(3)]
+
+
+async def test_a_cursor_begins_anew_in_another_epoch(reopening: Reopening) -> None:
+    key = key_of(await reopening.create("a"))
+    await reopening.store.commit_cursor(key, cursor_at(5, epoch=6))
+    assert await reopening.store.commit_cursor(key, cursor_at(3)) == cursor_at(3)
+
+
+async def test_a_cursor_stays_its_owners(reopening: Reopening) -> None:
+    key = key_of(await reopening.create("a"))
+    await reopening.store.commit_cursor(key, cursor_at(5))
+    assert await reopening.store.commit_cursor(key, cursor_at(6, owner="bob")) == cursor_at(6)
+
+
+async def test_a_cursor_can_be_forgotten(reopening: Reopening) -> None:
+    key = key_of(await reopening.create("a"))
+    await reopening.store.commit_cursor(key, cursor_at(5))
+    await reopening.store.commit_cursor(key, cursor_at(5, "other"))
+    for _ in range(2):
+        await reopening.store.delete_cursor(key, "c")
+        assert await reopening.store.cursors(key) == [cursor_at(5, "other")]

@@ -7,9 +7,9 @@ from alembic.operations import Operations
 
 _SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
-# Version 1 stored every chunk as it is sent.
+# Version 1 stored every chunk as it is sent, and when is known from its records only.
 _FILL_CHUNKS = """
-    UPDATE chunks SET size = filled.size, bytes_before = filled.following - filled.size
+    UPDATE chunks SET size = filled.size, bytes_before = filled.following - filled.size, stored_us = max_time_us
     FROM (SELECT id, length(data) AS size, sum(length(data)) OVER (PARTITION BY stream_id ORDER BY first) AS following
           FROM chunks) AS filled
     WHERE filled.id = chunks.id
@@ -32,7 +32,8 @@ def upgrade(op: Operations) -> None:
     with op.batch_alter_table("chunks", recreate="always" if is_copied else "never") as batch:
         size = sa.Column("size", sa.Integer, nullable=False, server_default="0")
         bytes_before = sa.Column("bytes_before", sa.BigInteger, nullable=False, server_default="0")
-        for column in (size, bytes_before):
+        stored_us = sa.Column("stored_us", sa.BigInteger, nullable=False, server_default="0")
+        for column in (size, bytes_before, stored_us):
             batch.add_column(column, **place)
     op.execute(_FILL_CHUNKS)
     op.create_table(
