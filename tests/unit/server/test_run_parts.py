@@ -65,10 +65,10 @@ async def test_a_child_has_a_group_and_pipes_of_its_own() -> None:
     try:
         status = await eventually(child.look)
         assert status == 3
-        assert os.read(child.stdout, 100) == b"True\n"
+        assert os.read(child.outputs["stdout"], 100) == b"True\n"
     finally:
-        os.close(child.stdout)
-        os.close(child.stderr)
+        os.close(child.outputs["stdout"])
+        os.close(child.outputs["stderr"])
 
 
 async def test_a_signal_ends_the_child_and_counts_128_more() -> None:
@@ -78,8 +78,8 @@ async def test_a_signal_ends_the_child_and_counts_128_more() -> None:
         assert await eventually(child.look) == 128 + signal.SIGTERM
         child.send(signal.SIGTERM)  # nobody is there any more
     finally:
-        os.close(child.stdout)
-        os.close(child.stderr)
+        os.close(child.outputs["stdout"])
+        os.close(child.outputs["stderr"])
 
 
 @pytest.mark.parametrize(("name", "status"), [("no-such-command-here", 127), ("/etc/passwd", 126), ("/tmp", 126)])
@@ -99,5 +99,5 @@ async def test_signals_are_restored_for_the_child() -> None:
     try:
         assert await eventually(child.look) == 128 + signal.SIGPIPE
     finally:
-        os.close(child.stdout)
-        os.close(child.stderr)
+        os.close(child.outputs["stdout"])
+        os.close(child.outputs["stderr"])

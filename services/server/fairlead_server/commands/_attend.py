@@ -10,16 +10,19 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from fairlead_client.writer import LogWriter
 from fairlead_server.commands._child import Child
 from fairlead_server.commands._echo import Echo, in_loop
+from fairlead_server.commands._keyboard import Keyboard
 from fairlead_server.commands._notes import note
 from fairlead_server.commands._pump import Pipe, Pump
 
 # How long its pipes are read after the command has ended while something that it started holds them open, silently.
 LEFT_OPEN_S = 2.0
+
+_ECHO_TO = {"stdout": 1, "stderr": 2}
 
 _PASSED_ON = (
     signal.SIGINT,
@@ -45,6 +48,7 @@ class Attendant:
         self._child_ended = asyncio.Event()
         self._pump: Pump | None = None
         self._echo: Echo | None = None
+        self._keyboard: Keyboard | None = None
         self.is_echo_finished = asyncio.Event()
         self.is_interrupted = asyncio.Event()
 
@@ -62,19 +66,30 @@ class Attendant:
             for number in (*passed_on, signal.SIGCHLD, signal.SIGCONT):
                 self._loop.remove_signal_handler(number)
 
-    async def run(self, command: Sequence[str], writer: LogWriter, *, is_quiet: bool) -> int:
+    async def run(self, command: Sequence[str], writer: LogWriter, *, is_quiet: bool, has_terminal: bool) -> int:
         """Starts the command and reads it to its end; its exit status. Raises CommandError when it cannot start."""
-        child = self._child = Child.start(command)
+        child = self._child = Child.start_on_terminal(command) if has_terminal else Child.start(command)
         if not is_quiet:
             self._echo = Echo(in_loop(self._loop, self.on_room))
-        pipes = [Pipe(child.stdout, "stdout", 1), Pipe(child.stderr, "stderr", 2)]
+        pipes = [Pipe(descriptor, source, _ECHO_TO[source]) for source, descriptor in child.outputs.items()]
         self._pump = Pump(pipes, writer, self._echo)
-        self._on_child()
-        await self._child_ended.wait()
-        await self._read_to_end(self._pump)
+        with self._typing(child.outputs["stdout"]) if has_terminal else nullcontext():
+            self._on_child()
+            await self._child_ended.wait()
+            await self._read_to_end(self._pump)
         self._finish_echo()
         assert child.status is not None, "it has ended"
         return child.status
+
+    @contextmanager
+    def _typing(self, master: int) -> Iterator[None]:
+        self._keyboard = Keyboard(master)
+        try:
+            self._keyboard.start()
+            yield
+        finally:
+            self._keyboard.close()
+            self._keyboard = None
 
     def on_room(self) -> None:
         """Log or echo may have room again."""
@@ -108,9 +123,16 @@ class Attendant:
     def _on_continue(self) -> None:
         if self._child is not None:
             self._child.woken()
+        if self._keyboard is not None:
+            self._keyboard.start()
 
     def _on_signal(self, number: int) -> None:
-        if self._child is not None and self._child.status is None:
+        if self._keyboard is not None and number == signal.SIGWINCH:
+            self._keyboard.resize()
+        elif self._keyboard is not None and number == signal.SIGTSTP:
+            self._keyboard.pause()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif self._child is not None and self._child.status is None:
             self._child.send(number)
         elif number in _STOPPING:
             self.is_interrupted.set()

@@ -1,8 +1,10 @@
-"""The command that `fairlead run` runs: started in a process group of its own, with pipes for its output.
+"""The command that `fairlead run` runs: started in a process group of its own, with pipes for its output, or in a
+session of its own on a pseudo terminal.
 
 Being in a group of its own, it gets signals only from us, once, whoever sent them: we pass on what we get. The price
 is job control, which a shell does not see through us: so we hand the terminal over when the command wants it (it is
-stopped by SIGTTIN or SIGTTOU), stop ourselves when it is stopped, and wake it when we are woken.
+stopped by SIGTTIN or SIGTTOU), stop ourselves when it is stopped, and wake it when we are woken. On a pseudo terminal
+job control is a matter of that one and whoever reads from it, a shell for example: a Ctrl-Z goes there.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
+from fairlead_server.commands._keyboard import set_size
 from fairlead_server.errors import CommandError
 
 # As shells say it.
@@ -25,38 +29,34 @@ _STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
 class Child:
-    """The command while it runs. `stdout` and `stderr` are descriptors to read from, and the caller's to close."""
+    """The command while it runs. `outputs` are descriptors to read from, by source, and the caller's to close."""
 
-    def __init__(self, pid: int, stdout: int, stderr: int) -> None:
+    def __init__(self, pid: int, outputs: dict[str, int]) -> None:
         self.pid = pid
-        self.stdout = stdout
-        self.stderr = stderr
+        self.outputs = outputs
         self.status: int | None = None
         self._terminal = _Terminal()
 
     @classmethod
     def start(cls, command: Sequence[str]) -> Child:
-        """Starts the command; raises CommandError with the status that a shell would give."""
+        """Starts the command with pipes; raises CommandError with the status that a shell would give."""
         pipes = [os.pipe(), os.pipe()]
         actions = [(os.POSIX_SPAWN_DUP2, write, number) for number, (_, write) in enumerate(pipes, start=1)]
-        try:
-            pid = os.posix_spawnp(
-                command[0],
-                [*command],
-                os.environ,
-                file_actions=actions,
-                setpgroup=0,
-                setsigdef=_RESTORED,
-                setsigmask=(),
-            )
-        except OSError as error:
-            for read, _ in pipes:
-                os.close(read)
-            raise not_started(command[0], error) from None
-        finally:
-            for _, write in pipes:
-                os.close(write)
-        return cls(pid, pipes[0][0], pipes[1][0])
+        reads = [read for read, _ in pipes]
+        pid = _spawn(command, actions, reads, [write for _, write in pipes], setpgroup=0)
+        return cls(pid, dict(zip(("stdout", "stderr"), reads, strict=True)))
+
+    @classmethod
+    def start_on_terminal(cls, command: Sequence[str]) -> Child:
+        """Starts the command on a pseudo terminal, whose other side is its one output, `stdout`.
+
+        It leads a session, and the first terminal that such a process opens becomes the session's.
+        """
+        master, slave = os.openpty()
+        set_size(slave)
+        opened = (os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)
+        actions = [opened, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
+        return cls(_spawn(command, actions, [master], [slave], setsid=True), {"stdout": master})
 
     def send(self, number: int) -> None:
         """Passes a signal on to the command and to what it has started."""
@@ -92,6 +92,29 @@ class Child:
         elif number in _STOPS and self._terminal.is_there:
             self._terminal.take_back(self.pid)
             os.kill(os.getpid(), signal.SIGSTOP)  # our shell sees a stopped job; `woken` comes when it goes on
+
+
+def _spawn(
+    command: Sequence[str], actions: Sequence[tuple[Any, ...]], ours: list[int], its: list[int], **how: Any
+) -> int:
+    """Starts it, and closes its descriptors here; `ours` too when it cannot be started."""
+    try:
+        return os.posix_spawnp(
+            command[0],
+            [*command],
+            os.environ,
+            file_actions=actions,
+            setsigdef=_RESTORED,
+            setsigmask=(),
+            **how,
+        )
+    except OSError as error:
+        for descriptor in ours:
+            os.close(descriptor)
+        raise not_started(command[0], error) from None
+    finally:
+        for descriptor in its:
+            os.close(descriptor)
 
 
 class _Terminal:

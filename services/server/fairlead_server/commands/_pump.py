@@ -1,12 +1,17 @@
 """Moves what the command writes into the log, and to the echo, in the order in which it is read.
 
-One loop reads both pipes, so the order of stdout and stderr in the log is the order in which we found them. It reads
-only while log and echo have room; the command then waits at its pipe, as it would for a slow terminal.
+What is promised of the order: all that goes into one pipe, or into the command's terminal, stays in its order. Of two
+pipes the kernel tells only which could be read first. One loop reads them in that order, as much at a time as is there,
+so what is written to one pipe before we have read the other, within some 100 us on an idle machine, may change places
+with it; a line's time is when its first byte was read. Exact order takes one source: `--pty`, or `2>&1`.
+
+It reads only while log and echo have room; the command then waits at its pipe, as it would for a slow terminal.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 
 from fairlead_client.splitting import UNFINISHED_LINE_S, LineSplitter
@@ -18,7 +23,7 @@ READ_BYTES = 64 * 1024
 
 
 class Pipe:
-    """One of the two: where it is read, what its records are called, where it is repeated."""
+    """One of them: where it is read, what its records are called, where it is repeated."""
 
     def __init__(self, descriptor: int, source: str, echo_to: int) -> None:
         self.descriptor = descriptor
@@ -28,7 +33,7 @@ class Pipe:
 
 
 class Pump:
-    """Reads until both pipes have ended, or until it is told to stop; `echo` None repeats nothing."""
+    """Reads until all pipes have ended, or until it is told to stop; `echo` None repeats nothing."""
 
     def __init__(self, pipes: list[Pipe], writer: LogWriter, echo: Echo | None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -67,6 +72,10 @@ class Pump:
             data = os.read(pipe.descriptor, READ_BYTES)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # a terminal that nobody has open any more
+                raise
+            data = b""
         if data:
             self._take(pipe, data)
         else:

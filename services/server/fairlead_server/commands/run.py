@@ -42,6 +42,7 @@ class Plan(NamedTuple):
     command: list[str]
     is_quiet: bool
     linger_s: float
+    has_terminal: bool
 
 
 def run(  # noqa: PLR0913 (one parameter an option)
@@ -53,6 +54,9 @@ def run(  # noqa: PLR0913 (one parameter an option)
     attempt: Annotated[
         int | None, typer.Option("--attempt", metavar="N", min=1, help="The N-th run into the log of this ID.")
     ] = None,
+    pty: Annotated[
+        bool, typer.Option("--pty", help="Run it on a terminal of its own: stdout and stderr are one.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not repeat the command's output.")] = False,
     linger: Annotated[
         float, typer.Option("--linger", metavar="S", min=0, help="Seconds to wait for the server after the end.")
@@ -86,7 +90,7 @@ def run(  # noqa: PLR0913 (one parameter an option)
         raise CommandError(str(error)) from None
     spool.meta.url = server.url
     spool.save_meta()
-    raise typer.Exit(_finish(_run(server, spool, Plan(command, quiet, linger))))
+    raise typer.Exit(_finish(_run(server, spool, Plan(command, quiet, linger, pty))))
 
 
 def _new_id() -> str:
@@ -130,7 +134,7 @@ async def _run(server: Server, spool: Spool, plan: Plan) -> int:
 async def _attend(attendant: Attendant, writer: LogWriter, plan: Plan) -> int:
     """Runs the command into the log and ends that; the exit status."""
     try:
-        status = await attendant.run(plan.command, writer, is_quiet=plan.is_quiet)
+        status = await attendant.run(plan.command, writer, is_quiet=plan.is_quiet, has_terminal=plan.has_terminal)
     except CommandError as error:  # it could not be started: say so, if there is a log already
         note(str(error))
         status = error.status
