@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -216,3 +217,44 @@ def assert_one_line(done: Done, status: int, text: str) -> None:
     assert done.stderr.startswith("fairlead: ")
     assert done.stderr.count("\n") == 1, done.stderr
     assert text in done.stderr
+
+
+async def test_the_next_attempt_has_the_next_number(server: Commands, job: str) -> None:
+    for attempt in (1, 2, 3):
+        done = await server.fairlead("run", "-q", "--object", job, "--attempt", "next", "--", "echo", str(attempt))
+        assert done.status == 0, done.stderr
+    shown = await server.fairlead("logs", job)
+    assert shown.lines == ["1", "2", "3"]
+    assert "attempt 2 begins here" in shown.stderr
+    assert "attempt 3 begins here" in shown.stderr
+    assert "attempt 4" not in shown.stderr
+
+
+async def test_attempts_have_numbers(server: Commands) -> None:
+    for given in ("0", "-1", "second", "1" * 5000):
+        assert_one_line(await server.fairlead("run", f"--attempt={given}", "--", "touch", "ran"), 125, "--attempt")
+    assert_one_line(await server.fairlead("run", "--attempt", "next", "--", "touch", "ran"), 125, "--object")
+    assert not (server.directory / "ran").exists()
+
+
+async def test_a_run_that_is_killed_leaves_the_command_going_until_its_next_output(
+    server: Commands, job: str, tmp_path: Path
+) -> None:
+    go, ended = tmp_path / "go", tmp_path / "ended"
+    script = f"echo one; while ! test -e {go}; do sleep 0.02; done; touch {ended}; echo two; touch {tmp_path / 'more'}"
+    async with server.running("run", "-q", "--object", job, "--", "sh", "-c", script) as run:
+
+        async def is_logged() -> bool:
+            return (await server.fairlead("logs", job)).lines == ["one"]
+
+        await eventually(is_logged, timeout_s=10)
+        run.kill()
+        await run.wait()
+    go.touch()
+    await eventually(ended.exists, timeout_s=10)
+    (spool,) = server.spools
+    assert (await server.fairlead("run", "--send", str(spool))).status == 0
+    shown = await server.fairlead("logs", "-f", job)
+    assert (shown.status, shown.lines) == (0, ["one"])
+    assert "the run was cut short" in shown.stderr
+    assert not (tmp_path / "more").exists()

@@ -3,6 +3,10 @@
 The server is asked first, for a second at most, so that a mistake (a bad token, no permission, a log that has ended) is
 an error before anything runs. A server that is away is none: the command starts, its output is kept in a spool and sent
 when the server is back. Whatever becomes of the log, the exit status is the command's.
+
+A run that is killed does not take the command with it: that goes on until it writes again, and ends by SIGPIPE then, or
+with `--pty` at once by SIGHUP, as when a terminal is closed. The log stays open; `--send` sends what is in the spool
+and ends it.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import secrets
 import shutil
 import time
@@ -21,19 +26,30 @@ import typer
 
 from fairlead_client import CallFailed, ClientError
 from fairlead_client.asyncio import Connection, LogWriter
+from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.errors import SEALED
 from fairlead_client.spool import Spool
 from fairlead_client.writer import LINGER_S, Unsent, new_spool
 from fairlead_server.commands._attend import Attendant
 from fairlead_server.commands._child import not_started
 from fairlead_server.commands._notes import note, plural
-from fairlead_server.connect import URL_VARIABLE, Server, TokenFileOption, default_url, hush_autobahn, server_of
+from fairlead_server.connect import (
+    URL_VARIABLE,
+    Server,
+    TokenFileOption,
+    default_url,
+    hush_autobahn,
+    request,
+    server_of,
+    with_session,
+)
 from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
 
 # How long the command may have to wait for the server's first word.
 FIRST_CONTACT_S = 1.0
 # When waiting for the server gets long enough to be explained.
 EXPLAIN_S = 1.0
+NEXT = "next"
 
 
 class Plan(NamedTuple):
@@ -52,7 +68,7 @@ def run(  # noqa: PLR0913 (one parameter an option)
     ] = None,
     project: Annotated[str | None, typer.Option("--project", metavar="P", help="The project of a new log.")] = None,
     attempt: Annotated[
-        int | None, typer.Option("--attempt", metavar="N", min=1, help="The N-th run into the log of this ID.")
+        str | None, typer.Option("--attempt", metavar="N|next", help="The N-th, or next, run into the log of this ID.")
     ] = None,
     pty: Annotated[
         bool, typer.Option("--pty", help="Run it on a terminal of its own: stdout and stderr are one.")
@@ -77,15 +93,16 @@ def run(  # noqa: PLR0913 (one parameter an option)
     if send is not None and command:
         raise CommandError("--send sends what another run has left: it takes no COMMAND")
     if send is not None:
-        raise typer.Exit(_finish(_send(_left_spool(send, attempt), url, token_file, linger)))
+        raise typer.Exit(_finish(_send(_left_spool(send, _number(attempt)), url, token_file, linger)))
     if not command:
         raise CommandError("there is no COMMAND to run: fairlead run [OPTIONS] -- COMMAND...")
     if shutil.which(command[0]) is None:
         number = errno.EACCES if Path(command[0]).exists() else errno.ENOENT
         raise not_started(command[0], OSError(number, os.strerror(number)))
     server = server_of(url or default_url(), token_file)
+    nth = _next_attempt(server, object_id) if attempt == NEXT else _number(attempt)
     try:
-        spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=attempt)
+        spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=nth)
     except ClientError as error:
         raise CommandError(str(error)) from None
     spool.meta.url = server.url
@@ -96,6 +113,27 @@ def run(  # noqa: PLR0913 (one parameter an option)
 def _new_id() -> str:
     """An id that nobody else has, and that says when."""
     return f"run-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _number(attempt: str | None) -> int | None:
+    """Raises CommandError for what is no number of an attempt."""
+    if attempt is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", attempt):
+        raise CommandError(f"--attempt {attempt!r} is no attempt: a number from 1 on, or with a COMMAND 'next'")
+    return int(attempt)
+
+
+def _next_attempt(server: Server, stream: str | None) -> int | None:
+    """The attempt behind the latest one of a log; None when there is none yet. Raises CommandError."""
+    if stream is None:
+        raise CommandError("--attempt next is about the log of an --object")
+
+    async def job(session: AutobahnSession) -> int | None:
+        found = (await request(session, "fairlead.log.list", prefix=stream, limit=1))["streams"]
+        return int(found[0]["attempt"]) + 1 if found and found[0]["stream"] == stream else None
+
+    return with_session(server, job)
 
 
 def _finish(main: Coroutine[Any, Any, int]) -> int:
@@ -232,7 +270,9 @@ def _connection(server: Server, away: asyncio.Event) -> Connection:
 def _refused(stream: str, error: CallFailed) -> CommandError:
     if error.uri == SEALED:
         attempt = error.details.get("attempt", 1) + 1
-        return CommandError(f"the log {stream} has ended; --attempt {attempt} would run into it once more", EXIT_ERROR)
+        return CommandError(
+            f"the log {stream} has ended; --attempt {attempt}, or next, would run into it once more", EXIT_ERROR
+        )
     return CommandError(f"the server does not take the log {stream}: {error}")
 
 
