@@ -4,9 +4,6 @@ Numbers are given when the write is put together, in the order of arrival, so th
 one sequence whoever appends. After the commit, in one turn of the event loop: the head
 moves, the records are delivered live, the requests are acknowledged. If the commit
 fails, nothing has changed and each request of that write is told so.
-
-The more readers a write went to, the longer the next one waits (`_pause`). Who appends to a
-stream that few watch does not wait.
 """
 
 from __future__ import annotations
@@ -32,16 +29,6 @@ without waiting for acknowledgements is told to."""
 WRITE_LIMIT_BYTES = 1 << 20
 """Records of one stream in one write, so that a busy stream doesn't hold up the others' commit."""
 
-PAUSE_PER_READER_S = 20e-6
-"""Between two writes, for each reader that the first one went to. A write to a connection costs the kernel 8 us
-however little it holds, so a busy stream with a thousand viewers goes to them in fewer and larger events."""
-
-PAUSE_LIMIT_S = 0.05
-"""What anybody notices is more."""
-
-SHORTEST_PAUSE_S = 0.001
-"""A shorter one is not worth a timer."""
-
 _log = logging.getLogger(__name__)
 
 Result = dict[str, Any]
@@ -62,8 +49,8 @@ class Request:
 class Durable(Protocol):
     """What follows a durable change, in the same turn and before it is acknowledged."""
 
-    def moved(self, change: Change) -> int:
-        """The stream has adopted the change. Returns to how many readers it went."""
+    def moved(self, change: Change) -> None:
+        """The stream has adopted the change."""
         ...
 
 
@@ -145,22 +132,13 @@ class Appender:
         error = write.exception()
         if error is None:
             self._stream.adopt(change, head)
-            reached = self._durable.moved(change)
+            self._durable.moved(change)
             _tell(told)
-            self._pause(reached)
         else:
             # What was refused for the state after this write was refused for nothing: all of them try again.
             failure = self._explained(error)
             _tell([(request, failure) for request, _ in told])
-            self._go_on()
-
-    def _pause(self, readers: int) -> None:
-        """What arrives for a while goes together with the next write."""
-        pause_s = min(readers * PAUSE_PER_READER_S, PAUSE_LIMIT_S)
-        if pause_s < SHORTEST_PAUSE_S:
-            self._go_on()
-        else:
-            asyncio.get_running_loop().call_later(pause_s, self._go_on)
+        self._go_on()
 
     def _explained(self, error: BaseException) -> StoreFailed:
         if not isinstance(error, StoreError):

@@ -142,6 +142,7 @@ class Follower:
         """Half a heartbeat has passed: who was told nothing in two of them is told the head."""
         if self._state is not _State.LIVE:
             return
+        self._live.delivery.flush()
         if not self._sink.is_idle:
             self._sink.is_idle = True
         elif not self._sink.send_notice(notices.head(self._live.stream), self._cursor):
@@ -237,6 +238,7 @@ class Follower:
         if self._live.stream.sealed is not None:
             self._finish()
         else:
+            self._live.delivery.flush()
             self._state = _State.LIVE
             self._sink.is_idle = False
             self._sink.go_live(self)

@@ -1,10 +1,10 @@
 """A stream with everything live on it: its appender, its recent batches, who follows and who waits.
 
 `moved` is the heart of it, one turn of the event loop after a durable commit: the
-batches become recent, the topic's live members get them, then the followers, then the
-waiting reads are woken; the appender acknowledges after that. A follower joins in a
-turn in which its cursor is at the head, so nothing lies between what it has read and
-what it is delivered, and nothing comes twice.
+batches become recent, the live readers get them (`delivery`), then the waiting reads
+are woken; the appender acknowledges after that. A follower joins in a turn in which its
+cursor is at the head, so nothing lies between what it has read and what it is delivered,
+and nothing comes twice.
 """
 
 from __future__ import annotations
@@ -12,40 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
-from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
+from fairlead_logstream.live.delivery import Audience, Delivery, LiveFollower
 from fairlead_logstream.live.recent import Recent, Window
-from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, StreamRow
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import StreamStore
-from fairlead_router import Payload
-
-
-class Audience(Protocol):
-    """The live members of the streams' topics."""
-
-    def batch(self, stream: Stream, batch: Batch) -> int:
-        """Records that have just become durable. Returns for how many members they were queued."""
-        ...
-
-    def notice(self, stream: Stream, payload: Payload) -> None:
-        """One of notices.py, at the stream's head."""
-        ...
-
-
-class LiveFollower(Protocol):
-    """A follower that has caught up. Each method may make it leave the live group."""
-
-    def deliver(self, batch: Batch) -> None:
-        """The next batch."""
-        ...
-
-    def seal(self) -> None:
-        """The stream has ended."""
-        ...
 
 
 class Surroundings:
@@ -63,15 +36,16 @@ class Surroundings:
 class LiveStream:
     """One stream of the directory. Most are idle: what they don't use is not made."""
 
-    __slots__ = ("_appender", "_followers", "_surroundings", "_waiting", "stream", "window")
+    __slots__ = ("_appender", "_delivery", "_surroundings", "_waiting", "_was_ended", "stream", "window")
 
     def __init__(self, row: StreamRow, surroundings: Surroundings) -> None:
         self.stream = Stream(row)
         self.window = Window()
         self._surroundings = surroundings
         self._appender: Appender | None = None
-        self._followers: dict[LiveFollower, None] = {}
+        self._delivery: Delivery | None = None
         self._waiting: dict[asyncio.Future[None], None] = {}
+        self._was_ended = self.is_ended
 
     @property
     def appender(self) -> Appender:
@@ -86,32 +60,34 @@ class LiveStream:
         """Whether nothing will come any more."""
         return self.stream.sealed is not None
 
-    def moved(self, change: Change) -> int:
-        """A change is durable: deliver it, in this turn. Returns to how many each batch went."""
-        shared, stream, reached = self._surroundings, self.stream, 0
+    @property
+    def delivery(self) -> Delivery:
+        """Through which the live readers get everything."""
+        if self._delivery is None:
+            self._delivery = Delivery(self.stream, self._surroundings.audience)
+        return self._delivery
+
+    def moved(self, change: Change) -> None:
+        """A change is durable: deliver it."""
         for batch in change.batches:
-            shared.recent.add(self.window, batch)
-        for batch in change.batches:
-            reached = shared.audience.batch(stream, batch) + len(self._followers)
-            for follower in list(self._followers):
-                follower.deliver(batch)
-        if change.state is not None and stream.sealed is not None:
-            shared.audience.notice(stream, notices.sealed(stream.sealed))
-            for follower in list(self._followers):
-                follower.seal()
+            self._surroundings.recent.add(self.window, batch)
+        self.delivery.add(change.batches)
+        if self.is_ended and not self._was_ended:
+            self.delivery.seal()
+        self._was_ended = self.is_ended
         self._wake()
-        return reached
 
     def join(self, follower: LiveFollower) -> None:
         """Deliver to this follower from now on. Its cursor is at the head, in this turn."""
-        self._followers[follower] = None
+        self.delivery.join(follower)
         self._surroundings.followed[self] = None
 
     def leave(self, follower: LiveFollower) -> None:
         """Deliver nothing more; harmless for one that is not live."""
-        self._followers.pop(follower, None)
-        if not self._followers:
-            self._surroundings.followed.pop(self, None)
+        if self._delivery is not None:
+            self._delivery.leave(follower)
+            if not self._delivery.has_followers:
+                self._surroundings.followed.pop(self, None)
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[asyncio.Future[None]]:

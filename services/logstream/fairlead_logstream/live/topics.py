@@ -66,6 +66,7 @@ class StreamTopics:
                 self._reading[reader] = None
                 self._history.tasks.spawn(self._begin_recent(reader, live))
             else:
+                live.delivery.flush()
                 reader.go_live()
             return
         begin = Begin(options.fairlead_start, options.fairlead_epoch, options.fairlead_tail)

@@ -6,6 +6,9 @@ catch up. Its payload is made once; the router makes each serializer's bytes of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
 from fairlead_logstream.model.records import array_of, decode_records, fitting, joined, split
 from fairlead_router import Payload
 
@@ -89,6 +92,32 @@ class Batch:
             return None
         times = enumerate(record.time_us for record in decode_records(self.records))
         return next((self.first + index for index, time in times if time >= time_us), None)
+
+
+class Sized(Protocol):
+    """Something of so many bytes."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        ...
+
+
+S = TypeVar("S", bound=Sized)
+
+
+def in_groups(items: Iterable[S], limit_bytes: int) -> Iterator[list[S]]:
+    """Neighbours together up to a size; a larger one is alone."""
+    group: list[S] = []
+    size = 0
+    for item in items:
+        if group and size + item.size > limit_bytes:
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += item.size
+    if group:
+        yield group
 
 
 def merged(batches: list[Batch]) -> Batch:

@@ -67,6 +67,11 @@ class Piece(msgspec.Struct, frozen=True, gc=False):
     max_time_us: int
     data: bytes
 
+    @property
+    def size(self) -> int:
+        """Bytes in canonical form."""
+        return len(self.data)
+
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

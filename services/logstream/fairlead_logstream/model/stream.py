@@ -21,12 +21,12 @@ The rules for a producer's `seq`, the number of the first record sent, against
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
 from fairlead_logstream.errors import AttemptOutOfTurn, Fenced, Gap, StreamSealed
-from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.batch import Batch, in_groups
 from fairlead_logstream.model.records import (
     BATCH_LIMIT_BYTES,
     MAX_NUMBER,
@@ -221,7 +221,7 @@ class Draft:
         """What to store: the records cut into batches with their numbers and publication ids."""
         batches: list[Batch] = []
         first = self._stream.head
-        for group in _batched(self._pieces):
+        for group in in_groups(self._pieces, BATCH_LIMIT_BYTES):
             count = sum(piece.count for piece in group)
             times_us = (min(piece.min_time_us for piece in group), max(piece.max_time_us for piece in group))
             data = joined([piece.data for piece in group])
@@ -324,17 +324,3 @@ def _without_first(given: list[Piece], count: int) -> list[Piece]:
             left += pieces(decode_records(piece.data)[count:]) if count else [piece]
         count = max(0, count - piece.count)
     return left
-
-
-def _batched(given: list[Piece]) -> Iterator[list[Piece]]:
-    """Neighbours together, up to BATCH_LIMIT_BYTES a batch."""
-    group: list[Piece] = []
-    size = 0
-    for piece in given:
-        if group and size + len(piece.data) > BATCH_LIMIT_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(piece)
-        size += len(piece.data)
-    if group:
-        yield group

@@ -336,3 +336,29 @@ async def test_whatever_the_room_everything_comes_once_and_in_order(data: st.Dat
         await eventually(partial(is_sealed, sink))
         assert sink.texts == [str(number) for number in range(cursor, head)]
     assert not following.surroundings.followed
+
+
+@pytest.mark.parametrize("merges", [False, True])
+async def test_who_arrives_while_a_crowd_is_delivered_to_gets_nothing_twice(merges: bool) -> None:
+    following = Following()
+    following.audience.members = 1_000
+    await following.start()
+    await following.append("a")
+    await following.append("b")  # waits for the next delivery to the crowd
+    sink = following.follow(merges=merges)
+    await following.append("c")
+    await eventually(lambda: sink.texts == ["a", "b", "c"])
+    assert [batch.first for batch in following.audience.batches] == [0, 1, 2]
+
+
+async def test_no_head_overtakes_the_records_before_it() -> None:
+    following = Following()
+    following.audience.members = 1_000
+    await following.start()
+    sink = following.follow()
+    await following.append("a")
+    await following.append("b")
+    assert sink.follower is not None
+    sink.is_idle = True
+    sink.follower.beat()
+    assert (sink.texts, sink.notices) == (["a", "b"], [])
