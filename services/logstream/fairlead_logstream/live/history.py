@@ -14,6 +14,8 @@ from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
 
+_EXCLUSIVE = ("start", "tail", "tail_bytes", "since")
+
 
 class Begin(msgspec.Struct, frozen=True):
     """Where a reader wants to begin: a cursor, the last records, a time, or the oldest record."""
@@ -22,10 +24,16 @@ class Begin(msgspec.Struct, frozen=True):
     epoch: int | None = None
     tail: int | None = None
     since: int | None = None
+    tail_bytes: int | None = None
+
+    @property
+    def asks_the_store(self) -> bool:
+        """Whether only the store knows where that is."""
+        return self.since is not None or self.tail_bytes is not None
 
     def check(self) -> None:
         """Raises InvalidArgument for what makes no sense whatever the stream is."""
-        given = [name for name in ("start", "tail", "since") if getattr(self, name) is not None]
+        given = [name for name in _EXCLUSIVE if getattr(self, name) is not None]
         if len(given) > 1:
             raise InvalidArgument(f"{' and '.join(given)} exclude each other: one says where to begin")
         for name in (*given, "epoch"):
@@ -71,25 +79,39 @@ class History:
             return Place(begin.start)
         if begin.tail is not None:
             return Place(max(stream.oldest, stream.head - begin.tail))
-        return Place(stream.oldest) if begin.since is None else None
+        return None if begin.asks_the_store else Place(stream.oldest)
 
     async def find(self, live: LiveStream, begin: Begin) -> Place:
-        """Where to begin, for what `place` does not know. Raises StoreError."""
-        assert begin.since is not None
-        return await self._place_since(live, begin.since)
+        """Where to begin, for what `place` does not know. Raises StoreError.
 
-    async def _place_since(self, live: LiveStream, time_us: int) -> Place:
-        """The first record, in the order of the stream, that is of that time or later; the head if there is none yet.
-
-        So at equal times it is the first of them, and where the clock went back what follows may be of before.
+        `since` is the first record, in the order of the stream, that is of that time or later, or the head if there is
+        none yet. So at equal times it is the first of them, and where the clock went back, what follows may be of
+        before.
         """
-        head = live.stream.head
+        head, oldest = live.stream.head, live.stream.oldest
         try:
-            batch = await self._store.first_batch_since(live.stream.key, time_us)
+            if begin.since is not None:
+                position = await self._first_since(live, begin.since)
+            else:
+                assert begin.tail_bytes is not None
+                position = await self._first_of_last(live, begin.tail_bytes)
         except CorruptBatch as damage:
-            return Place(min(damage.first, head))  # it may be there: what it was is told as damaged
-        position = None if batch is None else batch.first_at(time_us)
-        return Place(head if position is None else max(live.stream.oldest, min(position, head)))
+            position = damage.first  # it may be there: that it is damaged is told then
+        return Place(head if position is None else max(oldest, min(position, head)))
+
+    async def _first_since(self, live: LiveStream, time_us: int) -> int | None:
+        batch = await self._store.first_batch_since(live.stream.key, time_us)
+        return None if batch is None else batch.first_at(time_us)
+
+    async def _first_of_last(self, live: LiveStream, size_bytes: int) -> int:
+        """The first record of which all lies in the last bytes, as they are stored."""
+        stream = live.stream
+        offset = stream.written_bytes - size_bytes
+        found = await self._store.batch_with_byte(stream.key, stream.head, offset)
+        if found is None:
+            return stream.oldest
+        begin, batch = found
+        return batch.first_behind(offset - begin)
 
     async def place_recent(self, live: LiveStream, limit_count: int, limit_bytes: int) -> Place:
         """The last records, in count and in bytes."""

@@ -93,6 +93,15 @@ class Batch:
         times = enumerate(record.time_us for record in decode_records(self.records))
         return next((self.first + index for index, time in times if time >= time_us), None)
 
+    def first_behind(self, offset: int) -> int:
+        """The number of the first record here that begins at this byte of `records` or behind it."""
+        begin = len("[")
+        for number, raw in enumerate(split(self.records), self.first):
+            if begin >= offset:
+                return number
+            begin += len(raw) + len(",")
+        return self.next
+
 
 class Sized(Protocol):
     """Something of so many bytes."""

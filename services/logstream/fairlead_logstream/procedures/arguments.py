@@ -68,12 +68,13 @@ class ReaderArguments(msgspec.Struct):
     start: Number | None = None
     epoch: Number | None = None
     tail: Number | None = None
+    tail_bytes: Number | None = None
     since: Number | None = None
     sources: Sources | None = None
 
     def begin(self) -> Begin:
         """Where to begin. Raises InvalidArgument."""
-        begin = Begin(self.start, self.epoch, self.tail, self.since)
+        begin = Begin(self.start, self.epoch, self.tail, self.since, self.tail_bytes)
         begin.check()
         return begin
 

@@ -115,6 +115,15 @@ class MemoryStreamStore:
                 break
         return start
 
+    async def batch_with_byte(self, key: StreamKey, end: int, offset: int) -> tuple[int, Batch] | None:
+        kept = self._by_id[key.id]
+        begin = sum(batch.size for batch in kept.batches)
+        for batch in reversed(kept.batches):
+            begin -= batch.size
+            if batch.first < end and begin <= offset:
+                return begin, batch
+        return None
+
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return next((batch for batch in self._by_id[key.id].batches if batch.max_time_us >= time_us), None)
 

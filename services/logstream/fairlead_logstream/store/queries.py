@@ -99,6 +99,14 @@ SIZES_BACKWARDS = text(
     """
 ).execution_options(stream_results=True)
 
+# The batch that holds a byte of the stream: the last one that begins at it or before.
+CHUNK_WITH_BYTE = text(
+    """
+    SELECT first, count, min_time_us, max_time_us, publication, codec, crc, size, data, bytes_before FROM chunks
+    WHERE stream_id = :stream_id AND first < :end AND bytes_before <= :offset ORDER BY first DESC LIMIT 1
+    """
+)
+
 # The first batch that has a record of a time or later.
 CHUNK_SINCE = text(
     """

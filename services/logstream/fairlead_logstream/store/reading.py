@@ -53,6 +53,13 @@ def tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, con
     return start
 
 
+def batch_with_byte(key: StreamKey, end: int, offset: int, connection: sa.Connection) -> tuple[int, Batch] | None:
+    """The batch that holds a byte of the stream, and the byte at which it begins."""
+    values = {"stream_id": key.id, "end": end, "offset": offset}
+    row = connection.execute(queries.CHUNK_WITH_BYTE, values).one_or_none()
+    return None if row is None else (row.bytes_before, rows.batch(key, row[:-1]))
+
+
 def first_batch_since(key: StreamKey, time_us: int, connection: sa.Connection) -> Batch | None:
     """The first batch with a record of this time or later."""
     row = connection.execute(queries.CHUNK_SINCE, {"stream_id": key.id, "time_us": time_us}).one_or_none()

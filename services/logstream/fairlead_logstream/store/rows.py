@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -114,7 +114,7 @@ def chunk_rows(change: Change) -> Iterator[Row]:
         bytes_before += batch.size
 
 
-def batch(key: StreamKey, row: sa.Row[Any]) -> Batch:
+def batch(key: StreamKey, row: Sequence[Any]) -> Batch:
     """The batch of a chunk. Raises CorruptBatch."""
     first, count, min_time_us, max_time_us, publication, codec, crc, _, data = tuple(row)
     if codec != CODEC_PLAIN or zlib.crc32(data) != crc:

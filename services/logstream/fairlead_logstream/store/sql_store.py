@@ -134,6 +134,9 @@ class SqlStreamStore:
     async def tail_start(self, key: StreamKey, end: int, limit_count: int, limit_bytes: int) -> int:
         return await self._database.read(partial(reading.tail_start, key, end, limit_count, limit_bytes))
 
+    async def batch_with_byte(self, key: StreamKey, end: int, offset: int) -> tuple[int, Batch] | None:
+        return await self._database.read(partial(reading.batch_with_byte, key, end, offset))
+
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return await self._database.read(partial(reading.first_batch_since, key, time_us))
 

@@ -92,6 +92,13 @@ class StreamStore(Protocol):
         """
         ...
 
+    async def batch_with_byte(self, key: StreamKey, end: int, offset: int) -> tuple[int, Batch] | None:
+        """The batch before `end` that holds this byte of the stream, or is the last before it, and where it begins.
+
+        None where that is before the oldest batch. Raises CorruptBatch.
+        """
+        ...
+
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         """The first batch with a record of this time or later."""
         ...

@@ -60,3 +60,10 @@ def test_the_first_record_of_a_time_is_found() -> None:
     assert batch.first_at(NOW_US - 5) == 20
     assert batch.first_at(NOW_US + 1) == 21
     assert batch.first_at(NOW_US + 3) is None
+
+
+@pytest.mark.parametrize(("offset", "number"), [(-5, 10), (0, 10), (1, 10), (2, 11), (35, 11), (36, 12), (99, 13)])
+def test_the_first_record_behind_a_byte(offset: int, number: int) -> None:
+    batch = batch_of(10, "a", "b", "c")
+    assert [batch.records.index(b"[%d" % (NOW_US + index)) for index in range(3)] == [1, 35, 69]
+    assert batch.first_behind(offset) == number

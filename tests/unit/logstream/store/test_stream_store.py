@@ -275,6 +275,21 @@ async def test_a_tail_ends_where_it_is_told_to(reopening: Reopening) -> None:
     assert await reopening.store.tail_start(key_of(stream), 6, 3, ALL) == 3
 
 
+@pytest.mark.parametrize(
+    ("end", "offset", "found"),
+    [(9, 0, 0), (9, 15, 0), (9, 16, 1), (9, 31, 1), (9, 32, 2), (9, 48, 2), (1, 40, 0), (9, -1, None)],
+)
+async def test_a_byte_of_the_stream_is_in_one_batch(
+    reopening: Reopening, end: int, offset: int, found: int | None
+) -> None:
+    """Three batches of one record, each of 16 bytes."""
+    stream = await reopening.create("a")
+    batches = [Batch(number, 1, (1, 1), 7, number, b'[[1,"o","xy",0]]') for number in range(3)]
+    await reopening.write(stream, *batches)
+    answer = await reopening.store.batch_with_byte(key_of(stream), end, offset)
+    assert (answer and (answer[0], answer[1].first)) == (None if found is None else (16 * found, found))
+
+
 async def test_the_first_batch_of_a_time_is_found_though_clocks_jump(reopening: Reopening) -> None:
     stream, other = await reopening.create("a"), await reopening.create("b")
     times = [(10, 20), (30, 40), (15, 25), (50, 60)]

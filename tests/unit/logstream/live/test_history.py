@@ -1,0 +1,110 @@
+"""Where a reader begins: at a time, with the last bytes, at what is damaged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead_logstream import MemoryStreamStore
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.rows import StreamKey
+from fairlead_logstream.store.stream_store import CorruptBatch
+from fairlead_router import CallError
+from support.waiting import eventually
+from unit.logstream.fakes import Peer, ServiceHarness, records_of, wire_record
+
+
+async def append_times(peer: Peer, *batches: list[int]) -> None:
+    """Records of these times, each list a batch."""
+    await peer.call("create", "s")
+    for times in batches:
+        await peer.call("append", "s", [wire_record(str(time), time) for time in times])
+
+
+@pytest.mark.parametrize(
+    ("since", "first"),
+    [(0, 0), (5, 1), (6, 2), (7, 2), (8, 5), (9, 6)],
+    ids=["before all", "the first of equals", "the next later one", "a jump", "behind a clock that went back", "none"],
+)
+async def test_since_is_the_first_record_of_that_time_or_later(alice: Peer, since: int, first: int) -> None:
+    await append_times(alice, [4, 5], [7, 5, 5], [8])
+    page = await alice.call("read", "s", since=since)
+    assert (page["first"], page["next"]) == (first, 6)
+    progress, _final = alice.follow("s", since=since)
+    await alice.call("append", "s", [wire_record("9", 9)])
+    await eventually(lambda: [int(record[2]) for record in records_of(progress)] == [4, 5, 7, 5, 5, 8, 9][first:])
+
+
+@given(st.data())
+async def test_since_equals_a_look_at_each_record(data: st.DataObject) -> None:
+    harness = ServiceHarness()
+    await harness.start(MemoryStreamStore())
+    times = data.draw(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=4))
+    await append_times(harness.peer(), *times)
+    flat = [time for batch in times for time in batch]
+    for since in range(7):
+        expected = next((index for index, time in enumerate(flat) if time >= since), len(flat))
+        assert (await harness.peer().call("read", "s", since=since))["first"] == expected
+    await harness.close()
+
+
+@given(st.data())
+async def test_the_last_bytes_are_whole_records_and_no_more(data: st.DataObject) -> None:
+    """Bytes as they are stored: a batch is a JSON array."""
+    harness = ServiceHarness()
+    await harness.start(MemoryStreamStore())
+    alice = harness.peer()
+    await alice.call("create", "s")
+    sizes: list[int] = []
+    for widths in data.draw(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=4), min_size=1, max_size=4)):
+        records = [wire_record("x" * width) for width in widths]
+        await alice.call("append", "s", records)
+        sizes += [len(json.dumps(record, separators=(",", ":"))) + 1 for record in records]
+        sizes[-1] += 1
+    size = data.draw(st.integers(0, sum(sizes) + 5))
+    fitting = next(count for count in range(len(sizes), -1, -1) if sum(sizes[len(sizes) - count :]) <= size)
+    page: Any = await alice.call("read", "s", tail_bytes=size)
+    assert len(page["records"]) in (fitting, fitting + (size == sum(sizes[-fitting - 1 :]) - 1))
+    await harness.close()
+
+
+async def test_follow_takes_the_last_bytes_too(alice: Peer) -> None:
+    await append_times(alice, [1, 2], [3])
+    progress, _final = alice.follow("s", tail_bytes=20)
+    await eventually(lambda: [record[2] for record in records_of(progress)] == ["3"])
+
+
+async def test_one_beginning_excludes_another(alice: Peer) -> None:
+    await append_times(alice, [1])
+    with pytest.raises(CallError, match="tail and tail_bytes exclude each other"):
+        await alice.call("read", "s", tail=1, tail_bytes=1)
+
+
+@pytest.mark.parametrize("about", [{"since": 2}, {"tail_bytes": 30}])
+async def test_a_beginning_in_a_damaged_batch_is_told(store: MemoryStreamStore, about: dict[str, int]) -> None:
+    harness = ServiceHarness()
+    await harness.start(store)
+    await append_times(harness.peer(), [1], [2], [3])
+    await harness.close()
+
+    async def damaged(*_: object) -> None:
+        raise CorruptBatch(1, 2)
+
+    read = store.read
+
+    async def read_around(key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+        if start == 1:
+            raise CorruptBatch(1, 2)
+        return await read(key, start, end, limit_bytes)
+
+    store.first_batch_since = store.batch_with_byte = damaged  # type: ignore[assignment,method-assign]
+    store.read = read_around  # type: ignore[method-assign]
+    again = ServiceHarness()
+    await again.start(store)
+    page = await again.peer().call("read", "s", **about)
+    assert (page["lagged"], page["first"]) == ({"from": 1, "to": 2, "damaged": True}, 2)
+    await again.close()
