@@ -15,6 +15,7 @@ from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.procedures.arguments import ListArguments
 from fairlead_logstream.procedures.listing import list_streams
 from fairlead_logstream.procedures.reading import Reading
+from fairlead_logstream.procedures.search import Searching
 from fairlead_logstream.procedures.writing import NewObject, Writing
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
@@ -36,6 +37,7 @@ class LogService:
         self._history = History(store, self._tasks)
         self._writing = Writing(self._directory, new_object)
         self._reading = Reading(self._directory, self._history)
+        self._searching = Searching(self._directory, self._history)
         self._member: Member | None = None
 
     @classmethod
@@ -79,6 +81,7 @@ class LogService:
             "seal": self._writing.seal,
             "read": self._reading.read,
             "follow": self._reading.follow,
+            "search": self._searching.search,
             "list": self._list,
         }
 

@@ -10,6 +10,7 @@ import msgspec
 from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
@@ -134,6 +135,12 @@ class History:
         head = live.stream.head
         found = await self._store.read(live.stream.key, start, head, limit_bytes)
         return _clipped(_contiguous([batch for batch in found if batch.next > start]), start, head)
+
+    async def scan(self, live: LiveStream, asked: Scan) -> Found:
+        """What is found in the store, in a part of the stream that is visible. Raises CorruptBatch, StoreError."""
+        if asked.start >= asked.end:
+            return Found(asked.begin, [], [])
+        return await self._store.scan(live.stream.key, asked)
 
 
 def _contiguous(batches: list[Batch]) -> list[Batch]:

@@ -59,11 +59,13 @@ class Filter(msgspec.Struct, frozen=True):
             indexes = [index for index, line in enumerate(lines) if all(test(line) for test in tests)]
         return _selection(batch, indexes) if indexes else None
 
+    def may_be_of(self, min_time_us: int, max_time_us: int) -> bool:
+        """Whether records of these times may pass."""
+        return (self.since is None or max_time_us >= self.since) and (self.until is None or min_time_us < self.until)
+
     def _may_have(self, batch: Batch) -> bool:
         """What times and bytes say, without decoding."""
-        if self.since is not None and batch.max_time_us < self.since:
-            return False
-        if self.until is not None and batch.min_time_us >= self.until:
+        if not self.may_be_of(batch.min_time_us, batch.max_time_us):
             return False
         data = batch.records
         if self.sources is not None and not any(b",%b," % _encode(source) in data for source in self.sources):

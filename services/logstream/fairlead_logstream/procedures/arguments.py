@@ -26,6 +26,9 @@ HEARTBEAT_S = 30.0
 HEARTBEAT_LIMIT_S = 300.0
 """How often an idle follower is told the head: below what proxies take for a dead connection."""
 
+TEXT_CHARACTERS_LIMIT = 1_024
+"""What may be searched for: more than a line of any screen."""
+
 APPEND_LIMIT_BYTES = 1 << 20
 """The records of one append: the router's largest message."""
 
@@ -95,6 +98,27 @@ class ReadArguments(ReaderArguments):
     limit: Annotated[int, Meta(ge=1, le=READ_RECORDS_LIMIT)] = READ_RECORDS
     max_bytes: Annotated[int, Meta(ge=1)] = ANSWER_LIMIT_BYTES
     wait_s: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class SearchArguments(msgspec.Struct):
+    """`search`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("stream", "text")
+    stream: str
+    text: Annotated[str, Meta(min_length=1, max_length=TEXT_CHARACTERS_LIMIT)] | None = None
+    ignore_case: bool = False
+    sources: Sources | None = None
+    since: Number | None = None
+    until: Number | None = None
+    start: Number | None = None
+    epoch: Number | None = None
+    limit: Annotated[int, Meta(ge=1, le=READ_RECORDS_LIMIT)] = READ_RECORDS
+    backwards: bool = False
+
+    def wanted(self) -> Filter:
+        """What is looked for."""
+        sources = None if self.sources is None else frozenset(self.sources)
+        return Filter(sources, self.since, self.until, self.text, self.ignore_case)
 
 
 class ListArguments(msgspec.Struct):

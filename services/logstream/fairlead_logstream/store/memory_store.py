@@ -16,6 +16,8 @@ import msgspec
 
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.scan import Found, Scan
+from fairlead_logstream.store import scanning
 from fairlead_logstream.store.stream_store import MovedOn, Sharing
 
 
@@ -117,12 +119,17 @@ class MemoryStreamStore:
 
     async def batch_with_byte(self, key: StreamKey, end: int, offset: int) -> tuple[int, Batch] | None:
         kept = self._by_id[key.id]
-        begin = sum(batch.size for batch in kept.batches)
         for batch in reversed(kept.batches):
-            begin -= batch.size
+            begin = kept.bytes_before[batch.first]
             if batch.first < end and begin <= offset:
                 return begin, batch
         return None
+
+    async def scan(self, key: StreamKey, asked: Scan) -> Found:
+        batches = [
+            batch for batch in self._by_id[key.id].batches if batch.next > asked.start and batch.first < asked.end
+        ]
+        return scanning.scan(asked, map(_stored, reversed(batches) if asked.is_backwards else batches))
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return next((batch for batch in self._by_id[key.id].batches if batch.max_time_us >= time_us), None)
@@ -192,6 +199,11 @@ class MemoryStreamStore:
         if self.sharing is not None and not change.is_empty:
             kept.version += 1
         return None
+
+
+def _stored(batch: Batch) -> scanning.Stored:
+    times_us = (batch.min_time_us, batch.max_time_us)
+    return scanning.Stored(batch.first, batch.next, times_us, batch.size, lambda: batch)
 
 
 def _first(batch: Batch) -> int:

@@ -92,6 +92,9 @@ CHUNKS = text(
     """
 ).execution_options(stream_results=True)
 
+# The same, the last one first.
+CHUNKS_BACKWARDS = text(f"{CHUNKS.text} DESC").execution_options(stream_results=True)
+
 # The sizes of the batches before an end, the last one first: how far back a tail reaches.
 SIZES_BACKWARDS = text(
     """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Cursor, Outline, Producer, StreamKey, StreamRow
-from fairlead_logstream.store import queries, rows
+from fairlead_logstream.model.scan import Found, Scan
+from fairlead_logstream.store import queries, rows, scanning
 from fairlead_logstream.store.stream_store import CorruptBatch
 
 
@@ -37,6 +41,19 @@ def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connecti
                     raise
                 break
     return found
+
+
+def scan(key: StreamKey, asked: Scan, connection: sa.Connection) -> Found:
+    """What is found in the batches of a range. Raises CorruptBatch when the first is damaged."""
+    query = queries.CHUNKS_BACKWARDS if asked.is_backwards else queries.CHUNKS
+    values = {"stream_id": key.id, "start": asked.start, "end": asked.end}
+    with connection.execute(query, values) as chunks:
+        return scanning.scan(asked, (_stored(key, row) for row in chunks))
+
+
+def _stored(key: StreamKey, row: sa.Row[Any]) -> scanning.Stored:
+    times_us = (row.min_time_us, row.max_time_us)
+    return scanning.Stored(row.first, row.first + row.count, times_us, row.size, partial(rows.batch, key, row))
 
 
 def tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store import fence, reading, trimming, writing
 from fairlead_logstream.store.sharing import SqlSharing
 from fairlead_logstream.store.tables import SCHEMA
@@ -136,6 +137,9 @@ class SqlStreamStore:
 
     async def batch_with_byte(self, key: StreamKey, end: int, offset: int) -> tuple[int, Batch] | None:
         return await self._database.read(partial(reading.batch_with_byte, key, end, offset))
+
+    async def scan(self, key: StreamKey, asked: Scan) -> Found:
+        return await self._database.read(partial(reading.scan, key, asked))
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return await self._database.read(partial(reading.first_batch_since, key, time_us))

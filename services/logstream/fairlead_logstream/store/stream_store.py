@@ -23,6 +23,7 @@ from typing import Protocol
 
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
+from fairlead_logstream.model.scan import Found, Scan
 
 
 class CorruptBatch(Exception):
@@ -101,6 +102,10 @@ class StreamStore(Protocol):
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         """The first batch with a record of this time or later."""
+        ...
+
+    async def scan(self, key: StreamKey, asked: Scan) -> Found:
+        """Look for records without bringing the others here (scanning.py). Raises CorruptBatch."""
         ...
 
     async def outlines(self, key: StreamKey, start: int, limit: int) -> list[Outline]:

@@ -25,6 +25,8 @@ from fairlead_logstream.model.rows import (
     StreamKey,
     StreamRow,
 )
+from fairlead_logstream.model.scan import Scan
+from fairlead_logstream.model.selection import Filter
 from support import postgres
 from unit.logstream.fakes import NOW_US, batch_of, texts_of
 
@@ -302,6 +304,30 @@ async def test_the_first_batch_of_a_time_is_found_though_clocks_jump(reopening: 
         return None if batch is None else batch.first
 
     assert [await first(time_us) for time_us in (0, 20, 21, 40, 41, 60, 61)] == [0, 0, 1, 1, 3, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("between", "is_backwards", "scan_bytes", "seqs", "position"),
+    [
+        ((0, 6), False, ALL, [0, 2, 4], 6),
+        ((0, 6), True, ALL, [4, 2, 0], 0),
+        ((1, 5), False, ALL, [2, 4], 5),
+        ((1, 5), True, ALL, [4, 2], 1),
+        ((0, 6), False, 1, [0], 2),
+        ((0, 6), True, 1, [4], 4),
+        ((1, 6), True, 100, [4, 2], 2),
+    ],
+)
+async def test_a_scan_brings_what_passes(
+    reopening: Reopening, between: tuple[int, int], is_backwards: bool, scan_bytes: int, seqs: list[int], position: int
+) -> None:
+    """Three batches of two records each, 69 bytes; the first of each passes."""
+    stream = await reopening.create("a")
+    await reopening.write(stream, *[batch_of(first, "x", "y") for first in range(0, 6, 2)])
+    asked = Scan(*between, Filter(text="x"), is_backwards, 10, ALL, scan_bytes)
+    found = await reopening.store.scan(key_of(stream), asked)
+    assert (found.seqs, found.position) == (seqs, position)
+    assert all(b'"x"' in raw for raw in found.raws)
 
 
 async def test_an_empty_stream_has_nothing(reopening: Reopening) -> None:
