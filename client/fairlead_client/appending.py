@@ -6,20 +6,29 @@
 No I/O but reading the spool, no clock and no framework: sessions and answers are told to it, `due` says which calls to
 make. After each (re)connection `create` says how far the service has come, so what was under way when a session was
 lost is sent again exactly, or not at all. Appends are pipelined: the service takes a caller's calls in order.
+
+Who takes over a producer's name does so under a term of its own. As long as the service knows none of that term,
+nothing of ours is there, and we begin where the name's last owner has stopped, wherever that is by then. A term above
+ours is a successor's: what it stored must not be taken for ours, so that ends the sending.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairlead_client.backoff import Backoff
-from fairlead_client.errors import FINAL_FOR_WRITERS, GAP, PASSING, SEALED, CallFailed
+from fairlead_client.errors import FENCED, FINAL_FOR_WRITERS, GAP, PASSING, SEALED, SPOOL_FAILED, CallFailed
 from fairlead_client.requests import APPEND, CREATE, SEAL, Request, Result, given
 from fairlead_client.spool import Batch, Position, Spool
 
 # Enough to keep the service's commits busy while the answers travel; each holds up to 64 KiB of memory.
 APPENDS_IN_FLIGHT = 4
+# Two who take over a name at the same moment must not choose the same term: it is raised by up to this, at random.
+TERM_STEPS = 2**20
+# A producer is heard this often within the time that it has promised, so that one lost session makes it not stale.
+HEARTBEATS = 3
 
 
 @dataclass
@@ -38,6 +47,7 @@ class Appender:
         self.last_error: CallFailed | None = None  # the latest that passes, for who asks why nothing happens
         self.is_sealed = False
         self.acknowledged = spool.oldest  # what is before it needs no sending
+        self._found = spool.next_seq  # what was in the spool before us
         self._in_flight = in_flight
         self._position = self.acknowledged  # what is before it was sent in this session
         self._sent: deque[_Sent] = deque()
@@ -46,8 +56,10 @@ class Appender:
         self._end: Batch | None = None
         self._is_connected = False
         self._is_open = False
-        self._epoch: int | None = None
+        self._epoch: int | None = None  # None: no `create` was answered yet in this process
         self._lost = 0
+        self._quiet_since_s: float | None = None  # when we were heard last, of who has promised to be
+        self._must_save = False
         self._backoff = Backoff()
         self._pause_s: float | None = None
         self._not_before_s: float | None = None
@@ -73,6 +85,11 @@ class Appender:
     def unsent(self) -> int:
         """How many records are not acknowledged."""
         return self.spool.next_seq - self.acknowledged.seq
+
+    @property
+    def must_save(self) -> bool:
+        """Nothing is sent before the spool's `meta` is saved: do that, and say `saved`."""
+        return self._must_save
 
     # ------------------------------------------------------------ what happens
 
@@ -102,11 +119,28 @@ class Appender:
                 self._create = self._create_request()
                 return [self._create]
             return []
-        return self._appends() or self._seals()
+        if self._must_save:
+            return []
+        requests = self._appends() or self._seals() or self._heartbeat(now_s)
+        if requests:
+            self._quiet_since_s = now_s
+        return requests
 
     def wait_s(self, now_s: float) -> float | None:
         """When `due` may have more to say without anything happening, in seconds from now."""
-        return None if self._not_before_s is None else max(0.0, self._not_before_s - now_s)
+        due_s = self._not_before_s
+        if due_s is None and self._is_open and self._heartbeat_s is not None and self._quiet_since_s is not None:
+            due_s = self._quiet_since_s + self._heartbeat_s
+        return None if due_s is None else max(0.0, due_s - now_s)
+
+    def saved(self, error: OSError | None = None) -> None:
+        """The spool's `meta` is saved, or could not be: then it is tried again."""
+        if not self._must_save:
+            return
+        self._must_save = False
+        if error is not None:
+            self.spool.meta = replace(self.spool.meta, epoch=None)  # differs from what is saved
+            self._refused(CallFailed(SPOOL_FAILED, f"the spool cannot be written: {error.strerror}"), is_final=False)
 
     def succeeded(self, request: Request, result: Result) -> None:
         """A call was answered."""
@@ -129,7 +163,7 @@ class Appender:
             return
         expected = error.details.get("expected")
         if error.uri == GAP and isinstance(expected, int):
-            self._rewind(expected)
+            self._rewind(expected, error.details.get("term", 0))
         else:
             self._refused(error, is_final=error.uri in FINAL_FOR_WRITERS)
 
@@ -140,27 +174,50 @@ class Appender:
         return Request(
             CREATE,
             (meta.stream,),
-            given(object=meta.object, project=meta.project, producer=meta.producer, attempt=meta.attempt),
+            given(
+                object=meta.object,
+                project=meta.project,
+                producer=meta.producer,
+                attempt=meta.attempt,
+                metadata=meta.metadata,
+                retention=meta.retention,
+                heartbeat_s=meta.heartbeat_s,
+            ),
         )
 
     def _created(self, result: Result) -> None:
         self._is_open = True
         self._create = None
         meta = self.spool.meta
-        term, seq, epoch = result["producer_term"], result["producer_seq"], result["epoch"]
-        if meta.term is None or meta.base is None:
-            meta.term = term + 1 if meta.takes_over else term
-            meta.base = seq
-            self.spool.save_meta()
-        was_replaced = self._epoch not in {None, epoch}
-        self._epoch = epoch
+        was_replaced = meta.epoch not in {None, result["epoch"]}
+        self._take_place(result["producer_term"], result["producer_seq"], result["epoch"])
+        assert self.spool.meta.base is not None, "that is our place"
+        seq = result["producer_seq"] - self.spool.meta.base
+        if not was_replaced and result["producer_term"] > (self.spool.meta.term or 0):
+            self.failure = CallFailed(FENCED, f"another program writes {meta.stream} as {meta.producer!r} now")
+            return
         sealed = result.get("sealed")
-        if sealed is not None and not (self.spool.has_end and seq - meta.base >= self.spool.next_seq):
+        if sealed is not None and not (self.spool.has_end and seq >= self.spool.next_seq):
             # Not by us: we seal only when everything has arrived, and then have nothing to add.
             details = {**sealed, "attempt": result.get("attempt", 1)}
             self.failure = CallFailed(SEALED, f"the log {meta.stream} has ended, it was sealed", details)
             return
-        self._go_to(seq - meta.base, may_go_back=was_replaced)
+        self._go_to(seq, may_go_back=was_replaced)
+
+    def _take_place(self, term: int, seq: int, epoch: int) -> None:
+        """Settles what our numbers are to the service, where the store has `seq` records of `term`."""
+        meta, spool = self.spool.meta, self.spool
+        place = replace(meta, epoch=epoch)
+        if meta.term is None or meta.base is None:
+            place.term = term + 1 + secrets.randbelow(TERM_STEPS) if meta.takes_over else term
+            place.base = seq
+        elif meta.epoch in {None, epoch} and term < meta.term and spool.oldest.seq == 0:
+            place.base = seq
+        elif self._epoch is None and meta.epoch == epoch and seq - meta.base > self._found:
+            place.base = seq - self._found  # a power loss took from the spool what had arrived
+        self._epoch = epoch
+        self._must_save = place != meta
+        spool.meta = place
 
     def _go_to(self, seq: int, *, may_go_back: bool) -> None:
         """Goes on at number `seq` of the spool, the first that the service does not have.
@@ -210,14 +267,33 @@ class Appender:
             self._backoff.reset()
         self.spool.acknowledge(self.acknowledged)
 
-    def _rewind(self, expected: int) -> None:
+    def _rewind(self, expected: int, term: int) -> None:
         """The service expects another number: from there, or with a marker for what the spool no longer has."""
-        assert self.spool.meta.base is not None, "records are sent after create"
-        wanted = expected - self.spool.meta.base
+        meta = self.spool.meta
+        assert meta.base is not None, "records are sent after create"
+        if meta.term is not None and term < meta.term and self.acknowledged.seq == 0:
+            self._refused(CallFailed(GAP, f"{meta.producer!r} has gone on before it was taken over"), is_final=False)
+            return
+        wanted = expected - meta.base
         self._drop_requests()
         self._position = self.spool.seek(max(wanted, self.spool.oldest.seq))
         self._lost = max(0, self._position.seq - wanted)
         self._pause_s = self._backoff.next_s()
+
+    def _heartbeat(self, now_s: float) -> list[Request]:
+        if self._heartbeat_s is None or self._sent or self._seal is not None or self._end is not None:
+            return []
+        if self._quiet_since_s is not None and now_s - self._quiet_since_s < self._heartbeat_s:
+            return []
+        position = self._position
+        request = self._append_request(Batch(position.seq, 0, [], position, None))
+        self._sent.append(_Sent(request, position))
+        return [request]
+
+    @property
+    def _heartbeat_s(self) -> float | None:
+        promised_s = self.spool.meta.heartbeat_s
+        return None if promised_s is None else promised_s / HEARTBEATS
 
     # ------------------------------------------------------------ seal
 
@@ -240,6 +316,7 @@ class Appender:
 
     def _restart(self) -> None:
         self._drop_requests()
+        self._quiet_since_s = None
         self._is_open = False
         self._create = None
         self._position = self.acknowledged

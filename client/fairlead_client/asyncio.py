@@ -46,7 +46,7 @@ from fairlead_client.errors import Unreachable
 from fairlead_client.follow import follow, follow_items
 from fairlead_client.keeping import Registration, Subscription
 from fairlead_client.requests import Request, Result
-from fairlead_client.runtime import Answer
+from fairlead_client.runtime import Answer, outcome_of
 from fairlead_client.writer import LogWriter
 
 __all__ = [
@@ -214,9 +214,14 @@ class AsyncioRuntime:
         task.add_done_callback(_report)
         return task
 
-    def in_thread(self, job: Callable[[], None]) -> None:
-        """In the loop's default executor."""
-        self._loop.run_in_executor(None, job).add_done_callback(_report)
+    def in_thread(self, job: Callable[[], None], on_done: Callable[[OSError | None], None] | None = None) -> None:
+        """In the loop's default executor; here and now when the interpreter shuts down and has no threads any more."""
+        try:
+            done = self._loop.run_in_executor(None, outcome_of, job)
+        except RuntimeError:
+            done = self._loop.create_future()
+            done.set_result(outcome_of(job))
+        done.add_done_callback(_report if on_done is None else partial(_hand_on, on_done))
 
 
 class _Wakeup:
@@ -253,7 +258,12 @@ def _finish(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-def _report(done: asyncio.Future[None]) -> None:
+def _hand_on(on_done: Callable[[OSError | None], None], done: asyncio.Future[OSError | None]) -> None:
+    if not done.cancelled():
+        on_done(done.result())
+
+
+def _report(done: asyncio.Future[Any]) -> None:
     if not done.cancelled() and done.exception() is not None:
         error = done.exception()
         done.get_loop().call_exception_handler({"message": "in fairlead_client", "exception": error, "future": done})

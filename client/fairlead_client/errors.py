@@ -23,6 +23,8 @@ NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
 GAP = "fairlead.error.gap"
 FENCED = "fairlead.error.fenced"
 SEALED = "fairlead.error.sealed"
+# Not on the wire: the spool's disk does not take what must be there before anything is sent.
+SPOOL_FAILED = "fairlead.error.spool_failed"
 
 # The right is gone, not just a right never had, when one of these ends what has worked before.
 REVOKING = frozenset(

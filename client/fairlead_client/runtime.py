@@ -51,8 +51,8 @@ class Runtime(Protocol):
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Task:
         """Runs a coroutine beside its caller."""
 
-    def in_thread(self, job: Callable[[], None]) -> None:
-        """Does a blocking job somewhere else; nobody waits for it."""
+    def in_thread(self, job: Callable[[], None], on_done: Callable[[OSError | None], None] | None = None) -> None:
+        """Does a blocking job somewhere else, and tells how it ended, in the framework's own thread again."""
 
 
 class Session(Protocol):
@@ -87,3 +87,12 @@ class Sessions(Protocol):
 
     async def session(self) -> Session:
         """The open session, else a new one, however long that takes. Raises Refused when there will be none."""
+
+
+def outcome_of(job: Callable[[], None]) -> OSError | None:
+    """Does the job; what a disk had against it, if it had something."""
+    try:
+        job()
+    except OSError as error:
+        return error
+    return None

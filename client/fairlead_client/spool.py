@@ -5,70 +5,44 @@ A directory of its own, readable by its owner only:
     meta.json               what the records are about: stream, producer, term (SpoolMeta)
     0000000000000000.seg    frames of records, from the number in the name on; the next file begins where it ends
 
-A frame is a header (length, checksum, number of its first record, count, kind) and a MessagePack payload of at most
-64 KiB. Files are only appended to, and deleted when all of their records are acknowledged. Records are numbered from 0;
+Files are only appended to, and deleted when all of their records are acknowledged. Records are numbered from 0;
 what was dropped because there was no room keeps its numbers, in a frame that says so.
 
 What survives: each `append` reaches the kernel before it returns, so the end of this process loses nothing of it. A
 power loss can take what was appended since the last job of `unsynced` was done, which the LogWriter sees to once a
 second. A file cut off in the middle of a frame is continued after its last whole frame.
 
-Not safe for two processes: the directory is locked while a Spool has it open.
+What `append` costs its caller is one write into the kernel's page cache, never a sync: a full disk or a spool at its
+limit drops and counts, a slow one delays as the kernel delays whoever writes faster than the disk (0.2 s a write).
+
+Safe for threads. Not for two processes: the directory is locked while a Spool has it open, and a forked child lets go.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
-import struct
-import zlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from fairlead_client import frames
 from fairlead_client.errors import SpoolError
+from fairlead_client.forking import let_go_in_children
+from fairlead_client.frames import BATCH_BYTES, END, HEADER_BYTES, LOST, RECORDS, Frame
 from fairlead_client.records import WireRecord
+from fairlead_client.spool_meta import DRAFT_NAME, SpoolMeta
 
-VERSION = 1
 # A file is deleted as a whole: small enough that little of what was sent is kept, large enough to be few.
 SEGMENT_BYTES = 4 * 1024 * 1024
 # A day of a chatty program; more than that, and its disk is the next thing to fail.
 LIMIT_BYTES = 1024 * 1024 * 1024
-# Frames and batches: what the service takes in one append, and well below its largest message.
-BATCH_BYTES = 64 * 1024
-
-RECORDS, LOST, END = 1, 2, 3
-
-# length of the payload, crc32 of all that follows, number of the first record, count of records, kind
-_HEADER = struct.Struct("<IIQIB")
-_CRC_FROM = 8
 _READ_BYTES = 2 * BATCH_BYTES
-
-
-@dataclass
-class SpoolMeta:
-    """What the records are about. `term` and `base` are None until the service has named them.
-
-    `base` is the producer's number of this spool's record 0: a new spool of a known producer goes on where that is.
-    """
-
-    stream: str
-    producer: str
-    object: str | None = None
-    project: str | None = None
-    attempt: int | None = None
-    url: str | None = None
-    realm: str | None = None
-    term: int | None = None
-    base: int | None = None
-    takes_over: bool = False
-    version: int = VERSION
 
 
 class Position(NamedTuple):
@@ -89,14 +63,6 @@ class Batch(NamedTuple):
     end: dict[str, Any] | None
 
 
-class _Frame(NamedTuple):
-    first: int
-    after: int  # the number behind its last record
-    kind: int
-    payload: memoryview
-    size: int
-
-
 class Spool:
     """One spool, open for appending and reading."""
 
@@ -107,22 +73,30 @@ class Spool:
         self.damage = ""
         self.next_seq = 0
         self.has_end = False
+        self.dropped = 0  # records, since it was opened
+        self._end: dict[str, Any] | None = None  # the last word while the disk has no room for it
+        self._guard = threading.RLock()
         self._lock = lock
         # A file in use is not deleted: several must fit, else a limit once reached would stay so.
         self._segment_bytes = min(segment_bytes, limit_bytes // 4)
         self._sizes: dict[int, int] = {}  # of each file, by the number of its first record, in order
+        self._size = 0  # of all
         self._files: dict[int, int] = {}  # descriptors of those that are open
-        self._dropped = 0  # dropped, and not yet said in a frame
+        self._unsaid = 0  # dropped, and not yet said in a frame
         self._unsynced: set[int] = set()  # files
+        self._has_new_files = False  # whose names are not synced
+        self._is_closed = False
+        let_go_in_children(self)
 
     @classmethod
     def create(
         cls, path: Path, meta: SpoolMeta, limit_bytes: int = LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES
     ) -> Spool:
-        """Makes a new spool; `path` must not exist."""
+        """Makes a new spool; `path` must not be one already. An empty directory will do."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.mkdir(mode=0o700)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if {file.name for file in path.iterdir()} - {DRAFT_NAME}:  # never ours to delete in the end
+                raise SpoolError(f"cannot make the spool {str(path)!r}: there is something in it already")
             spool = cls(path, meta, _lock(path), limit_bytes, segment_bytes)
             spool.save_meta()
             spool._begin_segment()
@@ -134,7 +108,7 @@ class Spool:
     def open(cls, path: Path, limit_bytes: int = LIMIT_BYTES, segment_bytes: int = SEGMENT_BYTES) -> Spool:
         """Opens what another process has left; `damage` says what of it could not be read, in words."""
         try:
-            meta = SpoolMeta(**json.loads((path / "meta.json").read_bytes()))
+            meta = SpoolMeta.load(path)
             spool = cls(path, meta, _lock(path), limit_bytes, segment_bytes)
         except (OSError, ValueError, TypeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "its meta.json is not one of ours"
@@ -151,7 +125,7 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """What the spool takes on disk."""
-        return sum(self._sizes.values())
+        return self._size
 
     @property
     def room_bytes(self) -> int:
@@ -165,90 +139,140 @@ class Spool:
         return Position(first, first, 0)
 
     def save_meta(self) -> None:
-        """Writes `meta` so that it is there whole after a power loss."""
-        draft = self.path / "meta.json.new"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, json.dumps(asdict(self.meta)).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        draft.replace(self.path / "meta.json")
-        os.fsync(self._lock)
+        """Writes `meta` so that it is there whole after a power loss. Raises OSError."""
+        self.saving()()
+
+    def saving(self) -> Callable[[], None]:
+        """The same, of `meta` as it is now, as a job that may be done in any thread; it raises OSError."""
+        return self.meta.saving(self.path)
 
     # ------------------------------------------------------------ writing
 
     def append(self, records: Sequence[WireRecord]) -> bool:
-        """Appends records; without room, or with a full disk, they are dropped, counted, and the answer is False."""
-        if self.room_bytes == 0:
-            self._dropped += len(records)
-            self.next_seq += len(records)
-            return False
-        self._say_dropped()
-        is_stored = True
-        for count, payload in _in_frames(records):
-            is_stored = self._append_some(count, payload) and is_stored
-        return is_stored
+        """Appends records; without room, or with a full disk, they are dropped, counted, and the answer is False.
+
+        Raises SpoolError behind the end, and when the spool is closed.
+        """
+        with self._guard:
+            if self.has_end or self._is_closed:
+                raise SpoolError(f"nothing can be written to {str(self.path)!r}: it is closed, or has its end")
+            if self.room_bytes == 0:
+                self._drop(len(records))
+                return False
+            self._say_dropped()
+            is_stored = True
+            for count, payload in frames.payloads(records):
+                is_stored = self._append_some(count, payload) and is_stored
+            return is_stored
 
     def append_end(self, exit_code: int | None, reason: str | None) -> None:
-        """The last word: how the command ended. Nothing may follow."""
-        self._say_dropped()
-        payload = msgspec.msgpack.encode({"exit_code": exit_code, "reason": reason})
-        self.has_end = self._write_frame(END, 0, payload)
+        """The last word: how the command ended. Nothing may follow. On a full disk it is kept in memory meanwhile."""
+        with self._guard:
+            self.has_end = True
+            self._end = {"exit_code": exit_code, "reason": reason}
+            self._say_end()
 
     def unsynced(self) -> Callable[[], None] | None:
         """A job that makes what was appended survive a power loss, None when there is nothing to do.
 
         It may take as long as the disk does, so it may be done in any thread, whatever becomes of the spool meanwhile.
         """
-        descriptors = [os.dup(self._files[segment]) for segment in self._unsynced]
-        self._unsynced.clear()
+        with self._guard:
+            files = [self._files[segment] for segment in self._unsynced] + [self._lock] * self._has_new_files
+            self._unsynced.clear()
+            self._has_new_files = False
+            descriptors = [os.dup(file) for file in files]
         return partial(_sync, descriptors) if descriptors else None
 
     def _append_some(self, count: int, payload: bytes) -> bool:
-        if self._dropped == 0 and self._write_frame(RECORDS, count, payload):
+        is_small_enough = HEADER_BYTES + len(payload) <= self.room_bytes
+        if self._unsaid == 0 and is_small_enough and self._write_frame(RECORDS, count, payload):
             return True
-        self._dropped += count
-        self.next_seq += count
+        self._drop(count)
         return False
+
+    def _drop(self, count: int) -> None:
+        self._unsaid += count
+        self.dropped += count
+        self.next_seq += count
 
     def _say_dropped(self) -> None:
         """Puts the numbers of what was dropped into a frame of their own, once there is room for it."""
-        count, self._dropped = self._dropped, 0
+        count, self._unsaid = self._unsaid, 0
         if count:
             self.next_seq -= count
             if not self._write_frame(LOST, count, b""):
-                self._dropped = count
+                self._unsaid = count
                 self.next_seq += count
 
+    def _say_end(self) -> None:
+        self._say_dropped()
+        if self._end is not None and self._unsaid == 0 and self._write_frame(END, 0, msgspec.msgpack.encode(self._end)):
+            self._end = None
+
     def _write_frame(self, kind: int, count: int, payload: bytes) -> bool:
-        segment = next(reversed(self._sizes))
-        if self._sizes[segment] >= self._segment_bytes and self.next_seq > segment:
-            segment = self._begin_segment()
-        body = _HEADER.pack(len(payload), 0, self.next_seq, count, kind)[_CRC_FROM:] + payload
-        frame = _HEADER.pack(len(payload), zlib.crc32(body), self.next_seq, count, kind) + payload
-        size = self._sizes[segment]
+        """False: a full disk, as if nothing had been written; recovery cuts the rest off."""
+        frame = frames.encoded(self.next_seq, count, kind, payload)
         try:
+            segment = self._segment_to_write()
+            size = self._sizes[segment]
             written = os.pwrite(self._files[segment], frame, size)
         except OSError:
-            written = 0
-        if written != len(frame):  # a full disk: as if nothing had been written, recovery cuts the rest off
+            return False
+        if written != len(frame):
             return False
         self._sizes[segment] = size + written
+        self._size += written
         self.next_seq += count
         self._unsynced.add(segment)
         return True
+
+    def _segment_to_write(self) -> int:
+        segment = next(reversed(self._sizes))
+        is_full = self._sizes[segment] >= self._segment_bytes and self.next_seq > segment
+        return self._begin_segment() if is_full else segment
 
     def _begin_segment(self) -> int:
         segment = self.next_seq
         self._files[segment] = os.open(self._file(segment), os.O_RDWR | os.O_CREAT, 0o600)
         self._sizes[segment] = 0
+        self._has_new_files = True
         return segment
 
     # ------------------------------------------------------------ reading
 
     def read(self, position: Position, limit_bytes: int = BATCH_BYTES) -> Batch | None:
-        """The next batch from `position` on, of at most about `limit_bytes`; None where nothing follows."""
+        """The next batch from `position` on, of at most about `limit_bytes`; None where nothing follows.
+
+        The end is the last batch, also where the disk has no room for it: ask no further.
+        """
+        with self._guard:
+            return self._read(position, limit_bytes)
+
+    def seek(self, seq: int) -> Position:
+        """The place of a number, or the nearest before it that begins a frame or is known to be there."""
+        with self._guard:
+            candidates = [segment for segment in self._sizes if segment <= seq]
+            place = Position(candidates[-1], candidates[-1], 0) if candidates else self.oldest
+            for segment, offset, frame in self._frames(place.segment, 0):
+                if frame.after > seq or frame.kind == END:
+                    break
+                place = Position(frame.after, segment, offset + frame.size)
+            return place
+
+    def acknowledge(self, position: Position) -> None:
+        """What is before `position` is not needed any more."""
+        with self._guard:
+            for segment in [*self._sizes][:-1]:
+                if segment >= position.segment:
+                    return
+                self._size -= self._sizes.pop(segment)
+                self._unsynced.discard(segment)
+                if segment in self._files:
+                    os.close(self._files.pop(segment))
+                self._file(segment).unlink(missing_ok=True)
+
+    def _read(self, position: Position, limit_bytes: int) -> Batch | None:
         start, total = position.seq, 0
         records: list[WireRecord] = []
         end = None
@@ -263,42 +287,23 @@ class Spool:
                 total += frame.size
             elif frame.kind == END:
                 end = msgspec.msgpack.decode(frame.payload)
+        if not records and end is None:  # what the disk has no room for is behind all that it has
+            position, end = position._replace(seq=max(position.seq, self.next_seq)), self._end
         first = position.seq - len(records)
         if not records and first == start and end is None:
             return None
         return Batch(first, first - start, records, position, end)
 
-    def seek(self, seq: int) -> Position:
-        """The place of a number, or the nearest before it that begins a frame or is known to be there."""
-        candidates = [segment for segment in self._sizes if segment <= seq]
-        place = Position(candidates[-1], candidates[-1], 0) if candidates else self.oldest
-        for segment, offset, frame in self._frames(place.segment, 0):
-            if frame.after > seq or frame.kind == END:
-                break
-            place = Position(frame.after, segment, offset + frame.size)
-        return place
-
-    def acknowledge(self, position: Position) -> None:
-        """What is before `position` is not needed any more."""
-        for segment in [*self._sizes][:-1]:
-            if segment >= position.segment:
-                return
-            self._sizes.pop(segment)
-            self._unsynced.discard(segment)
-            if segment in self._files:
-                os.close(self._files.pop(segment))
-            self._file(segment).unlink(missing_ok=True)
-
-    def _frames(self, segment: int, offset: int) -> Iterator[tuple[int, int, _Frame]]:
+    def _frames(self, segment: int, offset: int) -> Iterator[tuple[int, int, Frame]]:
         """The frames from a place on, with theirs; a damaged one ends its file."""
         for later in [each for each in self._sizes if each >= segment]:
             at = offset if later == segment else 0
             buffer, base = b"", at
             while at < self._sizes[later]:
-                frame = _frame(buffer, at - base)
+                frame = frames.decoded(buffer, at - base)
                 if frame is None:
                     buffer, base = self._frame_bytes(later, at), at
-                    frame = _frame(buffer, 0)
+                    frame = frames.decoded(buffer, 0)
                 if frame is None:
                     break
                 yield later, at, frame
@@ -307,7 +312,7 @@ class Spool:
     def _frame_bytes(self, segment: int, at: int) -> bytes:
         """The frame at a place and some of what follows it; nothing where its length cannot be true."""
         descriptor = self._descriptor(segment)
-        length = _HEADER.size + int.from_bytes(os.pread(descriptor, 4, at), "little")
+        length = HEADER_BYTES + int.from_bytes(os.pread(descriptor, 4, at), "little")
         return os.pread(descriptor, max(_READ_BYTES, length), at) if at + length <= self._sizes[segment] else b""
 
     def _descriptor(self, segment: int) -> int:
@@ -323,6 +328,7 @@ class Spool:
     def _recover(self) -> None:
         for file in sorted(self.path.glob("*.seg")):
             self._sizes[int(file.stem)] = file.stat().st_size
+        self._size = sum(self._sizes.values())
         if not self._sizes:
             self._begin_segment()
         last = next(reversed(self._sizes))
@@ -333,11 +339,22 @@ class Spool:
         if whole < self._sizes[last]:
             self.damage = f"the last {self._sizes[last] - whole} bytes of {self._file(last).name} are not whole"
             os.ftruncate(self._descriptor(last), whole)
+            self._size -= self._sizes[last] - whole
             self._sizes[last] = whole
         self._descriptor(last)
 
     def close(self) -> None:
         """Lets go of the directory and leaves it as it is."""
+        with self._guard:
+            if not self._is_closed:
+                self._say_end()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Closes its files, as a forked child does at once."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         for descriptor in (*self._files.values(), self._lock):
             os.close(descriptor)
         self._files.clear()
@@ -362,27 +379,3 @@ def _sync(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
         os.fdatasync(descriptor)
         os.close(descriptor)
-
-
-def _in_frames(records: Sequence[WireRecord]) -> Iterator[tuple[int, bytes]]:
-    """The records in payloads of at most BATCH_BYTES, or of one record."""
-    if not records:
-        return
-    payload = msgspec.msgpack.encode(records)
-    if len(payload) <= BATCH_BYTES or len(records) == 1:
-        yield len(records), payload
-    else:
-        half = len(records) // 2
-        yield from _in_frames(records[:half])
-        yield from _in_frames(records[half:])
-
-
-def _frame(buffer: bytes, at: int) -> _Frame | None:
-    """The frame at a place of a buffer, None where it is not there as a whole or not what was written."""
-    if len(buffer) - at < _HEADER.size:
-        return None
-    length, checksum, first, count, kind = _HEADER.unpack_from(buffer, at)
-    end = at + _HEADER.size + length
-    if end > len(buffer) or zlib.crc32(memoryview(buffer)[at + _CRC_FROM : end]) != checksum:
-        return None
-    return _Frame(first, first + count, kind, memoryview(buffer)[at + _HEADER.size : end], end - at)

@@ -49,7 +49,7 @@ from fairlead_client.errors import ClientError, Unreachable
 from fairlead_client.follow import follow, follow_items
 from fairlead_client.keeping import Registration, Subscription
 from fairlead_client.requests import Request, Result
-from fairlead_client.runtime import Answer
+from fairlead_client.runtime import Answer, outcome_of
 from fairlead_client.writer import LogWriter
 
 try:
@@ -203,9 +203,12 @@ class TwistedRuntime:
         """Drives a coroutine; if it fails, the log says so."""
         return Deferred.fromCoroutine(coroutine).addErrback(_report)
 
-    def in_thread(self, job: Callable[[], None]) -> None:
+    def in_thread(self, job: Callable[[], None], on_done: Callable[[OSError | None], None] | None = None) -> None:
         """In the reactor's thread pool."""
-        deferToThread(job).addErrback(_report)
+        done: Deferred[OSError | None] = deferToThread(outcome_of, job)
+        if on_done is not None:
+            done.addCallback(on_done)
+        done.addErrback(_report)
 
 
 class _Wakeup:

@@ -1,25 +1,23 @@
 """The LogWriter: output goes in at once, and to the log service whenever that can be reached.
 
 `write` puts records into a spool on disk and returns; a loop of its own sends them (`appending`), over as many sessions
-as it takes, on the framework that the sessions are of.
+as it takes, on the framework that the sessions are of. What syncs a disk, which may take its time, is done in a thread.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import secrets
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import gettempdir
-from typing import NamedTuple, TypedDict, Unpack
+from typing import NamedTuple, Unpack
 
 from fairlead_client.appending import Appender
-from fairlead_client.errors import CallFailed, ClientError, Refused
+from fairlead_client.errors import CallFailed, Refused
 from fairlead_client.records import Text, WireRecord, records_of
 from fairlead_client.runtime import Answer, Sessions, Task
-from fairlead_client.spool import LIMIT_BYTES, Spool, SpoolMeta
+from fairlead_client.spool import Spool
+from fairlead_client.spooling import About, new_spool
 
 # What a power loss may take of the output that was not sent yet.
 SYNC_S = 1.0
@@ -27,7 +25,7 @@ SYNC_S = 1.0
 ROOM_BYTES = 512 * 1024
 LINGER_S = 60.0
 
-_ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
+log = logging.getLogger(__name__)
 
 
 class Unsent(NamedTuple):
@@ -36,20 +34,6 @@ class Unsent(NamedTuple):
     records: int
     spool: Path
     reason: str
-
-
-class About(TypedDict, total=False):
-    """What can be said of a new stream, and of the spool; see `fairlead.log.create`.
-
-    `producer` names a writer that goes on under that name with a new spool, taking over from whoever had it.
-    """
-
-    object: str | None
-    project: str | None
-    producer: str | None
-    attempt: int | None
-    spool: Path | None
-    limit_bytes: int
 
 
 class LogWriter:
@@ -77,6 +61,7 @@ class LogWriter:
         self._written = runtime.wakeup()
         self._watchers: list[Callable[[], None]] = []
         self._was_open = False
+        self._is_saving = False
         self._is_closed = False
         self._tasks: list[Task] = [runtime.spawn(self._send()), runtime.spawn(self._keep_synced())]
 
@@ -91,6 +76,11 @@ class LogWriter:
     def unsent(self) -> int:
         """How many records the service has not acknowledged."""
         return self._appender.unsent
+
+    @property
+    def dropped(self) -> int:
+        """How many records were dropped, for want of room or by a full disk; markers in the stream say where."""
+        return self.spool.dropped
 
     @property
     def failure(self) -> CallFailed | None:
@@ -113,9 +103,10 @@ class LogWriter:
         return self._had_room
 
     def write(self, source: str, text: Text, time_us: int | None = None, flags: int = 0) -> bool:
-        """Writes one line, or several. Never waits for the service; the spool's file is all that it touches.
+        """Writes one line, or several. Never waits for the service nor for a sync; see `spool` for what bounds it.
 
-        False: there was no room, and a marker in the stream will say how many lines are missing.
+        False: there was no room, and a marker in the stream will say how many lines are missing. Raises SpoolError
+        behind the seal and when the writer is closed.
         """
         return self.write_records(records_of(source, text, now_us() if time_us is None else time_us, flags))
 
@@ -199,8 +190,19 @@ class LogWriter:
         elif isinstance(answer.error, CallFailed):
             self._appender.failed(answer.request, answer.error)
         self._was_open = self._was_open or (self._appender.is_open and self.failure is None)
+        self._save_place()
         self._news.set()
         self._tell_watchers()
+
+    def _save_place(self) -> None:
+        if self._appender.must_save and not self._is_saving:
+            self._is_saving = True
+            self._runtime.in_thread(self.spool.saving(), self._saved)
+
+    def _saved(self, error: OSError | None) -> None:
+        self._is_saving = False
+        self._appender.saved(error)
+        self._news.set()
 
     async def _keep_synced(self) -> None:
         while True:
@@ -208,7 +210,11 @@ class LogWriter:
             await self._runtime.wakeup().wait(SYNC_S)
             job = self.spool.unsynced() if self.unsent else None
             if job is not None:
-                self._runtime.in_thread(job)
+                self._runtime.in_thread(job, self._synced)
+
+    def _synced(self, error: OSError | None) -> None:
+        if error is not None:
+            log.warning("the spool %s cannot be synced, a power loss may cost lines: %s", self.spool.path, error)
 
     async def _wait_until(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
         bell = self._runtime.wakeup()
@@ -233,42 +239,3 @@ class LogWriter:
 def now_us() -> int:
     """The wall clock, in microseconds since 1970."""
     return time.time_ns() // 1000
-
-
-def checked_id(name: str, value: str) -> str:
-    """An id as the service takes it, so that a mistake is found before anything is written. Raises ClientError."""
-    if not _ID.fullmatch(value):
-        raise ClientError(f"{name} is {value!r}: an id has 1 to 128 of the characters A-Z a-z 0-9 _ + @ -")
-    return value
-
-
-def new_spool(stream: str, **about: Unpack[About]) -> Spool:
-    """A spool for a stream; without a `producer` it gets a name of its own, so that nobody takes over by mistake."""
-    for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
-        if value is not None:
-            checked_id(name, value)
-    producer = about.get("producer")
-    meta = SpoolMeta(
-        stream,
-        producer or f"writer-{secrets.token_hex(8)}",
-        object=about.get("object"),
-        project=about.get("project"),
-        attempt=about.get("attempt"),
-        takes_over=producer is not None,
-    )
-    path = about.get("spool") or spool_directory() / f"{stream}-{secrets.token_hex(4)}"
-    return Spool.create(path, meta, about.get("limit_bytes", LIMIT_BYTES))
-
-
-def spool_directory() -> Path:
-    """Where spools are kept unless told otherwise: the user's state directory, else a temporary one of their own."""
-    state = os.environ.get("XDG_STATE_HOME")
-    home = Path(state) if state else Path.home() / ".local" / "state"
-    for candidate in (home / "fairlead" / "spool", Path(gettempdir()) / f"fairlead-{os.getuid()}" / "spool"):
-        try:
-            candidate.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(candidate, os.W_OK) and candidate.stat().st_uid == os.getuid():
-            return candidate
-    raise ClientError(f"no directory for spools: neither {str(home)!r} nor {gettempdir()!r} can be written to")

@@ -62,8 +62,8 @@ class LogService:
             raise CallFailed("fairlead.error.fenced", "taken over", {"expected": known[1], "term": known[0]})
         expected = seq if known is None else known[1]
         missing = seq if known is None else seq - expected
-        if known is not None and missing > lost:
-            raise CallFailed("fairlead.error.gap", "a gap", {"expected": expected, "term": term})
+        if known is not None and (missing > lost or (missing < 0 and term > known[0])):
+            raise CallFailed("fairlead.error.gap", "a gap", {"expected": expected, "term": known[0]})
         new = records[max(0, expected - seq) :]
         if new and self.sealed is not None:
             raise CallFailed("fairlead.error.sealed", "the log is sealed")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -35,6 +37,7 @@ from fairlead_client.asyncio import (
     given_sessions,
 )
 from fairlead_client.autobahn_session import AutobahnSession
+from fairlead_client.errors import SpoolError
 from fairlead_client.spool import Spool
 from fairlead_logstream import LogService
 from fairlead_logstream.errors import Busy, NoProgress, StoreFailed
@@ -278,6 +281,66 @@ async def test_what_is_not_sent_stays_in_the_spool_for_another_writer(
     again.seal(0)
     assert await again.close(20) is None
     assert texts(await collected(follow(connection, "log"))) == ["one", "two"]
+
+
+async def test_a_program_that_was_killed_goes_on_in_its_spool(site: Site, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    program = (
+        "import asyncio, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from fairlead_client.asyncio import Connection, LogWriter\n"
+        "async def main():\n"
+        "    writer = LogWriter(Connection(sys.argv[1]), 'log', spool=Path(sys.argv[2]))\n"
+        "    for number in range(1000):\n"
+        "        writer.write('stdout', f'line {number}')\n"
+        "        if number == 500:\n"
+        "            await writer.drain(10)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, site.url, str(spool))
+    assert await process.wait() == -signal.SIGKILL
+    async with Connection(site.url) as connection:
+        writer = LogWriter(connection, "log", spool=spool)
+        writer.write("stdout", "line 1000")
+        writer.seal()
+        assert await writer.close(10) is None
+        seen = texts(await collected(follow(connection, "log")))
+    assert seen == [f"line {number}" for number in range(1001)]
+
+
+async def test_a_spool_of_another_log_or_with_its_end_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
+    await site.stop()
+    async with Connection(site.url) as connection:
+        writer = LogWriter(connection, "log", spool=tmp_path / "spool")
+        writer.seal(0)
+        await writer.close(0)
+        with pytest.raises(SpoolError, match="is of the log log"):
+            LogWriter(connection, "other", spool=tmp_path / "spool")
+        with pytest.raises(SpoolError, match="is of the producer"):
+            LogWriter(connection, "log", spool=tmp_path / "spool", producer="me")
+        with pytest.raises(SpoolError, match="has its end"):
+            LogWriter(connection, "log", spool=tmp_path / "spool")
+
+
+async def test_of_two_programs_with_one_producers_name_the_older_is_told_and_stops(
+    connection: Connection, tmp_path: Path
+) -> None:
+    old = LogWriter(connection, "log", producer="me", spool=tmp_path / "old")
+    old.write("stdout", "old")
+    assert await old.drain(10)
+    new = LogWriter(connection, "log", producer="me", spool=tmp_path / "new")
+    new.write("stdout", "new")
+    assert await new.drain(10)
+    old.write("stdout", "too late")
+    failure = await asyncio.wait_for(old.failed(), 10)
+    assert failure.uri == "fairlead.error.fenced"
+    left = await old.close(0)
+    assert left is not None
+    assert left.records == 1
+    new.seal()
+    assert await new.close(10) is None
+    assert texts(await collected(follow(connection, "log"))) == ["old", "new"]
 
 
 async def test_bytes_and_odd_texts_come_back_as_they_were(connection: Connection, tmp_path: Path) -> None:

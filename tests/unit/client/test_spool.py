@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
+import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_client.errors import SpoolError
+from fairlead_client.frames import BATCH_BYTES
 from fairlead_client.records import WireRecord
-from fairlead_client.spool import BATCH_BYTES, Batch, Position, Spool, SpoolMeta
+from fairlead_client.spool import Batch, Position, Spool
+from fairlead_client.spool_meta import SpoolMeta
 
 
 def lines(start: int, stop: int, width: int = 10) -> list[WireRecord]:
@@ -113,7 +120,8 @@ def test_a_full_spool_drops_and_says_how_much(path: Path) -> None:
     assert spool.append(lines(2000, 2010))
     last = batches_of(spool, first[-1].after)
     assert numbers(first) == [*range(kept)]
-    assert (last[0].lost, last[0].first) == (1000 - kept, 1000)
+    assert (first[-1].lost, first[-1].first, spool.dropped) == (1000 - kept, 1000, 1000 - kept)
+    assert [(batch.lost, batch.first) for batch in last] == [(0, 1000)]
     assert numbers(last) == [*range(2000, 2010)]
     spool.close()
 
@@ -180,7 +188,7 @@ def test_only_the_owner_can_read_it(spool: Spool, path: Path) -> None:
 
 
 def test_what_is_not_synced_yet_is_synced_by_one_job(spool: Spool) -> None:
-    assert spool.unsynced() is None
+    spool.unsynced()  # the name of the first file
     spool.append(lines(0, 1000))
     job = spool.unsynced()
     assert job is not None
@@ -217,3 +225,132 @@ def test_no_damage_changes_or_reorders_a_record(
     for batch in batches:
         assert numbers([batch]) == [*range(batch.first, batch.first + len(batch.records))]
     spool.close()
+
+
+# ---------------------------------------------------------------- disks that are full, or gone
+
+
+@contextmanager
+def files_of_at_most(size_bytes: int) -> Iterator[None]:
+    """A disk that is full: the kernel writes no file of this process beyond that size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_drops_and_counts_and_goes_on_when_there_is_room(spool: Spool) -> None:
+    spool.append(lines(0, 10))
+    with files_of_at_most(100):
+        assert not spool.append(lines(10, 20))
+    assert spool.append(lines(20, 30))
+    batches = batches_of(spool)
+    assert numbers(batches) == [*range(10), *range(20, 30)]
+    assert [batch.lost for batch in batches] == [0, 10]
+
+
+def test_what_a_full_disk_dropped_at_the_end_is_said_all_the_same(spool: Spool) -> None:
+    spool.append(lines(0, 10))
+    with files_of_at_most(100):
+        spool.append(lines(10, 20))
+        spool.append_end(3, None)
+        kept = spool.read(spool.oldest)
+        assert kept is not None
+        last = spool.read(kept.after)
+    assert last is not None
+    assert (last.lost, last.first, last.end) == (10, 20, {"exit_code": 3, "reason": None})
+
+
+def test_an_end_that_found_no_room_is_written_when_the_spool_is_closed(path: Path) -> None:
+    spool = Spool.create(path, SpoolMeta("log", "writer"))
+    with files_of_at_most(10):
+        spool.append_end(3, None)
+    spool.close()
+    again = Spool.open(path)
+    assert again.has_end
+    again.close()
+
+
+def test_a_directory_that_vanished_costs_what_is_written_and_no_error(path: Path) -> None:
+    spool = Spool.create(path, SpoolMeta("log", "writer"), segment_bytes=1_000)
+    shutil.rmtree(path)
+    while spool.append(lines(0, 10)):
+        pass
+    assert spool.dropped == 10
+    spool.close()
+
+
+def test_meta_that_a_full_disk_cuts_off_replaces_nothing(spool: Spool, path: Path) -> None:
+    before = (path / "meta.json").read_bytes()
+    with files_of_at_most(10), pytest.raises(OSError, match=r"space left|too large"):
+        spool.save_meta()
+    assert (path / "meta.json").read_bytes() == before
+
+
+def test_one_large_write_does_not_pass_the_limit(path: Path) -> None:
+    spool = Spool.create(path, SpoolMeta("log", "writer"), limit_bytes=200_000)
+    assert not spool.append(lines(0, 10_000, width=100))
+    assert spool.size_bytes <= 200_000
+    assert sum(batch.lost for batch in batches_of(spool)) == spool.dropped > 0
+    spool.close()
+
+
+def test_nothing_follows_the_end(spool: Spool) -> None:
+    spool.append_end(0, None)
+    with pytest.raises(SpoolError, match="has its end"):
+        spool.append(lines(0, 1))
+
+
+def test_a_directory_with_something_in_it_is_not_made_a_spool(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("dear all")
+    with pytest.raises(SpoolError, match="something in it"):
+        Spool.create(tmp_path, SpoolMeta("log", "writer"))
+
+
+# ---------------------------------------------------------------- threads and forks
+
+
+def test_what_several_threads_append_is_there_once_in_the_order_of_each(spool: Spool) -> None:
+    def write(thread: int) -> None:
+        for number in range(thread * 1000, thread * 1000 + 1000):
+            spool.append(lines(number, number + 1))
+
+    threads = [threading.Thread(target=write, args=(each,)) for each in range(4)]
+    for thread in threads:
+        thread.start()
+    seen: list[int] = []
+    position = spool.oldest
+    while len(seen) < 4000:
+        batch = spool.read(position)
+        if batch is not None:
+            seen += numbers([batch])
+            position = batch.after
+            spool.acknowledge(position)
+    for thread in threads:
+        thread.join()
+    assert [[n for n in seen if n // 1000 == each] for each in range(4)] == [
+        [*range(each * 1000, each * 1000 + 1000)] for each in range(4)
+    ]
+
+
+def test_a_forked_child_neither_writes_nor_keeps_the_lock(path: Path) -> None:
+    spool = Spool.create(path, SpoolMeta("log", "writer"))
+    hold, held = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            spool.append(lines(0, 1))
+        except SpoolError:
+            os.write(held, b"refused")
+        signal.pause()
+    assert os.read(hold, 10) == b"refused"
+    spool.close()
+    Spool.open(path).close()  # the child lives
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(hold)
+    os.close(held)

@@ -29,7 +29,8 @@ from fairlead_client.asyncio import Connection, LogWriter
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.errors import SEALED
 from fairlead_client.spool import Spool
-from fairlead_client.writer import LINGER_S, Unsent, new_spool
+from fairlead_client.spooling import new_spool
+from fairlead_client.writer import LINGER_S, Unsent
 from fairlead_server.commands._attend import Attendant
 from fairlead_server.commands._child import not_started
 from fairlead_server.commands._notes import note, plural

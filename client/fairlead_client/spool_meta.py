@@ -1,0 +1,64 @@
+"""What the records of a spool are about, kept in a file beside them."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+FILE_NAME = "meta.json"
+DRAFT_NAME = "meta.json.new"
+
+
+@dataclass
+class SpoolMeta:
+    """What the records are about. `term` and `base` are None until the service has named them.
+
+    `base` is the producer's number of this spool's record 0: a new spool of a known producer goes on where that is.
+    `epoch` is that of the store which has what was acknowledged.
+    """
+
+    stream: str
+    producer: str
+    object: str | None = None
+    project: str | None = None
+    attempt: int | None = None
+    metadata: dict[str, Any] | None = None
+    retention: dict[str, int] | None = None
+    heartbeat_s: float | None = None
+    url: str | None = None
+    realm: str | None = None
+    term: int | None = None
+    base: int | None = None
+    epoch: int | None = None
+    takes_over: bool = False
+    version: int = VERSION
+
+    @classmethod
+    def load(cls, directory: Path) -> SpoolMeta:
+        """Of a spool's directory. Raises OSError, ValueError or TypeError when there is none of ours."""
+        return cls(**json.loads((directory / FILE_NAME).read_bytes()))
+
+    def saving(self, directory: Path) -> Callable[[], None]:
+        """A job for any thread that writes what is said now, whole also after a power loss; it raises OSError."""
+        return partial(_save, directory, json.dumps(asdict(self)).encode())
+
+
+def _save(directory: Path, content: bytes) -> None:
+    draft = directory / DRAFT_NAME
+    with open(draft, "wb", buffering=0, opener=partial(os.open, mode=0o600)) as file:
+        if file.write(content) != len(content):  # a disk that becomes full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    draft.replace(directory / FILE_NAME)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
