@@ -11,10 +11,11 @@ from fairlead_logstream import LogService, MemoryStreamStore, NewObject, StreamS
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import RECENT_LIMIT_BYTES, Recent
+from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.records import Record, decode_records, pieces
 from fairlead_logstream.model.rows import Sealed, State, StreamRow
-from fairlead_logstream.model.stream import Append, Stream
+from fairlead_logstream.model.stream import Stream
 from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
 from fairlead_router.errors import SessionError
 from fairlead_router.member import LOCAL_WIRE

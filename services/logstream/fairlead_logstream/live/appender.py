@@ -16,8 +16,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from fairlead_logstream.errors import Busy, StoreFailed
+from fairlead_logstream.model.append import Append
+from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
+from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.rows import Change, Producer
-from fairlead_logstream.model.stream import Append, Draft, Stream
+from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import StreamStore
 from fairlead_router import RequestError, new_id
 from fairlead_store import StoreError
@@ -57,11 +60,19 @@ class Durable(Protocol):
 class Appender:
     """The queue of one stream's requests."""
 
-    def __init__(self, stream: Stream, store: StreamStore, durable: Durable, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        store: StreamStore,
+        durable: Durable,
+        clock_us: Callable[[], int],
+        budgets: Budgets = NO_BUDGETS,
+    ) -> None:
         self._stream = stream
         self._store = store
         self._durable = durable
         self._clock_us = clock_us
+        self._budgets = budgets
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
         self._is_busy = False
@@ -104,12 +115,12 @@ class Appender:
             return
         while self._waiting:
             group = self._take()
-            draft = Draft(self._stream, self._clock_us())
+            draft = Draft(self._stream, self._clock_us(), self._budgets)
             told = [(request, _outcome(request, draft)) for request in group]
             if not draft.is_empty:
                 change = draft.change(new_id)
                 write = self._in_flight = self._store.write(change)
-                write.add_done_callback(partial(self._written, change, draft.head, told))
+                write.add_done_callback(partial(self._written, change, draft, told))
                 return
             _tell(told)
         self._is_busy = False
@@ -127,11 +138,12 @@ class Appender:
         return group
 
     def _written(
-        self, change: Change, head: int, told: list[tuple[Request, Outcome]], write: asyncio.Future[None]
+        self, change: Change, draft: Draft, told: list[tuple[Request, Outcome]], write: asyncio.Future[None]
     ) -> None:
         error = write.exception()
         if error is None:
-            self._stream.adopt(change, head)
+            self._stream.adopt(change, draft.head)
+            draft.settle()
             self._durable.moved(change)
             _tell(told)
         else:
@@ -166,8 +178,11 @@ class Appender:
 
 
 def _append(append: Append, epoch: int, draft: Draft) -> Result:
-    first, following = draft.append(append)
-    return {"first": first, "next": following, "epoch": epoch}
+    first, following, dropped = draft.append(append)
+    result: Result = {"first": first, "next": following, "epoch": epoch}
+    if dropped.records or dropped.bytes:
+        result["truncated"] = {"records": dropped.records, "bytes": dropped.bytes, "reason": dropped.reason}
+    return result
 
 
 def _outcome(request: Request, draft: Draft) -> Outcome:

@@ -1,6 +1,6 @@
 """What a store keeps of a stream, as values: its row, its producers, and the step that changes them.
 
-No rules here: what an append or a seal makes of a stream is decided in stream.py.
+No rules here: what an append or a seal makes of a stream is decided in draft.py.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ class Sealed(msgspec.Struct, frozen=True):
 
 
 class Producer(msgspec.Struct, frozen=True):
-    """What the stream knows of a producer: its term, and the number that its next record must have."""
+    """What the stream knows of a producer: its term, and the number that its next record must have.
+
+    `seq` counts in `unit`. `records` and `bytes` are what is stored of it, for its budget: `seq` counts the rest too.
+    """
 
     term: int
     seq: int
     unit: int = RECORDS
+    records: int = 0
+    bytes: int = 0
 
 
 class Retention(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,11 +46,15 @@ class Retention(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """What was acknowledged over a budget and not stored, until a marker in the stream has told it."""
+    """What was acknowledged over a budget and not stored, until a marker in the stream has told it.
+
+    `producer` is None where it is of several, or of none that has a name.
+    """
 
     records: int = 0
     bytes: int = 0
     reason: str | None = None
+    producer: str | None = None
 
 
 class State(msgspec.Struct, frozen=True):

@@ -12,8 +12,9 @@ from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Outcome, Request, Result
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
+from fairlead_logstream.model.append import Append
+from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.records import decode_records, pieces
-from fairlead_logstream.model.stream import Append, Draft
 from fairlead_logstream.procedures.access import find, not_authorized, require
 from fairlead_logstream.procedures.arguments import CreateArguments, SealArguments, append_arguments, check_id
 from fairlead_router import PENDING, Call, InvalidArgument, Principal, RequestError
@@ -82,7 +83,7 @@ def _stand(live: LiveStream, producer: str | None, attempt: int | None, draft: D
     """Where a stream and a producer stand, after an attempt has begun if one is to."""
     if attempt is not None:
         draft.begin_attempt(attempt)
-    known = draft.producer(producer)
+    known = draft.producers.standing(producer)
     return {
         "epoch": live.stream.epoch,
         "next": draft.head,

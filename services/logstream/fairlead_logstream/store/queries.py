@@ -11,7 +11,7 @@ from sqlalchemy import text
 STREAMS = text(
     """
     SELECT streams.id, name, object, epoch, created_us, attempt, is_sealed, exit_code, reason, metadata, retention,
-           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, oldest, version,
+           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, dropped_producer, oldest, version,
            coalesce(last.first + last.count, oldest) AS head,
            coalesce(last.bytes_before + last.size, 0) AS written_bytes,
            coalesce(kept.bytes_before, last.bytes_before + last.size, 0) AS trimmed_bytes,
@@ -56,19 +56,22 @@ UPDATE_STREAM = text(
     """
     UPDATE streams SET attempt = :attempt, is_sealed = :is_sealed, exit_code = :exit_code, reason = :reason,
         metadata = :metadata, retention = :retention, heartbeat_s = :heartbeat_s,
-        dropped_records = :dropped_records, dropped_bytes = :dropped_bytes, dropped_reason = :dropped_reason
+        dropped_records = :dropped_records, dropped_bytes = :dropped_bytes, dropped_reason = :dropped_reason,
+        dropped_producer = :dropped_producer
     WHERE id = :id
     """
 )
 
 # Who has written to a stream, and how far.
-PRODUCERS = text("SELECT name, term, seq, unit FROM producers WHERE stream_id = :stream_id")
+PRODUCERS = text("SELECT name, term, seq, unit, records, bytes FROM producers WHERE stream_id = :stream_id")
 
 # A producer has come so far.
 UPSERT_PRODUCER = text(
     """
-    INSERT INTO producers (stream_id, name, term, seq, unit) VALUES (:stream_id, :name, :term, :seq, :unit)
-    ON CONFLICT (stream_id, name) DO UPDATE SET term = excluded.term, seq = excluded.seq, unit = excluded.unit
+    INSERT INTO producers (stream_id, name, term, seq, unit, records, bytes)
+    VALUES (:stream_id, :name, :term, :seq, :unit, :records, :bytes)
+    ON CONFLICT (stream_id, name) DO UPDATE SET term = excluded.term, seq = excluded.seq, unit = excluded.unit,
+        records = excluded.records, bytes = excluded.bytes
     """
 )
 

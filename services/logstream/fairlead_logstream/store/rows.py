@@ -46,6 +46,7 @@ def state_row(stream_id: int, state: State) -> Row:
         "dropped_records": state.dropped.records,
         "dropped_bytes": state.dropped.bytes,
         "dropped_reason": state.dropped.reason,
+        "dropped_producer": state.dropped.producer,
     }
 
 
@@ -57,7 +58,7 @@ def stream_row(row: sa.Row[Any]) -> StreamRow:
         metadata=_decode_metadata(row.metadata),
         retention=Retention() if row.retention is None else _decode_retention(row.retention),
         heartbeat_s=row.heartbeat_s,
-        dropped=Dropped(row.dropped_records, row.dropped_bytes, row.dropped_reason),
+        dropped=Dropped(row.dropped_records, row.dropped_bytes, row.dropped_reason, row.dropped_producer),
     )
     return StreamRow(
         id=row.id,
@@ -85,12 +86,14 @@ def producer_rows(change: Change) -> Iterator[Row]:
             "term": producer.term,
             "seq": producer.seq,
             "unit": producer.unit,
+            "records": producer.records,
+            "bytes": producer.bytes,
         }
 
 
 def producers(rows: sa.CursorResult[Any]) -> dict[str, Producer]:
     """The producers of a stream."""
-    return {row.name: Producer(row.term, row.seq, row.unit) for row in rows}
+    return {row.name: Producer(row.term, row.seq, row.unit, row.records, row.bytes) for row in rows}
 
 
 def chunk_rows(change: Change) -> Iterator[Row]:

@@ -46,6 +46,7 @@ streams = sa.Table(
     sa.Column("dropped_records", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("dropped_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("dropped_reason", sa.Text),
+    sa.Column("dropped_producer", sa.Text),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("archived", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("realm", "name"),
@@ -61,6 +62,8 @@ producers = sa.Table(
     sa.Column("term", sa.BigInteger, nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("unit", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("records", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 chunks = sa.Table(

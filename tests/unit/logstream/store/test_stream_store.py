@@ -148,7 +148,7 @@ async def test_streams_are_listed_as_they_stand_after_a_restart(reopening: Reope
 
 async def test_everything_of_a_state_is_kept(reopening: Reopening) -> None:
     metadata = {"workflow": "wörk", "n": [1, None, {"deep": True}]}
-    state = State(2, None, metadata, Retention(3600, max_records=10), 30, Dropped(5, 2**52, "rate"))
+    state = State(2, None, metadata, Retention(3600, max_records=10), 30, Dropped(5, 2**52, "rate", "p"))
     new = StreamRow(0, "a", "a", 7, NOW_US, State(1, None, metadata, Retention(max_bytes=2**52), 15))
     made = await reopening.store.create(new)
     assert made.state == new.state
@@ -216,10 +216,10 @@ async def test_a_read_is_limited_in_bytes_but_gives_at_least_one_batch(reopening
 
 async def test_producers_are_kept_as_long_as_the_stream(reopening: Reopening) -> None:
     stream, other = await reopening.create("a"), await reopening.create("b")
-    await reopening.write(stream, batch_of(0, "x"), p=Producer(0, 1), q=Producer(4, 99, BYTES))
+    await reopening.write(stream, batch_of(0, "x"), p=Producer(0, 1), q=Producer(4, 99, BYTES, 3, 98))
     await reopening.write(stream, batch_of(1, "y"), p=Producer(1, 2))
     await reopening.reopen()
-    assert await reopening.store.producers(stream.id) == {"p": Producer(1, 2), "q": Producer(4, 99, BYTES)}
+    assert await reopening.store.producers(stream.id) == {"p": Producer(1, 2), "q": Producer(4, 99, BYTES, 3, 98)}
     assert await reopening.store.producers(other.id) == {}
 
 

@@ -24,9 +24,12 @@ def upgrade(op: Operations) -> None:
     op.add_column("streams", sa.Column("dropped_records", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("streams", sa.Column("dropped_bytes", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("streams", sa.Column("dropped_reason", sa.Text))
+    op.add_column("streams", sa.Column("dropped_producer", sa.Text))
     op.add_column("streams", sa.Column("version", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("streams", sa.Column("archived", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("producers", sa.Column("unit", sa.SmallInteger, nullable=False, server_default="0"))
+    op.add_column("producers", sa.Column("records", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("producers", sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"))
     is_copied = op.get_bind().dialect.name == "sqlite"
     place: dict[str, Any] = {"insert_before": "data"} if is_copied else {}
     with op.batch_alter_table("chunks", recreate="always" if is_copied else "never") as batch:
