@@ -1,16 +1,17 @@
 """Durable, ordered streams of records: one sequence each, followed live from any point.
 
     logs = await LogService.open("sqlite:///data/logs.sqlite", "realm1", new_object)
-    logs.bind(realm)            # registers fairlead.log.*, feeds the topics fairlead.stream.*
+    logs.bind(realm)            # registers fairlead.log.*, feeds the topics fairlead.stream.* and fairlead.directory.*
     await logs.close()
 
 Rights come from the realm's authorizer; this package knows no users.
 """
 
-from fairlead_logstream.procedures.writing import NewObject
+from fairlead_logstream.model.budget import Budget, Budgets
+from fairlead_logstream.procedures.keeping import NewObject
 from fairlead_logstream.service import LogService
 from fairlead_logstream.store.memory_store import MemoryStreamStore
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
 
-__all__ = ["LogService", "MemoryStreamStore", "NewObject", "SqlStreamStore", "StreamStore"]
+__all__ = ["Budget", "Budgets", "LogService", "MemoryStreamStore", "NewObject", "SqlStreamStore", "StreamStore"]

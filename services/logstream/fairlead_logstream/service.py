@@ -8,15 +8,18 @@ from collections.abc import Callable
 from typing import Any
 
 from fairlead_logstream.live.directory import Directory
+from fairlead_logstream.live.directory_topics import DIRECTORY_PREFIX, DirectoryTopics
 from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import Surroundings
 from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
+from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
+from fairlead_logstream.procedures.keeping import Keeping, NewObject
 from fairlead_logstream.procedures.listing import list_streams
 from fairlead_logstream.procedures.reading import Reading
 from fairlead_logstream.procedures.search import Searching
-from fairlead_logstream.procedures.writing import NewObject, Writing
+from fairlead_logstream.procedures.writing import Writing
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
 from fairlead_logstream.tasks import Tasks
@@ -28,29 +31,38 @@ PRINCIPAL = Principal("fairlead.logstream", "service", "internal", "internal")
 class LogService:
     """All streams of one realm. Create it with `open`, then `bind` it, and `close` it in the end."""
 
-    def __init__(self, store: StreamStore, new_object: NewObject | None = None) -> None:
+    def __init__(self, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS) -> None:
         self._store = store
         self._tasks = Tasks()
         self._topics = Topics()
-        self._surroundings = Surroundings(store, Recent(), self._topics, _clock_us)
+        self._surroundings = Surroundings(store, Recent(), self._topics, _clock_us, budgets)
         self._directory = Directory(self._surroundings)
+        self._directory_topics = DirectoryTopics(self._directory)
+        self._surroundings.announce = self._directory_topics.announce
         self._history = History(store, self._tasks)
-        self._writing = Writing(self._directory, new_object)
+        self._keeping = Keeping(self._directory, new_object)
+        self._writing = Writing(self._directory)
         self._reading = Reading(self._directory, self._history)
         self._searching = Searching(self._directory, self._history)
         self._member: Member | None = None
 
     @classmethod
     async def open(
-        cls, database_url: str, realm_name: str = "realm1", new_object: NewObject | None = None
+        cls,
+        database_url: str,
+        realm_name: str = "realm1",
+        new_object: NewObject | None = None,
+        budgets: Budgets = NO_BUDGETS,
     ) -> LogService:
         """Open or make the database and read the directory; raises StoreError."""
-        return await cls.over(SqlStreamStore.open(database_url, realm_name), new_object)
+        return await cls.over(SqlStreamStore.open(database_url, realm_name), new_object, budgets)
 
     @classmethod
-    async def over(cls, store: StreamStore, new_object: NewObject | None = None) -> LogService:
+    async def over(
+        cls, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS
+    ) -> LogService:
         """The same over any StreamStore, which the service closes in the end."""
-        service = cls(store, new_object)
+        service = cls(store, new_object, budgets)
         try:
             await service._directory.load()
         except BaseException:
@@ -64,19 +76,21 @@ class LogService:
         for name, procedure in self._procedures().items():
             member.register(f"fairlead.log.{name}", procedure)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, StreamTopics(self._directory, self._history))
+        self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
         await asyncio.gather(*[live.close() for live in self._directory])
         await self._tasks.close()
         if self._member is not None:
-            self._topics.topics = None
+            self._topics.topics = self._directory_topics.topics = None
             self._member.leave()
         await self._store.close()
 
     def _procedures(self) -> dict[str, Callable[[Call], Any]]:
         return {
-            "create": self._writing.create,
+            "create": self._keeping.create,
+            "update": self._keeping.update,
             "append": self._writing.append,
             "seal": self._writing.seal,
             "read": self._reading.read,

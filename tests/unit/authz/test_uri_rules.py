@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_authz.uri_rules import STREAM_RULE, UriRule, UriRules
+from fairlead_authz.uri_rules import DIRECTORY_RULE, STREAM_RULE, UriRule, UriRules
 from fairlead_router.uris import Match, matches
 
 APP = UriRule("com.app.{object}.state", subscribe="read", publish="write")
@@ -19,6 +19,7 @@ RULES = UriRules((APP,))
     ("uri", "rule", "object_id"),
     [
         ("fairlead.stream.x", STREAM_RULE, "x"),
+        ("fairlead.directory.x", DIRECTORY_RULE, "x"),
         ("fairlead.stream.zzzzz-xvhdp-000000000000000", STREAM_RULE, "zzzzz-xvhdp-000000000000000"),
         ("com.app.x.state", APP, "x"),
     ],
@@ -37,7 +38,16 @@ def test_what_no_rule_fits_names_nothing(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["fairlead.stream.", "fairlead.stream.a", "com.app.", "com.app.x", "com.app.x.", "com.app.x.sta"]
+    "prefix",
+    [
+        "fairlead.stream.",
+        "fairlead.stream.a",
+        "fairlead.directory.",
+        "com.app.",
+        "com.app.x",
+        "com.app.x.",
+        "com.app.x.sta",
+    ],
 )
 def test_a_prefix_is_covered_where_each_event_is_judged_by_its_object(prefix: str) -> None:
     assert RULES.covers(prefix, "prefix", "subscribe")

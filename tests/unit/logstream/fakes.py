@@ -13,6 +13,7 @@ from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import RECENT_LIMIT_BYTES, Recent
 from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.model.records import Record, decode_records, pieces
 from fairlead_logstream.model.rows import Sealed, State, StreamRow
 from fairlead_logstream.model.stream import Stream
@@ -177,7 +178,8 @@ class Rights:
         self.granted.add((authid, level, object_id))
 
     def object_of(self, action: Action, uri: str) -> str | None:
-        return uri.removeprefix("fairlead.stream.") if uri.startswith("fairlead.stream.") else None
+        is_log = uri.startswith(("fairlead.stream.", "fairlead.directory."))
+        return uri.rpartition(".")[2] if is_log else None
 
     def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
         return action == "call" or match != "exact" or object_id is None or self.can(principal, "read", object_id)
@@ -214,6 +216,18 @@ class Peer:
         final.add_done_callback(lambda future: future.cancelled() or future.exception())  # few tests wait for it
         return progress, final
 
+    async def watch(self, topic: str = "fairlead.directory.", match: Match = "prefix") -> list[Any]:
+        """What becomes of the streams of the directory, from now on: (change, stream) each."""
+        changes: list[Any] = []
+
+        def add(event: MemberEvent) -> None:
+            assert event.kwargs == {}
+            (entry,) = event.args
+            changes.append((entry["change"], entry["stream"]))
+
+        await self.member.subscribe(topic, add, match=match)
+        return changes
+
     async def subscribe(self, stream: str) -> list[MemberEvent]:
         """The events of a stream's topic, from now on."""
         events: list[MemberEvent] = []
@@ -248,8 +262,10 @@ class SlowPeer:
         return sum(item.size for item in self._session.outbox.items)
 
     def subscribe(self, stream: str, **options: Any) -> None:
+        self.subscribe_to(f"fairlead.stream.{stream}", **options)
+
+    def subscribe_to(self, topic: str, **options: Any) -> None:
         self._requests += 1
-        topic = f"fairlead.stream.{stream}"
         self._realm.requests.handle(self._session, Subscribe(self._requests, SubscribeOptions(**options), topic))
 
     def unsubscribe(self) -> None:
@@ -297,8 +313,10 @@ class ServiceHarness:
         self.realm = self.router.add_realm("realm1", authorizer=self.rights)
         self.logs: LogService
 
-    async def start(self, store: StreamStore, new_object: NewObject | None = None) -> None:
-        self.logs = await LogService.over(store, new_object)
+    async def start(
+        self, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS
+    ) -> None:
+        self.logs = await LogService.over(store, new_object, budgets)
         self.logs.bind(self.realm)
 
     def slow_peer(self, authid: str = "alice") -> SlowPeer:

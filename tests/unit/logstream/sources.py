@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from fairlead_logstream.model.records import PARTIAL, Record
 from unit.logstream.fakes import NOW_US
@@ -23,6 +24,15 @@ def source_of(records: list[Record]) -> bytes:
         content = record.text_or_bytes
         whole += content.encode() if isinstance(content, str) else content
         whole += b"" if record.flags & PARTIAL else b"\n"
+    return whole
+
+
+def source_of_wire(records: list[Any]) -> bytes:
+    """The same, of records as a client gets them."""
+    whole = b""
+    for _time_us, _source, text, flags in records:
+        whole += text.encode() if isinstance(text, str) else text
+        whole += b"" if flags & PARTIAL else b"\n"
     return whole
 
 

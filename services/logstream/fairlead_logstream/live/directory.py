@@ -28,15 +28,16 @@ class Directory:
         """A stream by its name."""
         return self._by_name.get(name)
 
-    async def create(self, name: str, object_id: str, attempt: int) -> LiveStream:
+    async def create(self, name: str, object_id: str, state: State) -> LiveStream:
         """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
         shared = self._surroundings
-        new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), State(attempt))
+        new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), state)
         row = await shared.store.create(new)
         live = self._by_name.get(name)
         if live is None:
             live = self._by_name[name] = LiveStream(row, shared)
             insort(self._names, name)
+            shared.announce(live, "created")
         return live
 
     def names(self, prefix: str, after: str | None) -> Iterator[str]:

@@ -12,23 +12,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.delivery import Audience, Delivery, LiveFollower
 from fairlead_logstream.live.recent import Recent, Window
-from fairlead_logstream.model.rows import Change, StreamRow
+from fairlead_logstream.live.telling import Telling
+from fairlead_logstream.live.vigil import Vigil
+from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
+from fairlead_logstream.model.rows import Change, Dropped, State, StreamRow
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import StreamStore
+
+EntryChange = Literal["created", "changed", "sealed", "stale", "live", "deleted"]
+"""What becomes of a stream's entry in the directory."""
 
 
 class Surroundings:
     """What all streams of a service share."""
 
-    def __init__(self, store: StreamStore, recent: Recent, audience: Audience, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: StreamStore,
+        recent: Recent,
+        audience: Audience,
+        clock_us: Callable[[], int],
+        budgets: Budgets = NO_BUDGETS,
+    ) -> None:
         self.store = store
         self.recent = recent
         self.audience = audience
         self.clock_us = clock_us
+        self.budgets = budgets
+        self.announce: Callable[[LiveStream, EntryChange], None] = lambda _live, _change: None
+        """Tells who watches the directory."""
         self.followed: dict[LiveStream, None] = {}
         """The streams that have live followers."""
 
@@ -36,7 +53,17 @@ class Surroundings:
 class LiveStream:
     """One stream of the directory. Most are idle: what they don't use is not made."""
 
-    __slots__ = ("_appender", "_delivery", "_surroundings", "_waiting", "_was_ended", "stream", "window")
+    __slots__ = (
+        "_appender",
+        "_delivery",
+        "_seen",
+        "_surroundings",
+        "_telling",
+        "_vigil",
+        "_waiting",
+        "stream",
+        "window",
+    )
 
     def __init__(self, row: StreamRow, surroundings: Surroundings) -> None:
         self.stream = Stream(row)
@@ -45,14 +72,17 @@ class LiveStream:
         self._appender: Appender | None = None
         self._delivery: Delivery | None = None
         self._waiting: dict[asyncio.Future[None], None] = {}
-        self._was_ended = self.is_ended
+        self._vigil: Vigil | None = None
+        self._telling: Telling | None = None
+        self._seen = row.state
+        self._watch()
 
     @property
     def appender(self) -> Appender:
         """Through which everything that changes the stream goes."""
         if self._appender is None:
             shared = self._surroundings
-            self._appender = Appender(self.stream, shared.store, self, shared.clock_us)
+            self._appender = Appender(self.stream, shared.store, self, shared.clock_us, shared.budgets)
         return self._appender
 
     @property
@@ -72,10 +102,19 @@ class LiveStream:
         for batch in change.batches:
             self._surroundings.recent.add(self.window, batch)
         self.delivery.add(change.batches)
-        if self.is_ended and not self._was_ended:
-            self.delivery.seal()
-        self._was_ended = self.is_ended
+        if change.state is not None:
+            self._state_changed()
         self._wake()
+
+    def heard(self) -> None:
+        """A producer has asked for something: it is there."""
+        if self._vigil is not None:
+            self._vigil.heard()
+
+    @property
+    def stale_since_us(self) -> int | None:
+        """Since when its producer is not heard as often as it said; None while it is."""
+        return None if self._vigil is None else self._vigil.since_us
 
     def join(self, follower: LiveFollower) -> None:
         """Deliver to this follower from now on. Its cursor is at the head, in this turn."""
@@ -103,10 +142,45 @@ class LiveStream:
         """Take no more requests, wait for the write in flight; reads that wait are answered."""
         if self._appender is not None:
             await self._appender.close()
+        if self._telling is not None:
+            self._telling.end()
+        if self._vigil is not None:
+            self._vigil.end()
         self._wake()
+
+    def _state_changed(self) -> None:
+        """Tell the end, once, and who watches the directory whatever it shows."""
+        shared, stream, before = self._surroundings, self.stream, self._seen
+        self._seen = stream.state
+        self._watch()
+        if stream.sealed is not None and stream.sealed != before.sealed:
+            self.delivery.seal()
+            shared.announce(self, "sealed")
+        elif _shown(stream.state) != _shown(before):
+            shared.announce(self, "changed")
+
+    def _watch(self) -> None:
+        """What the state asks for: that the producer is heard, that what was dropped is told."""
+        state = self.stream.state
+        if state.heartbeat_s is not None and self._vigil is None:
+            self._vigil = Vigil(self._surroundings.clock_us, self._staleness_changed)
+        if self._vigil is not None:
+            self._vigil.expect(None if state.sealed else state.heartbeat_s)
+        if state.dropped != Dropped() and self._telling is None:
+            self._telling = Telling(self.appender.submit)
+        if self._telling is not None:
+            self._telling.moved(state.dropped)
+
+    def _staleness_changed(self) -> None:
+        self._surroundings.announce(self, "live" if self.stale_since_us is None else "stale")
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+
+def _shown(state: State) -> tuple[object, ...]:
+    """What of it is in the directory's entry and changes at somebody's word."""
+    return state.attempt, state.sealed, state.metadata, state.retention

@@ -23,7 +23,7 @@ from fairlead_logstream.model.budget import NO_BUDGETS, Amount, Budgets
 from fairlead_logstream.model.producers import UNIT_NAMES, Position, Producers
 from fairlead_logstream.model.records import BATCH_LIMIT_BYTES, Piece, joined, marker, pieces
 from fairlead_logstream.model.rows import RECORDS, Change, Dropped, Sealed
-from fairlead_logstream.model.spending import Spending
+from fairlead_logstream.model.spending import Spending, amount_of
 from fairlead_logstream.model.stream import Stream
 
 _NOTHING = Dropped()
@@ -140,13 +140,13 @@ class Draft:
         stored = Amount(self.head, self._stream.written_bytes + self._bytes)
         verdict = self._spending.admit(stored, request.producer, Amount(known.records, known.bytes), asked)
         kept = asked if verdict.reason is None else first_records(asked, verdict.admitted)
-        self.producers.advance(request, position, _amount(kept))
+        self.producers.advance(request, position, amount_of(kept))
         if kept:
             self.tell_dropped()
             self._add(kept)
         if verdict.reason is None:
             return self.head, _NOTHING
-        over = _over(_amount(asked), _amount(kept), verdict.reason, request.producer)
+        over = _over(amount_of(asked), amount_of(kept), verdict.reason, request.producer)
         if loss and not kept:  # what was lost before is part of the same hole
             over = _with_loss(over, position)
         self.set(dropped=_together(self.state.dropped, over))
@@ -166,17 +166,12 @@ class Draft:
 
     def _add(self, new: list[Piece]) -> None:
         self._pieces += new
-        added = _amount(new)
-        self.head += added.records
-        self._bytes += added.bytes
+        self.head += sum(piece.count for piece in new)
+        self._bytes += sum(len(piece.data) for piece in new)
 
 
 def _named(producer: str | None) -> dict[str, str]:
     return {} if producer is None else {"producer": producer}
-
-
-def _amount(given: list[Piece]) -> Amount:
-    return Amount(sum(piece.count for piece in given), sum(len(piece.data) for piece in given))
 
 
 def _over(asked: Amount, kept: Amount, reason: str, producer: str | None) -> Dropped:

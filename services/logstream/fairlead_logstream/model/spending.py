@@ -45,16 +45,18 @@ class Spending:
         self._now_us = now_us
 
     def admit(self, stream: Amount, producer: str | None, by_producer: Amount, asked: list[Piece]) -> Verdict:
-        """How many of the records may be stored, where the stream and the producer have stored so much; it is spent."""
-        count = sum(piece.count for piece in asked)
-        if self._budgets is NO_BUDGETS or count == 0:
-            return Verdict(count, None)
+        """How many of the records may be stored, where the stream and the producer have stored so much; it is spent.
+
+        The reason is one of stream_rate, stream_size, producer_rate, producer_size.
+        """
+        amount = amount_of(asked)
+        if self._budgets is NO_BUDGETS or amount.records == 0:
+            return Verdict(amount.records, None)
         accounts = [self._account(None, self._budgets.stream, stream)]
         if producer is not None:
             accounts.append(self._account(producer, self._budgets.producer, by_producer))
-        amount = Amount(count, sum(len(piece.data) for piece in asked))
         if all(has_room(each.budget, each.bucket, each.stored, amount) for each in accounts):
-            return self._spend(accounts, [Verdict(count, None)] * len(accounts), amount)
+            return self._spend(accounts, [Verdict(amount.records, None)] * len(accounts), amount)
         sizes = [len(record) for piece in asked for record in split(piece.data)]
         verdicts = [admit(each.budget, each.bucket, each.stored, sizes) for each in accounts]
         fewest = min(verdict.admitted for verdict in verdicts)
@@ -70,12 +72,20 @@ class Spending:
 
     def _spend(self, accounts: list[_Account], verdicts: list[Verdict], amount: Amount) -> Verdict:
         """Only the budgets that have refused the first record that is not stored close for it."""
-        fewest = min(verdicts, key=_count)
+        fewest = min(verdicts, key=_admitted)
+        reason = None
         for account, verdict in zip(accounts, verdicts, strict=True):
-            reason = verdict.reason if verdict.admitted == fewest.admitted else None
-            self._buckets[account.name] = spent(account.bucket, amount, reason)
-        return fewest
+            own = verdict.reason if verdict.admitted == fewest.admitted else None
+            self._buckets[account.name] = spent(account.bucket, amount, own)
+            if own is not None and reason is None:
+                reason = f"{'stream' if account.name is None else 'producer'}_{own}"
+        return Verdict(fewest.admitted, reason)
 
 
-def _count(verdict: Verdict) -> int:
+def amount_of(given: list[Piece]) -> Amount:
+    """The records, and the bytes of each by itself: without the brackets and commas of a batch."""
+    return Amount(sum(piece.count for piece in given), sum(len(piece.data) - piece.count - 1 for piece in given))
+
+
+def _admitted(verdict: Verdict) -> int:
     return verdict.admitted

@@ -1,9 +1,9 @@
-"""The arguments of the procedures, with their limits."""
+"""The arguments of the procedures that read and list, with their limits, and what all share."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -11,7 +11,7 @@ from msgspec import Meta
 from fairlead_logstream.live.history import Begin
 from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.selection import Filter
-from fairlead_router import Call, InvalidArgument
+from fairlead_router import InvalidArgument
 
 READ_RECORDS = 1_000
 READ_RECORDS_LIMIT = 10_000
@@ -29,38 +29,12 @@ HEARTBEAT_LIMIT_S = 300.0
 TEXT_CHARACTERS_LIMIT = 1_024
 """What may be searched for: more than a line of any screen."""
 
-APPEND_LIMIT_BYTES = 1 << 20
-"""The records of one append: the router's largest message."""
-
 _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
 
 Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 Sources = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\0]*$")]
-
-
-class CreateArguments(msgspec.Struct):
-    """`create`."""
-
-    positional: ClassVar[tuple[str, ...]] = ("stream",)
-    stream: str
-    object: str | None = None
-    project: str | None = None
-    producer: Name | None = None
-    attempt: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
-
-
-class AppendArguments(msgspec.Struct):
-    """`append`, with the records still to be decoded."""
-
-    positional: ClassVar[tuple[str, ...]] = ("stream", "records")
-    stream: str | None = None
-    records: msgspec.Raw = msgspec.Raw()
-    producer: Name | None = None
-    term: Number = 0
-    seq: Number | None = None
-    lost: Number = 0
 
 
 class ReaderArguments(msgspec.Struct):
@@ -127,17 +101,11 @@ class ListArguments(msgspec.Struct):
     positional: ClassVar[tuple[str, ...]] = ()
     prefix: str = ""
     object: str | None = None
+    sealed: bool | None = None
+    stale: bool | None = None
+    metadata: dict[str, Any] | None = None
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=READ_RECORDS_LIMIT)] = READ_RECORDS
-
-
-class SealArguments(msgspec.Struct):
-    """`seal`."""
-
-    positional: ClassVar[tuple[str, ...]] = ("stream",)
-    stream: str
-    exit_code: Annotated[int, Meta(ge=-(2**31), le=2**32)] | None = None
-    reason: Annotated[str, Meta(max_length=1024, pattern=r"^[^\0]*$")] | None = None
 
 
 def check_id(name: str, value: str) -> str:
@@ -146,41 +114,3 @@ def check_id(name: str, value: str) -> str:
         shown = repr(value) if len(value) <= _SHOWN_CHARACTERS else repr(value[:_SHOWN_CHARACTERS]) + "..."
         raise InvalidArgument(f"{name} is {shown}: an id has 1 to 128 of the characters A-Z a-z 0-9 _ + @ -")
     return value
-
-
-_decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_decode_append = msgspec.json.Decoder(AppendArguments).decode
-_decode_name = msgspec.json.Decoder(str).decode
-
-
-def append_arguments(call: Call) -> AppendArguments:
-    """As `Call.arguments` does it, but binary stays as WAMP-JSON writes it: that is the form that is stored.
-
-    It is the hot path: 0.3 us a record with the typed decoding, against 1 us for values that may be bytes.
-    """
-    payload = call.payload.to("json")
-    try:
-        values = _decode_values(payload.args_bytes or b"[]")
-        arguments = _decode_append(payload.kwargs_bytes or b"{}")
-        if values:
-            arguments.stream = _decode_name(values[0])
-        if len(values) > 1:
-            arguments.records = values[1]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidArgument(f"{call.procedure}: {error}") from None
-    if len(values) > len(AppendArguments.positional):
-        raise InvalidArgument(f"{call.procedure}: {len(values)} positional arguments; two are taken: stream, records")
-    _check_append(call.procedure, arguments)
-    return arguments
-
-
-def _check_append(procedure: str, arguments: AppendArguments) -> None:
-    size = len(memoryview(arguments.records))
-    if arguments.stream is None or size == 0:
-        raise InvalidArgument(f"{procedure}: stream and records are required")
-    if size > APPEND_LIMIT_BYTES:
-        raise InvalidArgument(
-            f"{procedure}: {size} bytes of records at once; at most {APPEND_LIMIT_BYTES}, 64 KiB is best"
-        )
-    if arguments.seq is not None and arguments.producer is None:
-        raise InvalidArgument(f"{procedure}: seq is {arguments.seq} and needs the producer that it counts for")

@@ -6,10 +6,11 @@ import asyncio
 
 import msgspec
 
-from fairlead_logstream.live import notices
 from fairlead_logstream.live.directory import Directory
+from fairlead_logstream.live.entries import entry_of
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, ListArguments
+from fairlead_logstream.procedures.metadata import checked_metadata, has_all
 from fairlead_router import Call, Payload
 
 SCANNED_PER_TURN = 500
@@ -20,6 +21,8 @@ _encode = msgspec.json.Encoder().encode
 
 async def list_streams(directory: Directory, call: Call, arguments: ListArguments) -> Payload:
     """A page in order of name; `after` is what the next page begins behind, null when there is none."""
+    if arguments.metadata is not None:
+        arguments.metadata = checked_metadata(arguments.metadata)
     found: list[LiveStream] = []
     has_more = False
     for scanned, name in enumerate(directory.names(arguments.prefix, arguments.after)):
@@ -37,7 +40,18 @@ async def list_streams(directory: Directory, call: Call, arguments: ListArgument
 
 def _matches(live: LiveStream, call: Call, arguments: ListArguments) -> bool:
     object_id = live.stream.object_id
-    return arguments.object in (None, object_id) and call.caller.can("read", object_id)
+    return _is_wanted(live, arguments) and call.caller.can("read", object_id)
+
+
+def _is_wanted(live: LiveStream, arguments: ListArguments) -> bool:
+    """Whether it passes the filters; rights are another matter, and cost more."""
+    stream = live.stream
+    return (
+        arguments.object in (None, stream.object_id)
+        and arguments.sealed in (None, stream.sealed is not None)
+        and arguments.stale in (None, live.stale_since_us is not None)
+        and (arguments.metadata is None or has_all(stream.state.metadata, arguments.metadata))
+    )
 
 
 def _page(call: Call, found: list[LiveStream], has_more: bool) -> Payload:
@@ -48,7 +62,7 @@ def _page(call: Call, found: list[LiveStream], has_more: bool) -> Payload:
     for live in found:
         if not call.caller.can("read", live.stream.object_id):
             continue
-        entry = _encode(_entry(live))
+        entry = _encode(entry_of(live))
         size += len(entry) + 1
         if size > ANSWER_LIMIT_BYTES:
             has_more = True
@@ -59,17 +73,3 @@ def _page(call: Call, found: list[LiveStream], has_more: bool) -> Payload:
     call.show_while(lambda: all(call.caller.can("read", object_id) for object_id in shown))
     last = _encode(after if has_more else None)
     return Payload.from_json(b'[{"streams":[%b],"after":%b}]' % (b",".join(entries), last), b"{}")
-
-
-def _entry(live: LiveStream) -> dict[str, object]:
-    stream = live.stream
-    return {
-        "stream": stream.name,
-        "object": stream.object_id,
-        "next": stream.head,
-        "oldest": stream.oldest,
-        "epoch": stream.epoch,
-        "created_us": stream.created_us,
-        "attempt": stream.attempt,
-        "sealed": notices.sealed_of(stream.sealed),
-    }

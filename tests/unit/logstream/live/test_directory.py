@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fairlead_logstream.live.directory import Directory
+from fairlead_logstream.model.rows import State
 from unit.logstream.fakes import NOW_US, StreamHarness
 
 
 async def directory_of(*names: str) -> Directory:
     directory = Directory(StreamHarness().surroundings)
     for name in names:
-        await directory.create(name, name, 1)
+        await directory.create(name, name, State())
     return directory
 
 
@@ -27,8 +28,8 @@ async def test_a_name_that_appears_while_names_are_listed_is_listed_in_its_place
     directory = await directory_of("a", "c", "e")
     names = directory.names("", None)
     assert next(names) == "a"
-    await directory.create("b", "b", 1)
-    await directory.create("A", "A", 1)
+    await directory.create("b", "b", State())
+    await directory.create("A", "A", State())
     assert list(names) == ["b", "c", "e"]
 
 
@@ -42,8 +43,8 @@ async def test_a_stream_has_its_time_and_an_epoch_of_its_own() -> None:
 async def test_the_directory_is_loaded_from_the_store() -> None:
     harness = StreamHarness()
     first = Directory(harness.surroundings)
-    await first.create("b", "o", 1)
-    await first.create("a", "o", 1)
+    await first.create("b", "o", State())
+    await first.create("a", "o", State())
     second = Directory(harness.surroundings)
     assert second.get("a") is None
     await second.load()
