@@ -88,7 +88,7 @@ INSERT_CHUNK = text(
 # The batches that meet a range, from the one that holds its start. Rows are taken one by one up to a size.
 CHUNKS = text(
     """
-    SELECT first, count, min_time_us, max_time_us, publication, codec, crc, size, data FROM chunks
+    SELECT first, count, min_time_us, max_time_us, publication, codec, size, crc, data FROM chunks
     WHERE stream_id = :stream_id AND first < :end AND first >= coalesce(
         (SELECT max(first) FROM chunks WHERE stream_id = :stream_id AND first <= :start), :start)
     ORDER BY first
@@ -108,15 +108,18 @@ SIZES_BACKWARDS = text(
 # The batch that holds a byte of the stream: the last one that begins at it or before.
 CHUNK_WITH_BYTE = text(
     """
-    SELECT first, count, min_time_us, max_time_us, publication, codec, crc, size, data, bytes_before FROM chunks
+    SELECT first, count, min_time_us, max_time_us, publication, codec, size, crc, data, bytes_before FROM chunks
     WHERE stream_id = :stream_id AND first < :end AND bytes_before <= :offset ORDER BY first DESC LIMIT 1
     """
 )
 
+# Where the next batch begins.
+NEXT_CHUNK = text("SELECT min(first) FROM chunks WHERE stream_id = :stream_id AND first > :first")
+
 # The first batch that has a record of a time or later.
 CHUNK_SINCE = text(
     """
-    SELECT first, count, min_time_us, max_time_us, publication, codec, crc, size, data FROM chunks
+    SELECT first, count, min_time_us, max_time_us, publication, codec, size, crc, data FROM chunks
     WHERE stream_id = :stream_id AND first =
         (SELECT min(first) FROM chunks WHERE stream_id = :stream_id AND max_time_us >= :time_us)
     """

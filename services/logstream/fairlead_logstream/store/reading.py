@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.rows import Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store import queries, rows, scanning
+from fairlead_logstream.store.codec import Damaged
 from fairlead_logstream.store.stream_store import CorruptBatch
 
 
@@ -26,21 +29,32 @@ def producers(stream_id: int, connection: sa.Connection) -> dict[str, Producer]:
 
 def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connection: sa.Connection) -> list[Batch]:
     """The batches that meet a range, up to a size. Raises CorruptBatch when the first is damaged."""
-    values = {"stream_id": key.id, "start": between[0], "end": between[1]}
+    start, end = between
     found: list[Batch] = []
     size = 0
-    with connection.execute(queries.CHUNKS, values) as chunks:
+    with connection.execute(queries.CHUNKS, {"stream_id": key.id, "start": start, "end": end}) as chunks:
         for row in chunks:
-            size += row.size
-            if found and size > limit_bytes:
-                break
             try:
-                found.append(rows.batch(key, row))
+                batch = _batch(key, end, connection, row)
             except CorruptBatch:
                 if not found:
                     raise
                 break
+            size += batch.size
+            if found and size > limit_bytes:
+                break
+            found.append(batch)
     return found
+
+
+def _batch(key: StreamKey, end: int, connection: sa.Connection, row: sa.Row[Any]) -> Batch:
+    """Raises CorruptBatch: what is lost reaches to the next chunk, or the end, whatever the chunk's own count says."""
+    try:
+        return rows.batch(key, row)
+    except Damaged:
+        values = {"stream_id": key.id, "first": row.first}
+        following = connection.execute(queries.NEXT_CHUNK, values).scalar_one()
+        raise CorruptBatch(row.first, end if following is None else min(following, end)) from None
 
 
 def scan(key: StreamKey, asked: Scan, connection: sa.Connection) -> Found:
@@ -48,12 +62,13 @@ def scan(key: StreamKey, asked: Scan, connection: sa.Connection) -> Found:
     query = queries.CHUNKS_BACKWARDS if asked.is_backwards else queries.CHUNKS
     values = {"stream_id": key.id, "start": asked.start, "end": asked.end}
     with connection.execute(query, values) as chunks:
-        return scanning.scan(asked, (_stored(key, row) for row in chunks))
+        stored = (_stored(row, partial(_batch, key, asked.end, connection, row)) for row in chunks)
+        return scanning.scan(asked, stored)
 
 
-def _stored(key: StreamKey, row: sa.Row[Any]) -> scanning.Stored:
+def _stored(row: sa.Row[Any], load: Callable[[], Batch]) -> scanning.Stored:
     times_us = (row.min_time_us, row.max_time_us)
-    return scanning.Stored(row.first, row.first + row.count, times_us, row.size, partial(rows.batch, key, row))
+    return scanning.Stored(row.first, row.first + row.count, times_us, row.size, load)
 
 
 def tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, connection: sa.Connection) -> int:
@@ -71,16 +86,16 @@ def tail_start(key: StreamKey, end: int, limit_count: int, limit_bytes: int, con
 
 
 def batch_with_byte(key: StreamKey, end: int, offset: int, connection: sa.Connection) -> tuple[int, Batch] | None:
-    """The batch that holds a byte of the stream, and the byte at which it begins."""
+    """The batch that holds a byte of the stream, and the byte at which it begins. Raises CorruptBatch."""
     values = {"stream_id": key.id, "end": end, "offset": offset}
     row = connection.execute(queries.CHUNK_WITH_BYTE, values).one_or_none()
-    return None if row is None else (row.bytes_before, rows.batch(key, row[:-1]))
+    return None if row is None else (row.bytes_before, _batch(key, end, connection, row))
 
 
 def first_batch_since(key: StreamKey, time_us: int, connection: sa.Connection) -> Batch | None:
-    """The first batch with a record of this time or later."""
+    """The first batch with a record of this time or later. Raises CorruptBatch."""
     row = connection.execute(queries.CHUNK_SINCE, {"stream_id": key.id, "time_us": time_us}).one_or_none()
-    return None if row is None else rows.batch(key, row)
+    return None if row is None else _batch(key, MAX_NUMBER, connection, row)
 
 
 def outlines(stream_id: int, start: int, limit: int, connection: sa.Connection) -> list[Outline]:

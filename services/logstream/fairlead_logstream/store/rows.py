@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,8 +22,7 @@ from fairlead_logstream.model.rows import (
     StreamKey,
     StreamRow,
 )
-from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_logstream.store.tables import CODEC_PLAIN
+from fairlead_logstream.store import codec
 
 Row = dict[str, Any]
 
@@ -100,29 +100,40 @@ def chunk_rows(change: Change) -> Iterator[Row]:
     """The batches of a change."""
     bytes_before = change.written_bytes
     for batch in change.batches:
-        yield {
+        code, data = codec.packed(batch.records)
+        head = {
             "stream_id": change.stream_id,
             "first": batch.first,
             "count": batch.count,
             "min_time_us": batch.min_time_us,
             "max_time_us": batch.max_time_us,
             "publication": batch.publication,
-            "codec": CODEC_PLAIN,
-            "crc": zlib.crc32(batch.records),
+            "codec": code,
             "size": batch.size,
-            "bytes_before": bytes_before,
-            "stored_us": change.stored_us,
-            "data": batch.records,
         }
+        crc = _checksum(*head.values(), data=data)
+        yield {**head, "crc": crc, "bytes_before": bytes_before, "stored_us": change.stored_us, "data": data}
         bytes_before += batch.size
 
 
 def batch(key: StreamKey, row: Sequence[Any]) -> Batch:
-    """The batch of a chunk. Raises CorruptBatch."""
-    first, count, min_time_us, max_time_us, publication, codec, crc, _, data = tuple(row)
-    if codec != CODEC_PLAIN or zlib.crc32(data) != crc:
-        raise CorruptBatch(first, first + count)
-    return Batch(first, count, (min_time_us, max_time_us), key.epoch, publication, data)
+    """The batch of a chunk. Raises codec.Damaged."""
+    first, count, min_time_us, max_time_us, publication, code, size, crc, data = row[:9]
+    try:
+        found = _checksum(key.id, first, count, min_time_us, max_time_us, publication, code, size, data=data)
+    except (struct.error, TypeError):  # SQLite keeps whatever is written to a column
+        raise codec.Damaged from None
+    if found != crc:
+        raise codec.Damaged
+    return Batch(first, count, (min_time_us, max_time_us), key.epoch, publication, codec.unpacked(code, data, size))
+
+
+_HEAD = struct.Struct("<8q")
+
+
+def _checksum(*head: int, data: bytes) -> int:
+    """Of all that a reader is told: the records, and which they are."""
+    return zlib.crc32(data, zlib.crc32(_HEAD.pack(*head)))
 
 
 def cursor_row(cursor: Cursor) -> Row:

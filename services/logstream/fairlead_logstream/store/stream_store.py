@@ -27,7 +27,7 @@ from fairlead_logstream.model.scan import Found, Scan
 
 
 class CorruptBatch(Exception):
-    """The stored records `first` to `next` do not match their checksum: they are lost, the rest is not."""
+    """The stored records `first` to `next`, where the next batch begins, are damaged: they are lost, no others are."""
 
     def __init__(self, first: int, following: int) -> None:
         super().__init__(f"the records {first} to {following} are damaged in the store")
@@ -101,7 +101,7 @@ class StreamStore(Protocol):
         ...
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
-        """The first batch with a record of this time or later."""
+        """The first batch with a record of this time or later. Raises CorruptBatch when it is damaged."""
         ...
 
     async def scan(self, key: StreamKey, asked: Scan) -> Found:

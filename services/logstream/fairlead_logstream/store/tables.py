@@ -1,11 +1,11 @@
 """The tables of the log service: portable, every number within 2^53.
 
 A chunk row holds one batch, a thousand lines or one: its `data` is the canonical form
-(records.py) in the encoding that `codec` names, its `crc` is of `data`, its `size` is that of the
+(records.py) as `codec` says (codec.py), its `crc` is of all that a reader is told, its `size` is that of the
 canonical form, and `bytes_before` the size of the stream before it: the size of any range is two look-ups. Its `id`
-grows with time, over all streams. A stream's head is not stored, it is the end of its last chunk, so that an append
-inserts and updates nothing of the stream. `data` is the last column: SQLite finds the others without walking through
-it.
+grows with time, over all streams. `data` is the last column: SQLite finds the others without walking through it. A
+stream's head is not stored, it is the end of its last chunk, so that an append inserts and updates nothing of the
+stream.
 
 Chunks below their stream's `oldest` are gone for every reader, and go themselves later, some at a time. A deleted
 stream has lost its name: it is `/<id>`, which no stream can be called, until all of it is gone.
@@ -18,9 +18,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from fairlead_store import Schema
-
-CODEC_PLAIN = 0
-"""`data` is the canonical form itself. Compression will be another number."""
 
 metadata = sa.MetaData()
 

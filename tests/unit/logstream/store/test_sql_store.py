@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import random
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -80,7 +82,8 @@ async def test_a_full_disk_fails_what_waits_and_passes(store: SqlStreamStore) ->
 
     streams = [await create(store, f"s{index}") for index in range(3)]
     await set_pages(40)
-    changes = [Change(stream.id, [batch_of(0, "x" * 60_000)], {}, None) for stream in streams]
+    text = base64.b64encode(random.randbytes(45_000)).decode()
+    changes = [Change(stream.id, [batch_of(0, text)], {}, None) for stream in streams]
     results = await asyncio.gather(*[store.write(change) for change in changes], return_exceptions=True)
     assert any(isinstance(result, DiskFull) for result in results)
     await set_pages(10_000)

@@ -1,9 +1,13 @@
-"""Streams have metadata, a retention and budgets; producers may count bytes; chunks know their size; cursors."""
+"""Streams have metadata, a retention, budgets and cursors; producers may count bytes; chunks know their size."""
 
+import struct
+import zlib
 from typing import Any
 
 import sqlalchemy as sa
 from alembic.operations import Operations
+
+_HEAD = struct.Struct("<8q")
 
 _SERIAL = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
@@ -39,6 +43,7 @@ def upgrade(op: Operations) -> None:
         for column in (size, bytes_before, stored_us):
             batch.add_column(column, **place)
     op.execute(_FILL_CHUNKS)
+    _cover_heads(op.get_bind())
     op.create_table(
         "cursors",
         sa.Column("stream_id", _SERIAL, sa.ForeignKey("streams.id"), primary_key=True),
@@ -57,3 +62,25 @@ def upgrade(op: Operations) -> None:
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
     )
+
+
+_HEADS = sa.text(
+    """
+    SELECT id, crc, data, stream_id, first, count, min_time_us, max_time_us, publication, codec, size FROM chunks
+    WHERE id > :after ORDER BY id LIMIT 100
+    """
+)
+_SET_CRC = sa.text("UPDATE chunks SET crc = :crc WHERE id = :id")
+
+
+def _cover_heads(connection: sa.Connection) -> None:
+    """The checksum is of the data and of what is said about them; what is damaged stays damaged."""
+    last = 0
+    while chunks := connection.execute(_HEADS, {"after": last}).all():
+        last = chunks[-1].id
+        whole = [(chunk.id, chunk.data, chunk[3:]) for chunk in chunks if zlib.crc32(chunk.data) == chunk.crc]
+        crcs = [
+            {"id": chunk_id, "crc": zlib.crc32(data, zlib.crc32(_HEAD.pack(*head)))} for chunk_id, data, head in whole
+        ]
+        if crcs:
+            connection.execute(_SET_CRC, crcs)
