@@ -63,6 +63,7 @@ fmt: $(DEV) $(NODE_MODULES) ## formats everything, and mends what ruff can mend
 bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this machine
 	$(RUN) python tests/bench/main.py $(ARGS)
 	$(RUN) python tests/bench/permissions/main.py $(PERMISSIONS_ARGS)
+	$(RUN) python tests/bench/logs/main.py $(LOGS_ARGS)
 
 fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
 	$(RUN) python tests/fuzz/main.py $(ARGS)

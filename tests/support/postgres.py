@@ -44,6 +44,15 @@ SETTINGS = {
     "dynamic_shared_memory_type": "mmap",
 }
 
+DURABLE = {
+    **SETTINGS,
+    "fsync": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+}
+"""Those of a server that is measured: it waits for the disk, and has the memory for it."""
+
 INITDB = ["-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
 
 BIN = Path("pginstall/bin")
@@ -57,10 +66,10 @@ _numbers = itertools.count(1)
 class PostgresServer:
     """A server on a Unix socket in a directory of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: dict[str, str] = SETTINGS) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="fairlead-postgres-", dir="/tmp"))
         self._holder = subprocess.Popen(
-            [sys.executable, __file__, str(self.directory)],
+            [sys.executable, __file__, str(self.directory), *_options(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for pytest
@@ -71,6 +80,11 @@ class PostgresServer:
     def end(self) -> None:
         """Let go of it: it ends by itself."""
         self._holder.communicate()
+
+    @property
+    def pid(self) -> int:
+        """The server's process, of which all others are children."""
+        return int((self.directory / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
 
     def url(self, database: str, user: str = USER, password: str | None = None) -> str:
         """The URL of a database of this server."""
@@ -124,7 +138,7 @@ def lose_connections(url: str) -> None:
 # ---------------------------------------------------------------- the process that holds the server
 
 
-def hold(directory: Path) -> None:
+def hold(directory: Path, options: list[str]) -> None:
     """Run a server until stdin ends, then leave nothing of it."""
     try:
         run = _as_its_user(directory)
@@ -132,9 +146,8 @@ def hold(directory: Path) -> None:
         data = directory / "data"
         subprocess.run([programs / "initdb", *INITDB, "-D", data], check=True, stdout=subprocess.DEVNULL, **run)
         (data / "pg_hba.conf").write_text(f"local all {PASSWORD_USER} scram-sha-256\nlocal all all trust\n")
-        settings = [f"-c{name}={value}" for name, value in SETTINGS.items()]
         log = (directory / "log").open("wb")
-        postgres = subprocess.Popen([programs / "postgres", "-D", data, "-k", directory, *settings], stderr=log, **run)
+        postgres = subprocess.Popen([programs / "postgres", "-D", data, "-k", directory, *options], stderr=log, **run)
         try:
             _prepare(directory, postgres)
             print("ready", flush=True)
@@ -144,6 +157,10 @@ def hold(directory: Path) -> None:
             postgres.wait()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return [f"-c{name}={value}" for name, value in settings.items()]
 
 
 def _as_its_user(directory: Path) -> dict[str, Any]:
@@ -187,4 +204,4 @@ def _prepare(directory: Path, postgres: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    hold(Path(sys.argv[1]))
+    hold(Path(sys.argv[1]), sys.argv[2:])

@@ -40,12 +40,12 @@ class WampJson:
         self._args = b'["#' + b"x" * (payload_bytes - 1) + b'"]'
 
     async def subscribe(self, topic: str, receiver: asyncio.BufferedProtocol) -> None:
-        session = await self._join(Session())
+        session = await join(self._url, Session())
         await session.request(b'[32,1,{},"%s"]' % topic.encode(), SUBSCRIBED)
         session.transport.underlying_transport.set_protocol(receiver)
 
     async def publisher(self, topic: str, on_close: Callable[[], None]) -> Callable[[], None]:
-        session = await self._join(Session(on_close))
+        session = await join(self._url, Session(on_close))
         tail = b',{},"%s",%s]' % (topic.encode(), self._args)
         send, request = session.transport.send, 0
 
@@ -57,11 +57,11 @@ class WampJson:
         return publish
 
     async def callee(self, procedure: str, on_close: Callable[[], None]) -> None:
-        callee = await self._join(Callee(self._args, on_close))
+        callee = await join(self._url, Callee(self._args, on_close))
         await callee.request(b'[64,1,{},"%s"]' % procedure.encode(), REGISTERED)
 
     async def caller(self, procedure: str, on_reply: OnReply, on_close: Callable[[], None]) -> Callable[[], None]:
-        caller = await self._join(Caller(on_reply, on_close))
+        caller = await join(self._url, Caller(on_reply, on_close))
         tail = b',{},"%s",%s]' % (procedure.encode(), self._args)
         send, request = caller.transport.send, 0
 
@@ -71,11 +71,6 @@ class WampJson:
             send(TEXT, b"[48,%d%s" % (request, tail))
 
         return call
-
-    async def _join(self, session: AnySession) -> AnySession:
-        await picows.ws_connect(lambda: session, self._url, extra_headers=SUBPROTOCOL)
-        await session.request(HELLO, WELCOME)
-        return session
 
 
 class Session(picows.WSListener):
@@ -119,6 +114,13 @@ class Session(picows.WSListener):
 
 
 AnySession = TypeVar("AnySession", bound=Session)
+
+
+async def join(url: str, session: AnySession) -> AnySession:
+    """Opens the session's connection and joins the realm."""
+    await picows.ws_connect(lambda: session, url, extra_headers=SUBPROTOCOL)
+    await session.request(HELLO, WELCOME)
+    return session
 
 
 class Callee(Session):

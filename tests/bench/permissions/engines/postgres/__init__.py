@@ -105,7 +105,7 @@ class _Client:
     who_query = sql.WHO
 
     def __init__(self, server: PostgresServer, connection: psycopg.Connection[Any]) -> None:
-        self._pid = int((server.directory / "data" / "postmaster.pid").read_text(encoding="ascii").split()[0])
+        self._pid = server.pid
         self._connection = connection
 
     def cpu_s(self) -> float:

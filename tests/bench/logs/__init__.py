@@ -1,0 +1,1 @@
+"""The log service's numbers, beside JetStream and PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The load generators: each a process of its own, `python -m bench.logs.loads NAME < job.json`."""
