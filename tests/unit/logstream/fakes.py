@@ -81,6 +81,9 @@ class SilentAudience:
         self.batches.append(batch)
         return self.members
 
+    def hears(self, stream: Stream) -> bool:
+        return self.members > 0
+
     def notice(self, stream: Stream, payload: Payload) -> None:
         self.notices.append(payload.args[0])
 
@@ -88,8 +91,8 @@ class SilentAudience:
 class StreamHarness:
     """One live stream over a store in memory."""
 
-    def __init__(self, recent_bytes: int = RECENT_LIMIT_BYTES) -> None:
-        self.store = MemoryStreamStore()
+    def __init__(self, recent_bytes: int = RECENT_LIMIT_BYTES, store: MemoryStreamStore | None = None) -> None:
+        self.store = store or MemoryStreamStore()
         self.audience = SilentAudience()
         self.surroundings = Surroundings(self.store, Recent(recent_bytes), self.audience, lambda: NOW_US)
         self.live: LiveStream

@@ -4,6 +4,11 @@ Numbers are given when the write is put together, in the order of arrival, so th
 one sequence whoever appends. After the commit, in one turn of the event loop: the head
 moves, the records are delivered live, the requests are acknowledged. If the commit
 fails, nothing has changed and each request of that write is told so.
+
+Where servers share the store, the commit may find that another one has changed the stream
+(MovedOn). Then what it has stored is adopted and delivered first, and the same requests are
+tried again on what the stream is by then. Also what stores nothing, a refusal or a
+repetition, is told only when the store says that the stream was as we knew it.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
@@ -19,9 +24,9 @@ from fairlead_logstream.errors import Busy, StoreFailed
 from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.model.draft import Draft
-from fairlead_logstream.model.rows import Change, Producer
+from fairlead_logstream.model.rows import Change
 from fairlead_logstream.model.stream import Stream
-from fairlead_logstream.store.stream_store import StreamStore
+from fairlead_logstream.store.stream_store import MovedOn, StreamStore
 from fairlead_router import RequestError, new_id
 from fairlead_store import StoreError
 
@@ -31,6 +36,10 @@ without waiting for acknowledgements is told to."""
 
 WRITE_LIMIT_BYTES = 1 << 20
 """Records of one stream in one write, so that a busy stream doesn't hold up the others' commit."""
+
+LOSSES_LIMIT = 3
+"""So often another server may have been quicker before a write claims the stream: one that writes all the time always
+is, and one that writes now and then loses once."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +65,10 @@ class Durable(Protocol):
         """The stream has adopted the change."""
         ...
 
+    async def catch_up(self) -> None:
+        """Another server may have changed the stream: adopt that. Raises StoreError, NoSuchStream."""
+        ...
+
 
 class Appender:
     """The queue of one stream's requests."""
@@ -78,6 +91,13 @@ class Appender:
         self._is_busy = False
         self._is_closed = False
         self._in_flight: asyncio.Future[Any] | None = None
+        self._behind: asyncio.Future[RequestError | None] | None = None
+        self._losses = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being written, and nothing waits."""
+        return not self._is_busy
 
     def append(self, append: Append, tell: Callable[[Outcome], None]) -> None:
         """Queue records; raises Busy."""
@@ -87,7 +107,7 @@ class Appender:
     def submit(self, request: Request) -> None:
         """Queue a request; raises Busy, and StoreFailed once the service closes."""
         if self._is_closed:
-            raise StoreFailed("the log service is closing: send it again when it is back")
+            raise _closing()
         if self._waiting_bytes + request.size > WAITING_LIMIT_BYTES:
             raise Busy(
                 f"{self._waiting_bytes} bytes wait for stream '{self._stream.name}' already: wait for acknowledgements",
@@ -101,24 +121,43 @@ class Appender:
     async def close(self) -> None:
         """Start no more writes and refuse what waits; return when the one in flight has been told."""
         self._is_closed = True
-        error = StoreFailed("the log service is closing: send it again when it is back")
         waiting, self._waiting = self._waiting, deque()
-        _tell([(request, error) for request in waiting])
+        _tell([(request, _closing()) for request in waiting])
         if self._in_flight is not None:
             await asyncio.wait([self._in_flight])
+        if self._behind is not None and not self._behind.done():
+            self._behind.set_result(_closing())
+
+    def catch_up(self) -> asyncio.Future[RequestError | None]:
+        """Another server has changed the stream: the future says when that is adopted, or why it cannot be."""
+        if self._behind is None:
+            self._behind = asyncio.get_running_loop().create_future()
+        behind = self._behind
+        if self._is_closed and not behind.done():
+            behind.set_result(_closing())
+        elif not self._is_busy:
+            self._go_on()
+        return behind
 
     def _go_on(self) -> None:
-        """Start the next write, if anything that waits needs one."""
+        """Start what comes next: adopting what another server did, loading who has written, writing."""
         self._is_busy = True
-        if self._stream.producers is None:
-            self._load_producers()
-            return
+        if self._behind is not None and not self._is_closed:
+            behind, self._behind = self._behind, None
+            self._prepare(self._durable.catch_up(), behind)
+        elif self._waiting and self._stream.producers is None:
+            self._prepare(self._load_producers())
+        else:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        """Start the next write, if anything that waits needs one."""
         while self._waiting:
             group = self._take()
             draft = Draft(self._stream, self._clock_us(), self._budgets)
             told = [(request, _outcome(request, draft)) for request in group]
-            if not draft.is_empty:
-                change = draft.change(new_id)
+            if not draft.is_empty or self._store.sharing is not None:
+                change = draft.change(new_id, claims=self._losses >= LOSSES_LIMIT)
                 write = self._in_flight = self._store.write(change)
                 write.add_done_callback(partial(self._written, change, draft, told))
                 return
@@ -142,36 +181,59 @@ class Appender:
     ) -> None:
         error = write.exception()
         if error is None:
+            self._losses = 0
             self._stream.adopt(change, draft.head)
             draft.settle()
             self._durable.moved(change)
             _tell(told)
+            self._go_on()
+        elif isinstance(error, MovedOn):
+            self._losses += 1
+            self._again([request for request, _ in told])
         else:
             # What was refused for the state after this write was refused for nothing: all of them try again.
             failure = self._explained(error)
             _tell([(request, failure) for request, _ in told])
+            self._go_on()
+
+    def _again(self, requests: list[Request]) -> None:
+        """These were made of an old state: they come first when it is the newest."""
+        if self._is_closed:
+            _tell([(request, _closing()) for request in requests])
+            return
+        self._waiting.extendleft(reversed(requests))
+        self._waiting_bytes += sum(request.size for request in requests)
+        self.catch_up()
         self._go_on()
 
-    def _explained(self, error: BaseException) -> StoreFailed:
+    def _explained(self, error: BaseException) -> RequestError:
+        if isinstance(error, RequestError):
+            return error
         if not isinstance(error, StoreError):
             _log.error("the store failed to write stream %r", self._stream.name, exc_info=error)
         return StoreFailed(f"stream '{self._stream.name}' was not written: {error}")
 
-    # ---- producers are loaded before the first write
+    # ---- what must be there before the next write
 
-    def _load_producers(self) -> None:
-        task = self._in_flight = asyncio.ensure_future(self._store.producers(self._stream.id))
-        task.add_done_callback(self._producers_loaded)
+    async def _load_producers(self) -> None:
+        self._stream.producers = await self._store.producers(self._stream.id)
 
-    def _producers_loaded(self, task: asyncio.Future[dict[str, Producer]]) -> None:
+    def _prepare(
+        self, work: Coroutine[Any, Any, None], behind: asyncio.Future[RequestError | None] | None = None
+    ) -> None:
+        task = self._in_flight = asyncio.ensure_future(work)
+        task.add_done_callback(partial(self._prepared, behind))
+
+    def _prepared(self, behind: asyncio.Future[RequestError | None] | None, task: asyncio.Future[None]) -> None:
+        """Go on; or, if it failed, what waits fails with it."""
         error = task.exception()
-        if error is None:
-            self._stream.producers = task.result()
-        else:
-            failure = self._explained(error)
+        failure = None if error is None else self._explained(error)
+        if behind is not None and not behind.done():
+            behind.set_result(failure)
+        if failure is not None:
             group, self._waiting, self._waiting_bytes = list(self._waiting), deque(), 0
             _tell([(request, failure) for request in group])
-        if error is None or self._waiting:
+        if failure is None or self._waiting or self._behind is not None:
             self._go_on()
         else:
             self._is_busy = False
@@ -183,6 +245,10 @@ def _append(append: Append, epoch: int, draft: Draft) -> Result:
     if dropped.records or dropped.bytes:
         result["truncated"] = {"records": dropped.records, "bytes": dropped.bytes, "reason": dropped.reason}
     return result
+
+
+def _closing() -> StoreFailed:
+    return StoreFailed("the log service is closing: send it again when it is back")
 
 
 def _outcome(request: Request, draft: Draft) -> Outcome:

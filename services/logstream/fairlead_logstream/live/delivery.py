@@ -37,6 +37,10 @@ class Audience(Protocol):
         """Records that have just become durable. Returns for how many members they were queued."""
         ...
 
+    def hears(self, stream: Stream) -> bool:
+        """Whether anybody is there."""
+        ...
+
     def notice(self, stream: Stream, payload: Payload) -> None:
         """One of notices.py, at the stream's head."""
         ...
@@ -47,6 +51,10 @@ class LiveFollower(Protocol):
 
     def deliver(self, batch: Batch) -> None:
         """The next batch."""
+        ...
+
+    def fall_behind(self) -> None:
+        """Records were not delivered, the head is beyond them: read on."""
         ...
 
     def seal(self) -> None:
@@ -83,6 +91,12 @@ class Delivery:
         self._audience.notice(self._stream, notices.sealed(sealed))
         for follower in list(self._followers):
             follower.seal()
+
+    def skip(self, lagged: Payload) -> None:
+        """The head has moved without a delivery."""
+        self._audience.notice(self._stream, lagged)
+        for follower in list(self._followers):
+            follower.fall_behind()
 
     def flush(self) -> None:
         """Deliver what waits, now."""

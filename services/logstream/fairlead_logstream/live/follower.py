@@ -157,6 +157,11 @@ class Follower:
         else:
             self._fall_back()
 
+    def fall_behind(self) -> None:
+        """The next records are not delivered: read on."""
+        self._fall_back()
+        self.resume()
+
     def seal(self) -> None:
         """The stream has ended, and everything of it is sent."""
         self._finish()

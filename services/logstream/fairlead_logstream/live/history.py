@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
 
 import msgspec
 
 from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live.live_stream import LiveStream
-from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.batch import Batch, contiguous
 from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
@@ -134,20 +133,13 @@ class History:
         """
         head = live.stream.head
         found = await self._store.read(live.stream.key, start, head, limit_bytes)
-        return _clipped(_contiguous([batch for batch in found if batch.next > start]), start, head)
+        return _clipped(contiguous(found, start), start, head)
 
     async def scan(self, live: LiveStream, asked: Scan) -> Found:
         """What is found in the store, in a part of the stream that is visible. Raises CorruptBatch, StoreError."""
         if asked.start >= asked.end:
             return Found(asked.begin, [], [])
         return await self._store.scan(live.stream.key, asked)
-
-
-def _contiguous(batches: list[Batch]) -> list[Batch]:
-    for index, (batch, following) in enumerate(pairwise(batches)):
-        if batch.next != following.first:
-            return batches[: index + 1]
-    return batches
 
 
 def _clipped(batches: list[Batch], start: int, end: int) -> list[Batch]:

@@ -14,7 +14,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
+from fairlead_logstream.live.catching_up import catch_up
 from fairlead_logstream.live.delivery import Audience, Delivery, LiveFollower
 from fairlead_logstream.live.recent import Recent, Window
 from fairlead_logstream.live.telling import Telling
@@ -48,6 +50,8 @@ class Surroundings:
         """Tells who watches the directory."""
         self.followed: dict[LiveStream, None] = {}
         """The streams that have live followers."""
+        self.awaited: dict[LiveStream, None] = {}
+        """The streams at whose head a read waits."""
 
 
 class LiveStream:
@@ -116,6 +120,32 @@ class LiveStream:
         """Since when its producer is not heard as often as it said; None while it is."""
         return None if self._vigil is None else self._vigil.since_us
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody here wants its next records."""
+        is_followed = self._delivery is not None and self._delivery.has_followers
+        return is_followed or bool(self._waiting) or self._surroundings.audience.hears(self.stream)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being written to it, and nothing waits."""
+        return self._appender is None or self._appender.is_idle
+
+    async def catch_up(self) -> None:
+        """Bring the stream to the state in which another server has left it; called by the appender."""
+        await catch_up(self, self._surroundings.store)
+
+    def jump(self, position: int, *, is_damaged: bool = False) -> None:
+        """The head is at `position`, and what lies before it is not delivered: who follows reads it, or is told."""
+        delivery = self.delivery if self.is_watched else None
+        notice = notices.lagged(self.stream.head, position, is_damaged=is_damaged)
+        if delivery is not None:
+            delivery.flush()
+        self.stream.head = position
+        self.window = Window()
+        if delivery is not None:
+            delivery.skip(notice)
+
     def join(self, follower: LiveFollower) -> None:
         """Deliver to this follower from now on. Its cursor is at the head, in this turn."""
         self.delivery.join(follower)
@@ -133,10 +163,13 @@ class LiveStream:
         """A future that resolves when the stream moves next."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[future] = None
+        self._surroundings.awaited[self] = None
         try:
             yield future
         finally:
             self._waiting.pop(future, None)
+            if not self._waiting:
+                self._surroundings.awaited.pop(self, None)
 
     async def close(self) -> None:
         """Take no more requests, wait for the write in flight; reads that wait are answered."""

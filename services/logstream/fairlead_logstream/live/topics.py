@@ -38,6 +38,9 @@ class Topics:
             return 0
         return self.topics.publish(topic, batch.payload, batch.publication, batch.first)
 
+    def hears(self, stream: Stream) -> bool:
+        return self.topics is not None and self.topics.has_members(TOPIC_PREFIX + stream.name)
+
     def notice(self, stream: Stream, payload: Payload) -> None:
         if self.topics is not None:
             self.topics.publish(TOPIC_PREFIX + stream.name, payload, new_id(), stream.head)

@@ -7,6 +7,7 @@ catch up. Its payload is made once; the router makes each serializer's bytes of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from fairlead_logstream.model.records import array_of, decode_records, fitting, joined, split
@@ -127,6 +128,15 @@ def in_groups(items: Iterable[S], limit_bytes: int) -> Iterator[list[S]]:
         size += item.size
     if group:
         yield group
+
+
+def contiguous(batches: list[Batch], start: int) -> list[Batch]:
+    """Those that reach beyond `start`, up to the first hole between them."""
+    batches = [batch for batch in batches if batch.next > start]
+    for index, (batch, following) in enumerate(pairwise(batches)):
+        if batch.next != following.first:
+            return batches[: index + 1]
+    return batches
 
 
 def merged(batches: list[Batch]) -> Batch:

@@ -114,7 +114,7 @@ class Draft:
         if state != self.state:
             self.state = state
 
-    def change(self, new_publication: Callable[[], int]) -> Change:
+    def change(self, new_publication: Callable[[], int], *, claims: bool = False) -> Change:
         """What to store: the records cut into batches with their numbers and publication ids."""
         batches: list[Batch] = []
         first = self._stream.head
@@ -126,7 +126,16 @@ class Draft:
             first += count
         state = None if self.state is self._stream.state else self.state
         stream = self._stream
-        return Change(stream.id, batches, self.producers.changed, state, stream.written_bytes, stored_us=self._now_us)
+        return Change(
+            stream.id,
+            batches,
+            self.producers.changed,
+            state,
+            stream.written_bytes,
+            stream.version,
+            stored_us=self._now_us,
+            claims=claims,
+        )
 
     def settle(self) -> None:
         """The step is durable: what it took of the budgets is spent."""

@@ -103,8 +103,10 @@ class Change(msgspec.Struct, frozen=True):
     """One durable step of one stream, all or nothing. `state` is None where it stays as it is.
 
     `written_bytes` is the size of everything before the first of the batches, `version` that of the stream that the
-    change was made of: where servers share a store, it is stored only if that is the newest. `stored_us` is the time by
-    our own clock: retention goes by it, since producers' clocks may be wrong and their records old.
+    change was made of: where servers share a store, it is stored only if that is the newest. If it is not, and the
+    change `claims` the stream, the others too must look at it anew before they write: so a writer that always came too
+    late comes in. `stored_us` is the time by our own clock: retention goes by it, since producers' clocks may be wrong
+    and their records old.
     """
 
     stream_id: int
@@ -114,6 +116,7 @@ class Change(msgspec.Struct, frozen=True):
     written_bytes: int = 0
     version: int = 0
     stored_us: int = 0
+    claims: bool = False
 
     @property
     def is_empty(self) -> bool:

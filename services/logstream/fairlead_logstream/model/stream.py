@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairlead_logstream.model.append import Append
+from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer, Sealed, StreamKey, StreamRow
 from fairlead_logstream.model.spending import Buckets
 from fairlead_router import LimitExceeded
@@ -33,6 +34,7 @@ class Stream:
         "producers",
         "state",
         "trimmed_bytes",
+        "version",
         "written_bytes",
     )
 
@@ -42,6 +44,14 @@ class Stream:
         self.object_id = row.object_id
         self.epoch = row.epoch
         self.created_us = row.created_us
+        self.producers: dict[str, Producer] | None
+        self.take_over(row)
+        self.producers = producers
+        self.first_offered: dict[str, int] = {}
+        self.buckets: Buckets = {}
+
+    def take_over(self, row: StreamRow) -> None:
+        """It stands as this row says. Who has written is loaded when it matters."""
         self.state = row.state
         self.oldest = row.oldest
         self.head = row.head
@@ -49,9 +59,8 @@ class Stream:
         self.trimmed_bytes = row.trimmed_bytes
         self.oldest_us = row.oldest_us
         self.last_us = row.last_us
-        self.producers = producers
-        self.first_offered: dict[str, int] = {}
-        self.buckets: Buckets = {}
+        self.version = row.version
+        self.producers = None
 
     @property
     def key(self) -> StreamKey:
@@ -86,16 +95,23 @@ class Stream:
         """The change is durable."""
         if change.batches and self.head == self.oldest:
             self.oldest_us = change.stored_us
+        self.extend(change.batches)
         self.head = head
-        for batch in change.batches:
-            self.written_bytes += batch.size
-            self.last_us = batch.max_time_us
+        if not change.is_empty:
+            self.version = change.version + 1
         if change.state is not None:
             self.state = change.state
         if change.producers and self.producers is not None:
             self.producers.update(change.producers)
             for name in change.producers:
                 self.first_offered.pop(name, None)
+
+    def extend(self, batches: list[Batch]) -> None:
+        """These batches follow; whoever wrote them."""
+        for batch in batches:
+            self.head = batch.next
+            self.written_bytes += batch.size
+            self.last_us = batch.max_time_us
 
 
 def check_producers(name: str, count: int) -> None:

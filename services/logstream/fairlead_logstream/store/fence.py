@@ -23,12 +23,16 @@ def write(changes: list[Change], connection: sa.Connection) -> writing.Moved:
     versions = {row.id: row.version for row in connection.execute(queries.LOCK_STREAMS, {"ids": ids})}
     moved: writing.Moved = {}
     passed: list[Change] = []
+    counted: list[int] = []
     for change in changes:
         if versions.get(change.stream_id) != change.version:
             moved[change.stream_id] = MovedOn()
+            if change.claims:
+                counted.append(change.stream_id)
         elif not change.is_empty:
             passed.append(change)
-    if passed:
-        connection.execute(queries.COUNT_VERSIONS, {"ids": [change.stream_id for change in passed]})
-        writing.write(passed, connection)
+            counted.append(change.stream_id)
+    if counted:
+        connection.execute(queries.COUNT_VERSIONS, {"ids": counted})
+    writing.write(passed, connection)
     return moved

@@ -183,6 +183,8 @@ class MemoryStreamStore:
 
     def _store(self, change: Change) -> Exception | None:
         if self.sharing is not None and change.version != self._version_of(change.stream_id):
+            if change.claims and change.stream_id in self._by_id:
+                self._by_id[change.stream_id].version += 1
             return MovedOn()
         kept = self._by_id[change.stream_id]
         if change.batches and change.batches[0].first != kept.head:

@@ -22,6 +22,9 @@ class Reader:
     def deliver(self, batch: Batch) -> None:
         self.told.append((batch.first, batch.next))
 
+    def fall_behind(self) -> None:
+        raise NotImplementedError("nothing is skipped here")
+
     def seal(self) -> None:
         self.told.append("sealed")
 
