@@ -1,4 +1,4 @@
-"""What the commands about permissions share: their options, how they ask the server, how they answer.
+"""What the commands share that ask the server and print its answer: their options, how they ask, how they answer.
 
     @asking("fairlead grant bob read job-1")
     def grant(ask: Asking, user: UserArgument, ...) -> None:
@@ -45,6 +45,9 @@ DryRunOption = Annotated[
 
 Change = dict[str, Any]
 
+PERMISSIONS, LOGS = "fairlead.authz", "fairlead.log"
+"""The services, as their procedures begin."""
+
 _NO_TOKEN = f"you have given no token: {TOKEN_VARIABLE}, --token-file, or .fairlead/admin.token here"
 
 
@@ -59,14 +62,15 @@ class Refusal(CommandError):
 class Asking:
     """One run of a command."""
 
-    def __init__(self, server: Server, as_json: bool) -> None:
+    def __init__(self, server: Server, as_json: bool, service: str) -> None:
         self.server = server
         self.as_json = as_json
+        self._service = service
 
     # --- asking -------------------------------------------------------------------------------
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """What `fairlead.authz.<name>` answers. Raises CommandError."""
+        """What the service's procedure of this name answers. Raises CommandError."""
         return self.calls(name, [(args, kwargs)])[0]
 
     def calls(
@@ -105,9 +109,9 @@ class Asking:
         return with_session(self.server, job)
 
     async def request(self, session: AutobahnSession, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """One call of `fairlead.authz.<name>`. Raises Refusal, and what ends the session."""
+        """One call of a procedure of the service. Raises Refusal, and what ends the session."""
         try:
-            return await request(session, f"fairlead.authz.{name}", *args, **kwargs)
+            return await request(session, f"{self._service}.{name}", *args, **kwargs)
         except CallFailed as error:
             raise Refusal(error.uri, _line(error, self.server)) from None
 
@@ -141,13 +145,15 @@ class Asking:
         self.answer("\n".join(lines), {**change, **applied})
 
 
-def asking(*examples: str) -> Callable[[Callable[Concatenate[Asking, P], None]], Callable[..., None]]:
+def asking(
+    *examples: str, service: str = PERMISSIONS
+) -> Callable[[Callable[Concatenate[Asking, P], None]], Callable[..., None]]:
     """Make it a command with the options that all of these commands have, and these examples in its help."""
 
     def make(command: Callable[Concatenate[Asking, P], None]) -> Callable[..., None]:
         def run(as_json: bool, url: str, token_file: Path | None, **given: Any) -> None:
             try:
-                command(Asking(server_of(url, token_file), as_json), **given)  # type: ignore[call-arg]
+                command(Asking(server_of(url, token_file), as_json, service), **given)  # type: ignore[call-arg]
             except CommandError as error:
                 if as_json:
                     print(json.dumps({"error": {"uri": getattr(error, "uri", ""), "text": str(error)}}))

@@ -29,11 +29,12 @@ from fairlead_client.asyncio import Connection, LogWriter
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.errors import SEALED
 from fairlead_client.spool import Spool
-from fairlead_client.spooling import new_spool
+from fairlead_client.spooling import About, new_spool
 from fairlead_client.writer import LINGER_S, Unsent
 from fairlead_server.commands._attend import Attendant
 from fairlead_server.commands._child import not_started
 from fairlead_server.commands._notes import note, plural
+from fairlead_server.commands._pairs import pairs_of
 from fairlead_server.connect import (
     URL_VARIABLE,
     Server,
@@ -51,6 +52,10 @@ FIRST_CONTACT_S = 1.0
 # When waiting for the server gets long enough to be explained.
 EXPLAIN_S = 1.0
 NEXT = "next"
+# A run that is killed is shown as stale after so long; a beat costs a message.
+HEARTBEAT_S = 15
+# As the service takes it: a day.
+LONGEST_HEARTBEAT_S = 86_400
 
 
 class Plan(NamedTuple):
@@ -70,6 +75,19 @@ def run(  # noqa: PLR0913 (one parameter an option)
     project: Annotated[str | None, typer.Option("--project", metavar="P", help="The project of a new log.")] = None,
     attempt: Annotated[
         str | None, typer.Option("--attempt", metavar="N|next", help="The N-th, or next, run into the log of this ID.")
+    ] = None,
+    heartbeat: Annotated[
+        int,
+        typer.Option(
+            "--heartbeat",
+            metavar="S",
+            min=0,
+            max=LONGEST_HEARTBEAT_S,
+            help="Silent for longer, it is shown as stale; 0: never.",
+        ),
+    ] = HEARTBEAT_S,
+    meta: Annotated[
+        list[str] | None, typer.Option("--meta", metavar="K=V", help="For a new log's metadata; may be repeated.")
     ] = None,
     pty: Annotated[
         bool, typer.Option("--pty", help="Run it on a terminal of its own: stdout and stderr are one.")
@@ -102,8 +120,10 @@ def run(  # noqa: PLR0913 (one parameter an option)
         raise not_started(command[0], OSError(number, os.strerror(number)))
     server = server_of(url or default_url(), token_file)
     nth = _next_attempt(server, object_id) if attempt == NEXT else _number(attempt)
+    metadata: dict[str, Any] | None = pairs_of(meta, "--meta") if meta else None
+    about = About(object=object_id, project=project, attempt=nth, metadata=metadata, heartbeat_s=heartbeat or None)
     try:
-        spool = new_spool(object_id or _new_id(), object=object_id, project=project, attempt=nth)
+        spool = new_spool(object_id or _new_id(), **about)
     except ClientError as error:
         raise CommandError(str(error)) from None
     spool.meta.url = server.url

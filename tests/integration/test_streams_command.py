@@ -1,0 +1,101 @@
+"""`fairlead streams` with a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from typing import Any
+
+import pytest
+
+from support.serving import Commands, line_with
+from support.waiting import eventually
+
+
+async def listed(server: Commands, *arguments: str) -> list[dict[str, Any]]:
+    done = await server.fairlead("streams", *arguments, "--json")
+    assert done.status == 0, done.stderr
+    entries: list[dict[str, Any]] = json.loads(done.stdout)["streams"]
+    return entries
+
+
+async def test_streams_are_listed_with_state_size_and_age(server: Commands, job: str) -> None:
+    await server.fairlead("run", "-q", "--object", f"{job}-a", "--", "sh", "-c", "echo 12345; exit 3")
+    await server.fairlead("run", "-q", "--object", f"{job}-b", "--meta", "step=align", "--", "true")
+    done = await server.fairlead("streams", job)
+    headings, first, second = (line.split() for line in done.lines)
+    assert headings == ["STREAM", "STATE", "RECORDS", "SIZE", "LAST", "OBJECT"]
+    assert first[:5] == [f"{job}-a", "sealed", "3", "1", first[4]]
+    assert first[-1] == f"{job}-a"
+    assert second[:3] == [f"{job}-b", "sealed", "0"]
+    assert [each["stream"] for each in await listed(server, job, "--meta", "step=align")] == [f"{job}-b"]
+    assert [each["stream"] for each in await listed(server, job, "--object", f"{job}-a")] == [f"{job}-a"]
+    assert await listed(server, job, "--open") == []
+    assert len(await listed(server, "list", job, "--sealed")) == 2
+
+
+async def test_a_run_that_is_killed_is_shown_as_stale_until_the_rest_is_sent(server: Commands, job: str) -> None:
+    async with server.running("run", "--heartbeat", "1", "--object", job, "--", "sleep", "1000") as run:
+        await line_with(run.stderr, "the log is")
+        await asyncio.sleep(2.5)
+        assert [each["stale"] for each in await listed(server, job)] == [None]
+        run.kill()
+        await run.wait()
+
+        async def is_stale() -> bool:
+            return bool(await listed(server, job, "--stale"))
+
+        await eventually(is_stale, timeout_s=10)
+    assert "stale" in (await server.fairlead("streams", job)).lines[1]
+    (spool,) = server.spools
+    assert (await server.fairlead("run", "--send", str(spool))).status == 0
+    assert await listed(server, job, "--stale") == []
+
+
+async def test_metadata_and_what_is_kept_are_set(server: Commands, job: str) -> None:
+    await server.fairlead("run", "-q", "--object", job, "--meta", "a=1", "--meta", "b=2", "--", "true")
+    done = await server.fairlead(
+        "streams", "set", job, "--meta", "c=3", "--unset", "a", "--keep-for", "1h", "--keep-bytes", "1MB"
+    )
+    assert (done.status, done.lines) == (0, [f"stream {job} is changed"])
+    done = await server.fairlead("streams", "set", job, "--keep-records", "10", "--keep-for", "all", "--json")
+    assert json.loads(done.stdout) == {
+        "stream": job,
+        "metadata": {"b": "2", "c": "3"},
+        "retention": {"max_bytes": 1_000_000, "max_records": 10},
+    }
+
+
+async def test_watching_tells_what_is_there_and_each_change(server: Commands, job: str) -> None:
+    await server.fairlead("run", "-q", "--object", f"{job}-1", "--", "true")
+    async with server.running("streams", job, "--watch", "--json") as watch:
+        assert json.loads(await line_with(watch.stdout, "listed"))["stream"] == f"{job}-1"
+        await server.fairlead("run", "-q", "--object", f"{job}-2", "--", "echo", "hello")
+        changes = []
+        while "sealed" not in changes:
+            changed = json.loads(await line_with(watch.stdout, f"{job}-2"))
+            changes.append(changed["change"])
+        assert changes[0] == "created"
+        watch.send_signal(signal.SIGINT)
+        assert await watch.wait() == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["set", "nosuch", "--meta", "a=1"], "no stream 'nosuch'"),
+        (["set", "nosuch"], "nothing to set"),
+        (["set", "nosuch", "--meta", "a"], "write it as KEY=VALUE"),
+        (["set", "nosuch", "--keep-bytes", "much"], "--keep-bytes 'much' is no size"),
+        (["set", "nosuch", "--keep-records", "0"], "would keep nothing"),
+        (["set", "nosuch", "--keep-for", "long"], "--keep-for 'long' is no duration"),
+        (["x", "--meta", "=1"], "write it as KEY=VALUE"),
+    ],
+)
+async def test_what_is_wrong_is_one_line(server: Commands, arguments: list[str], text: str) -> None:
+    done = await server.fairlead("streams", *arguments)
+    assert done.status == 125
+    assert done.stderr.startswith("fairlead: ")
+    assert done.stderr.count("\n") == 1
+    assert text in done.stderr
