@@ -11,6 +11,8 @@ from __future__ import annotations
 EXIT_ERROR = 125
 EXIT_REVOKED = 124
 EXIT_INTERRUPTED = 130
+# As for a program that was ended by SIGPIPE.
+EXIT_OUTPUT_CLOSED = 141
 
 
 class CommandError(Exception):

@@ -87,7 +87,7 @@ class Json:
         named = {"stream": stream} if self._names_streams else {}
         if isinstance(item, Batch):
             numbered = zip(item.seqs, item.records, strict=True)
-            self._documents([{**named, **_record(seq, *record)} for seq, record in numbered])
+            self._documents([{**named, **document(seq, *record)} for seq, record in numbered])
         elif not isinstance(item, Head):
             self._documents([{**named, type(item).__name__.lower(): _named(item)}])
 
@@ -126,7 +126,8 @@ def _line(text: str | bytes, flags: int) -> bytes:
     return data if flags & PARTIAL else data + b"\n"
 
 
-def _record(seq: int, time_us: int, source: str, text: str | bytes, flags: int) -> dict[str, Any]:
+def document(seq: int, time_us: int, source: str, text: str | bytes, flags: int) -> dict[str, Any]:
+    """A record as JSON."""
     shown = {"text": text} if isinstance(text, str) else {"base64": base64.b64encode(text).decode()}
     return {"seq": seq, "time_us": time_us, "source": source, **shown, "flags": flags}
 

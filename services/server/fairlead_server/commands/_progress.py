@@ -6,8 +6,11 @@ import sys
 import time
 from contextlib import suppress
 
+from fairlead_server.commands._sizes import size_text
+
 # Often enough to look alive; more would only cost.
 _INTERVAL_S = 0.1
+_BAR_LENGTH = 20
 
 
 class Progress:
@@ -41,3 +44,10 @@ def share(done: int, total: int, unit: str) -> str:
     """`1 200 of 4 000 lines (30 %)`."""
     percent = 100 * done // total if total else 100
     return f"{done:,} of {total:,} {unit} ({percent} %)".replace(",", " ")
+
+
+def bar(done_bytes: int, total_bytes: int) -> str:
+    """`[#####...............] 25 % of 4.0 MB`."""
+    share_done = min(1.0, done_bytes / total_bytes) if total_bytes else 1.0
+    filled = int(share_done * _BAR_LENGTH)
+    return f"[{'#' * filled}{'.' * (_BAR_LENGTH - filled)}] {share_done:.0%} of {size_text(total_bytes)}"

@@ -32,10 +32,8 @@ from fairlead_server.connect import (
     hush_autobahn,
     server_of,
 )
-from fairlead_server.errors import EXIT_INTERRUPTED, CommandError
+from fairlead_server.errors import EXIT_INTERRUPTED, EXIT_OUTPUT_CLOSED, CommandError
 
-# As for a program that was ended by SIGPIPE.
-EXIT_OUTPUT_CLOSED = 141
 # Each that is followed has a connection of its own; more lines than these write are nothing to look at.
 MOST_LOGS = 50
 # What is shown in less needs no word on how far it is.
