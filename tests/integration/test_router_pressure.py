@@ -206,6 +206,8 @@ async def test_tiny_fragments_cost_no_memory(realm: Realm, listener: Listener) -
 class Numbers:
     """A source whose readers start at the beginning (topic_source.py)."""
 
+    events_procedure = None
+
     def __init__(self, realm: Realm) -> None:
         self._topics: SourceTopics = realm.join(SERVICE).serve_topics("src.", self)
         self.head = 0

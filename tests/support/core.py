@@ -418,7 +418,8 @@ class Rights:
 class RecordingSource:
     """A TopicSource that writes down what it is told. Topics are `src.OBJECT`, unless `objects` says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, events_procedure: str | None = None) -> None:
+        self.events_procedure = events_procedure
         self.readers: list[TopicReader] = []
         self.log: list[tuple[Any, ...]] = []
         self.objects: dict[str, str | None] = {}

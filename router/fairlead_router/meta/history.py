@@ -3,6 +3,8 @@
 Past events pass through the same check as live ones (G5): the caller has the subscription or may subscribe to it,
 each event of a pattern is judged by its own topic and object (G9), and its lists by who the caller is now. What the
 caller may not see does not exist for it: not as an event, and not as one to count or to page from (G13).
+
+What is asked of a topic with a source is passed on to the source's service, if that keeps the past of its topics.
 """
 
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from fairlead_router.pubsub.event_history import PastEvent
 from fairlead_router.pubsub.recipients import eligibility
 from fairlead_router.pubsub.subscription import Subscription
 from fairlead_router.rpc.arguments import bind
+from fairlead_router.rpc.own_procedures import PassedOn
 from fairlead_router.rpc.shown_results import Shown
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ class HistoryMeta:
         self._realm = realm
         self.procedures: dict[str, OwnProcedure] = {GET_EVENTS: self._get_events}
 
-    def _get_events(self, caller: "Session", payload: Payload) -> Shown:
+    def _get_events(self, caller: "Session", payload: Payload) -> Shown | PassedOn:
         """Raises NoSuchSubscription, NotAuthorized, InvalidArgument."""
         wanted = bind(GET_EVENTS, payload, _GetEvents)
         subscription = self._realm.broker.get(wanted.subscription)
@@ -67,6 +70,9 @@ class HistoryMeta:
             raise NoSuchSubscription(f"the realm has no subscription {wanted.subscription}")
         if not self._may_read(caller, subscription):
             raise NotAuthorized(f"{caller.principal.authid!r} may not see subscription {wanted.subscription}")
+        source = subscription.source
+        if source is not None and source.events_procedure is not None:
+            return self._passed_on(caller, subscription, wanted, source.events_procedure)
         visible = list(self._visible(caller, subscription))
         events = [event for event in _between(visible, wanted) if _fits(event, wanted)]
         shown = self._as_many_as_fit(events[::-1] if wanted.reverse else events, wanted.limit)
@@ -74,6 +80,28 @@ class HistoryMeta:
             [_as_shown(event, subscription) for event in shown], {"is_limit_reached": len(shown) < len(events)}
         )
         return Shown(result, partial(self._may_still_read, caller, subscription, shown))
+
+    def _passed_on(
+        self, caller: "Session", subscription: Subscription, wanted: _GetEvents, procedure: str
+    ) -> Shown | PassedOn:
+        """The events of a topic with a source are where that has them."""
+        is_allowed = partial(self._may_read, caller, subscription)
+        if wanted.topic not in (None, subscription.topic):
+            return Shown(Payload.from_values([], {"is_limit_reached": False}), is_allowed)
+        named = {
+            "topic": subscription.topic,
+            "subscription": subscription.id,
+            "reverse": wanted.reverse,
+            "limit": wanted.limit,
+            "since_us": _latest(wanted.from_time, wanted.after_time),
+            "until_us": _earliest(wanted.before_time, wanted.until_time),
+            "from_publication": wanted.from_publication,
+            "after_publication": wanted.after_publication,
+            "before_publication": wanted.before_publication,
+            "until_publication": wanted.until_publication,
+        }
+        given = {name: value for name, value in named.items() if value is not None}
+        return PassedOn(procedure, Payload.from_values([], given), is_allowed)
 
     def _may_read(self, caller: "Session", subscription: Subscription) -> bool:
         """A membership that waits for its judgement is none: what is shown once cannot be taken back."""
@@ -142,6 +170,20 @@ def _fits(event: PastEvent, wanted: _GetEvents) -> bool:
         and (wanted.before_time is None or time_us < _time_us(wanted.before_time))
         and (wanted.until_time is None or time_us <= _time_us(wanted.until_time))
     )
+
+
+def _latest(from_time: datetime | None, after_time: datetime | None) -> int | None:
+    """The first microsecond that both allow."""
+    firsts = [_time_us(from_time)] if from_time is not None else []
+    firsts += [_time_us(after_time) + 1] if after_time is not None else []
+    return max(0, *firsts) if firsts else None
+
+
+def _earliest(before_time: datetime | None, until_time: datetime | None) -> int | None:
+    """The first microsecond that one of them does not allow."""
+    ends = [_time_us(before_time)] if before_time is not None else []
+    ends += [_time_us(until_time) + 1] if until_time is not None else []
+    return max(0, min(ends)) if ends else None
 
 
 def _time_us(time: datetime) -> int:

@@ -29,6 +29,14 @@ log = logging.getLogger(__name__)
 class TopicSource(Protocol):
     """What a service implements to be the source of all topics under a prefix."""
 
+    @property
+    def events_procedure(self) -> str | None:
+        """The service's procedure that answers `wamp.subscription.get_events` for its topics; None: no history is kept.
+
+        It gets the arguments of that by name, with the `topic` and without those that are not given; times as
+        microseconds since 1970, `since_us` and, not included, `until_us` (meta/history.py).
+        """
+
     def object_of(self, topic: str) -> str | None:
         """The object that gates the topic; None for a topic that the service does not know: the URI rules decide."""
 

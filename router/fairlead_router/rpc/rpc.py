@@ -8,6 +8,8 @@ clients count their requests of all types together, or draw ids at random.
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fairlead_router.errors import (
     Canceled,
     FeatureNotSupported,
@@ -35,7 +37,7 @@ from fairlead_router.passthru import passed_on, require_taker
 from fairlead_router.payload import Payload
 from fairlead_router.questions import Question
 from fairlead_router.rpc.dispatch import Dispatch, can_be_rerouted
-from fairlead_router.rpc.own_procedures import OwnProcedure
+from fairlead_router.rpc.own_procedures import OwnProcedure, PassedOn
 from fairlead_router.rpc.pending_call import PendingCall
 from fairlead_router.rpc.registration import Callee
 from fairlead_router.rpc.shown_results import Shown, ShownResults
@@ -133,10 +135,24 @@ class Rpc:
         result = own(session, payload)
         if not session.is_open:
             return  # it has ended itself, and GOODBYE is the last that it hears
-        if isinstance(result, Shown):
+        if isinstance(result, PassedOn):
+            self._pass_on(session, message, result)
+        elif isinstance(result, Shown):
             self._shown_to(session).send(Result(message.request, {}), result)
         else:
             session.send(Result(message.request, {}), result)
+
+    def _pass_on(self, session: "Session", message: CallMessage, passed: PassedOn) -> None:
+        """A service's procedure answers, which the caller must be allowed to call too."""
+        procedure = passed.procedure
+        if not session.sees((Question("call", procedure, "exact", self._realm.object_of("call", procedure)),)):
+            raise NotAuthorized(f"{session.principal.authid!r} may not call {procedure!r}")
+        payload = passed.payload.to(session.outbox.wire.codec)
+        raws = msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
+        self.call(session, CallMessage(message.request, message.options, procedure, *raws))
+        call = session.calls.get(message.request)
+        if call is not None:
+            call.shown_while = (*call.shown_while, passed.is_allowed)
 
     def _shown_to(self, session: "Session") -> ShownResults:
         shown = self._shown.get(session)

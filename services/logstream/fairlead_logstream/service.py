@@ -15,6 +15,7 @@ from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
+from fairlead_logstream.procedures.events import EventHistory
 from fairlead_logstream.procedures.keeping import Keeping, NewObject
 from fairlead_logstream.procedures.listing import list_streams
 from fairlead_logstream.procedures.reading import Reading
@@ -44,6 +45,7 @@ class LogService:
         self._writing = Writing(self._directory)
         self._reading = Reading(self._directory, self._history)
         self._searching = Searching(self._directory, self._history)
+        self._events = EventHistory(self._directory, self._history)
         self._member: Member | None = None
 
     @classmethod
@@ -96,6 +98,7 @@ class LogService:
             "read": self._reading.read,
             "follow": self._reading.follow,
             "search": self._searching.search,
+            "events": self._events.events,
             "list": self._list,
         }
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from fairlead_router import Call, Payload, Principal
 from fairlead_router.limits import Limits
 from fairlead_router.options import RealmOptions
 from fairlead_router.pubsub.event_history import HistoryRule
-from support.core import Core, Peer, Rights
+from support.core import Core, Peer, RecordingSource, Rights
 
 GET_EVENTS = "wamp.subscription.get_events"
 EVERYTHING = RealmOptions(event_history=(HistoryRule("com.", match="prefix"), HistoryRule("obj.", match="prefix")))
@@ -326,3 +327,49 @@ def slowly(core: Core, rights: Rights, peer: Peer, subscription: int) -> list[An
     rights.answer()
     [answer] = peer.take()
     return [event["args"][0] for event in answer[3]]
+
+
+# --- topics with a source -------------------------------------------------------------------------
+
+
+async def test_the_past_of_a_topic_with_a_source_is_asked_of_its_service() -> None:
+    core = Core()
+    asked: list[Any] = []
+
+    def answer(call: Call) -> Payload:
+        asked.append((call.payload.args, call.payload.kwargs))
+        return Payload.from_values([{"event": 1}], {"is_limit_reached": False})
+
+    service = core.realm1.join(Principal("logs", "service"))
+    service.register("fairlead.log.events", answer)
+    service.serve_topics("src.", RecordingSource("fairlead.log.events"))
+    alice = core.join()
+    subscription = alice.subscribe("src.a")
+    times = {"after_time": "1970-01-01T00:00:01Z", "until_time": "1970-01-01T00:00:02Z"}
+    assert ask(alice, subscription, reverse=True, **times)[3:] == [[{"event": 1}], {"is_limit_reached": False}]
+    expected = {"topic": "src.a", "subscription": subscription, "reverse": True}
+    assert asked == [([], {**expected, "since_us": 1_000_001, "until_us": 2_000_001})]
+    assert past_count(alice, subscription, topic="src.b") == 0
+
+
+def test_a_source_without_a_past_has_none() -> None:
+    core = Core()
+    core.realm1.join(Principal("logs", "service")).serve_topics("src.", RecordingSource())
+    alice = core.join()
+    assert past_count(alice, alice.subscribe("src.a")) == 0
+
+
+def test_who_may_not_subscribe_is_not_passed_on() -> None:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    core.realm1.join(Principal("logs", "service")).serve_topics("src.", RecordingSource("fairlead.log.events"))
+    rights.grant("alice", "a")
+    alice, bob = core.join("alice"), core.join("bob")
+    subscription = alice.subscribe("src.a")
+    assert error_of(ask(bob, subscription)) == "wamp.error.not_authorized"
+
+
+def past_count(peer: Peer, subscription: int, **options: Any) -> int:
+    answer = ask(peer, subscription, **options)
+    assert answer[0] == 50, answer
+    return len(answer[3])

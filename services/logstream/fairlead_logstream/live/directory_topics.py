@@ -22,6 +22,8 @@ DIRECTORY_PREFIX = "fairlead.directory."
 class DirectoryTopics:
     """Their source. Without a router (`topics` is None) nobody is told."""
 
+    events_procedure = None
+
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self.topics: SourceTopics | None = None

@@ -49,6 +49,8 @@ class Topics:
 class StreamTopics:
     """The TopicSource. It knows the members that are reading; those that are live it forgets."""
 
+    events_procedure = "fairlead.log.events"
+
     def __init__(self, directory: Directory, history: History) -> None:
         self._directory = directory
         self._history = history

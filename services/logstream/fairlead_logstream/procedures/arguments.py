@@ -95,6 +95,22 @@ class SearchArguments(msgspec.Struct):
         return Filter(sources, self.since, self.until, self.text, self.ignore_case)
 
 
+class EventsArguments(msgspec.Struct):
+    """`events`, as the router passes on `wamp.subscription.get_events`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("topic",)
+    topic: str
+    subscription: Number = 0
+    reverse: bool = False
+    limit: Annotated[int, Meta(ge=1)] = READ_RECORDS
+    since_us: Number = 0
+    until_us: Number = MAX_NUMBER
+    from_publication: Number | None = None
+    after_publication: Number | None = None
+    before_publication: Number | None = None
+    until_publication: Number | None = None
+
+
 class ListArguments(msgspec.Struct):
     """`list`."""
 
