@@ -9,8 +9,29 @@ loops around them.
 
 from __future__ import annotations
 
-from fairlead_client.errors import CallFailed, ClientError, Incontiguous, QueueFull, Refused, SpoolError, Unreachable
-from fairlead_client.following import Batch, Corrupt, Cursor, Follower, Head, Lagged, Reset, Revoked, Sealed, Start
+from fairlead_client.errors import (
+    CallFailed,
+    ClientError,
+    ForkedError,
+    Incontiguous,
+    QueueFull,
+    Refused,
+    SpoolError,
+    Unreachable,
+)
+from fairlead_client.following import (
+    Batch,
+    Corrupt,
+    Cursor,
+    Follower,
+    Following,
+    Head,
+    Lagged,
+    Reset,
+    Revoked,
+    Sealed,
+    Start,
+)
 from fairlead_client.merging import Event
 from fairlead_client.records import Record
 
@@ -22,6 +43,8 @@ __all__ = [
     "Cursor",
     "Event",
     "Follower",
+    "Following",
+    "ForkedError",
     "Head",
     "Incontiguous",
     "Lagged",

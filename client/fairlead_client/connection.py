@@ -50,6 +50,11 @@ class Connection:
                     bell.set()
         return self._session
 
+    @property
+    def current(self) -> Session | None:
+        """The session, open or lost, if there was one."""
+        return self._session
+
     def end(self) -> None:
         """Ends the session, if there is one."""
         if self._session is not None and self._session.is_open:

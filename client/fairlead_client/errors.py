@@ -6,7 +6,8 @@
         CallFailed          an ERROR answered a call; `uri` says which, `details` are its keyword arguments.
         Incontiguous        the answers have a hole or a repeat that nobody announced: never shown as if it were whole.
         QueueFull           too many publications wait for a session already.
-        SpoolError          the spool cannot be made, opened or understood.
+        SpoolError          the spool cannot be made, opened, understood or written to any more.
+        ForkedError         a forked child has used its parent's connection or writer: make one of its own.
 
 Which error URIs are worth a retry is one table, here. A writer that was accepted gives up only on those of
 FINAL_FOR_WRITERS, since giving up holds output back; one that is not accepted yet, and a follower, go on only on those
@@ -90,6 +91,10 @@ class Incontiguous(ClientError):
 
 class QueueFull(ClientError):
     """Too many publications wait for a session."""
+
+
+class ForkedError(ClientError):
+    """A forked child has used what is its parent's."""
 
 
 class SpoolError(ClientError):

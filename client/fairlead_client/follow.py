@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
+from typing import Unpack
 
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import CallFailed, Refused
-from fairlead_client.following import Batch, Cursor, Follower, Item, Start
-from fairlead_client.records import Record
+from fairlead_client.following import Batch, Cursor, Follower, Following, Item, Start
+from fairlead_client.records import Record, now_us
 from fairlead_client.requests import Request
 from fairlead_client.runtime import Answer, Runtime, Session, Sessions
 
@@ -21,19 +22,17 @@ def follow(
     sessions: Sessions,
     stream: str,
     cursor: Cursor | None = None,
-    *,
-    tail: int | None = None,
-    since_us: int | None = None,
+    **how: Unpack[Following],
 ) -> AsyncGenerator[Record | Item, None]:
-    """The records of a stream from a cursor, the last `tail`, a time or its beginning on, until it is sealed.
+    """The records of a stream from a cursor, or where `how` says, or its beginning on, until it is sealed.
 
     Goes on by itself after lost sessions, without a hole or a repeat. Among the records are Lagged (some were not kept
-    that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked. Raises
-    CallFailed or Refused when there is no right to read in the first place, Incontiguous when what the router says
-    cannot be right. Whoever iterates slowly makes us read no more from that session: it should have a Connection of its
-    own, unless nothing else on it is in a hurry.
+    that long), Reset (the store was replaced) and Head (nothing new); the last item is Sealed, or Revoked, unless an
+    end of one's own (`until_seq`, `until_us`) comes first. Raises CallFailed or Refused when there is no right to read
+    in the first place, Incontiguous when what the router says cannot be right. Whoever iterates slowly makes us read no
+    more from that session: it should have a Connection of its own, unless nothing else on it is in a hurry.
     """
-    return _one_by_one(follow_items(sessions, Follower(stream, Start(cursor, tail, since_us))))
+    return _one_by_one(follow_items(sessions, Follower(stream, Start(cursor, **how))))
 
 
 async def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator[Item, None]:
@@ -50,10 +49,11 @@ async def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator
         call = _Call(runtime, session, follower.request())
         has_moved = False
         try:
-            while not call.is_over:
+            while not call.is_over and not follower.is_finished:
                 for item in _items(follower, await call.answers()):
                     has_moved = True
                     yield item
+                follower.look_at_clock(now_us())
         finally:
             call.cancel()
         if has_moved:
@@ -74,6 +74,8 @@ async def _one_by_one(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Recor
 
 def _items(follower: Follower, answers: Iterable[Answer]) -> Iterator[Item]:
     for answer in answers:
+        if follower.is_finished:
+            return
         if isinstance(answer.error, CallFailed):
             yield from follower.failed(answer.request, answer.error)
         elif answer.error is not None:

@@ -10,8 +10,10 @@ No I/O, no clock, no framework.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from fairlead_client.errors import NO_SUCH_PROCEDURE, PASSING, REVOKING, CallFailed, Incontiguous, Refused
 from fairlead_client.records import Record
@@ -86,13 +88,36 @@ class Revoked(NamedTuple):
 Item: TypeAlias = Batch | Lagged | Corrupt | Reset | Head | Sealed | Revoked
 
 
+class Following(TypedDict, total=False):
+    """What may be said of following, beside a cursor.
+
+    Where to begin: with the last `tail` records or the last `tail_bytes`, or at a time, `since_us`. What to leave out:
+    all but `sources`. Where to end, before the seal: before the record `until_seq`, or before the first one with a time
+    of `until_us` or later, also when none such comes and that time is past. `heartbeat_s`: how often, where nothing
+    comes, the service says where the head is.
+    """
+
+    tail: int | None
+    tail_bytes: int | None
+    since_us: int | None
+    sources: Sequence[str] | None
+    until_seq: int | None
+    until_us: int | None
+    heartbeat_s: float | None
+
+
 @dataclass
 class Start:
-    """Where to begin: at a cursor, with the last `tail` records, at a time, or (nothing given) at the oldest record."""
+    """Where to begin, at the oldest record if nothing is given, and what else `Following` says."""
 
     cursor: Cursor | None = None
     tail: int | None = None
     since_us: int | None = None
+    tail_bytes: int | None = None
+    sources: Sequence[str] | None = None
+    until_seq: int | None = None
+    until_us: int | None = None
+    heartbeat_s: float | None = None
 
 
 @dataclass
@@ -108,6 +133,7 @@ class Follower:
     _head: int | None = field(default=None, init=False)
     _has_read: bool = field(default=False, init=False)
     _after_reset: int | None = field(default=None, init=False)
+    _is_at_head: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.cursor = self.start.cursor
@@ -124,16 +150,22 @@ class Follower:
 
     def request(self) -> Request:
         """The call to make in a new session, or after an answer to the last one."""
+        start = self.start
+        sources = given(sources=None if start.sources is None else [*start.sources])
         if self._has_read and self.to_the_end and self.progressive:
-            return Request(FOLLOW, (self.stream,), self._from_cursor(), wants_progress=True)
+            how = {**self._from_cursor(), **sources, **given(heartbeat_s=start.heartbeat_s)}
+            return Request(FOLLOW, (self.stream,), how, wants_progress=True)
         wait_s = WAIT_S if self._has_read and self.to_the_end else None
+        how = {**sources, **given(limit=READ_LIMIT, wait_s=wait_s)}
         if self.cursor is not None:
-            return Request(READ, (self.stream,), {**self._from_cursor(), **given(limit=READ_LIMIT, wait_s=wait_s)})
-        return Request(
-            READ,
-            (self.stream,),
-            given(tail=self.start.tail, since=self.start.since_us, limit=READ_LIMIT, wait_s=wait_s),
-        )
+            return Request(READ, (self.stream,), {**self._from_cursor(), **how})
+        begin = given(tail=start.tail, tail_bytes=start.tail_bytes, since=start.since_us)
+        return Request(READ, (self.stream,), {**begin, **how})
+
+    def look_at_clock(self, now_us: int) -> None:
+        """At the head, nothing that comes after the time that was given as the end is waited for."""
+        if self._is_at_head and self.start.until_us is not None and now_us >= self.start.until_us:
+            self.is_finished = True
 
     def progressed(self, result: Result) -> list[Item]:
         """A progressive result of `follow` has come."""
@@ -147,6 +179,7 @@ class Follower:
             self._has_read = True
             self._note_head(int(result.get("head", 0)), has_moved=bool(items) or self.cursor != before)
             if not items and self.cursor is not None:
+                self._is_at_head = True
                 items.append(Head(self.cursor.next))
         return items
 
@@ -180,8 +213,9 @@ class Follower:
         if "records" in result:
             items += self._batch(result)
         elif "head" in result:
+            self._is_at_head = True
             items.append(Head(result["head"]))
-        if result.get("sealed") is not None:
+        if result.get("sealed") is not None and not self.is_finished:
             items += self._sealed(result["sealed"], is_last_word="records" not in result)
         if "revoked" in result:
             self.is_finished = True
@@ -195,9 +229,23 @@ class Follower:
         is_filtered = "seqs" in result
         if (not is_filtered and after != first + len(records)) or len(seqs) != len(records):
             raise Incontiguous(f"{self.stream}: {len(records)} records from {first} do not reach to {after}")
-        self.cursor = Cursor(epoch, after)
-        self._after_reset = None
-        return [Batch(seqs, records)] if records else []
+        self._after_reset, self._is_at_head = None, False
+        wanted = self._wanted(seqs, records, after)
+        until = after + 1 if self.start.until_seq is None else self.start.until_seq
+        self.is_finished = wanted < len(records) or after >= until
+        end = seqs[wanted] if wanted < len(records) else after
+        self.cursor = Cursor(epoch, max(first, min(end, until)))
+        return [Batch(seqs[:wanted], records[:wanted])] if wanted else []
+
+    def _wanted(self, seqs: range | list[int], records: list[list[Any]], after: int) -> int:
+        """How many of the records come before the end that is wanted."""
+        until_seq, until_us = self.start.until_seq, self.start.until_us
+        count = len(records)
+        if until_seq is not None and after > until_seq:
+            count = bisect_left(seqs, until_seq)
+        if until_us is not None:
+            count = next((at for at in range(count) if records[at][0] >= until_us), count)
+        return count
 
     def _expect(self, first: int, epoch: int) -> None:
         if self.cursor is None or first == self._after_reset:
@@ -223,8 +271,8 @@ class Follower:
 
     def _sealed(self, sealed: Result, *, is_last_word: bool) -> list[Item]:
         after = sealed["next"]
-        if self.is_finished or (self.cursor is not None and self.cursor.next != after):
-            if is_last_word and not self.is_finished:
+        if self.cursor is not None and self.cursor.next != after:
+            if is_last_word:
                 raise Incontiguous(f"{self.stream}: sealed at {after}, but we have come to {self.cursor}")
             return []
         self.is_finished = True

@@ -10,6 +10,7 @@ are partial: the line goes on in the next record of that source. So nothing is c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
@@ -43,6 +44,11 @@ class Record(NamedTuple):
     def is_marker(self) -> bool:
         """`text` is a JSON document about the stream (truncated, lost, attempt), not output."""
         return bool(self.flags & MARKER)
+
+
+def now_us() -> int:
+    """The wall clock, in microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 def text_of(data: bytes) -> Text:

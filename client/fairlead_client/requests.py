@@ -11,6 +11,8 @@ APPEND = "fairlead.log.append"
 READ = "fairlead.log.read"
 FOLLOW = "fairlead.log.follow"
 SEAL = "fairlead.log.seal"
+LIST = "fairlead.log.list"
+SEARCH = "fairlead.log.search"
 
 Result = Mapping[str, Any]
 

@@ -31,7 +31,7 @@ class About(TypedDict, total=False):
     metadata: dict[str, Any] | None
     retention: dict[str, int] | None
     heartbeat_s: float | None
-    spool: Path | None
+    spool: str | Path | None
     limit_bytes: int
 
 
@@ -50,7 +50,7 @@ def new_spool(stream: str, **about: Unpack[About]) -> Spool:
     for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
         if value is not None:
             checked_id(name, value)
-    path = about.get("spool") or spool_directory() / f"{stream}-{secrets.token_hex(4)}"
+    path = Path(about.get("spool") or spool_directory() / f"{stream}-{secrets.token_hex(4)}")
     limit_bytes = about.get("limit_bytes", LIMIT_BYTES)
     if (path / FILE_NAME).exists():
         return _left_spool(path, stream, about.get("producer"), limit_bytes)

@@ -7,14 +7,13 @@ as it takes, on the framework that the sessions are of. What syncs a disk, which
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
 from fairlead_client.appending import Appender
 from fairlead_client.errors import CallFailed, Refused
-from fairlead_client.records import Text, WireRecord, records_of
+from fairlead_client.records import Text, WireRecord, now_us, records_of
 from fairlead_client.runtime import Answer, Sessions, Task
 from fairlead_client.spool import Spool
 from fairlead_client.spooling import About, new_spool
@@ -113,9 +112,13 @@ class LogWriter:
     def write_records(self, records: Sequence[WireRecord]) -> bool:
         """Writes records that are already in the form of the wire."""
         is_stored = self.spool.append(records)
+        self.written()
+        return is_stored
+
+    def written(self) -> None:
+        """There is more in the spool: for who writes there by other ways than `write`."""
         self._news.set()
         self._written.set()
-        return is_stored
 
     def seal(self, exit_code: int | None = None, reason: str | None = None) -> None:
         """Ends the stream behind what was written; nothing may be written after it."""
@@ -234,8 +237,3 @@ class LogWriter:
             tell()
         if not self._had_room and self.has_room and self._on_room is not None:
             self._on_room()
-
-
-def now_us() -> int:
-    """The wall clock, in microseconds since 1970."""
-    return time.time_ns() // 1000

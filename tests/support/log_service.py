@@ -89,6 +89,7 @@ class LogService:
         since: int | None = None,
         limit: int = 1000,
         wait_s: float | None = None,
+        sources: list[str] | None = None,
     ) -> dict[str, Any]:
         head = len(self.records)
         result: dict[str, Any] = {}
@@ -105,12 +106,15 @@ class LogService:
         elif since is not None:
             start = next((seq for seq, record in enumerate(self.records) if record[0] >= since), head)
         first = self.oldest if start is None else start
-        records = self.records[first : first + limit]
+        seqs = [*range(first, min(first + limit, head))]
+        shown = [seq for seq in seqs if sources is None or self.records[seq][1] in sources]
+        if shown != seqs:
+            result["seqs"] = shown
         return {
             **result,
             "first": first,
-            "records": records,
-            "next": first + len(records),
+            "records": [self.records[seq] for seq in shown],
+            "next": first + len(seqs),
             "head": head,
             "oldest": self.oldest,
             "epoch": self.epoch,

@@ -259,3 +259,69 @@ def test_any_history_of_losses_shows_every_record_once(data: st.DataObject) -> N
         items += follower.succeeded(request, service.read(**request.kwargs))
     assert seqs(items) == [*range(len(service.records))]
     assert isinstance(items[-1], Sealed)
+
+
+# ---------------------------------------------------------------- what is left out, and an end of one's own
+
+
+def test_other_sources_are_left_out_and_their_numbers_are_passed() -> None:
+    service = service_with(10)
+    for number in (1, 4, 9):
+        service.records[number][1] = "stderr"
+    follower = Follower("log", Start(sources=["stderr"]))
+    items = step(follower, service)
+    assert seqs(items) == [1, 4, 9]
+    request = follower.request()
+    assert request.kwargs == {"start": 10, "epoch": 1, "sources": ["stderr"]}
+
+
+def test_what_is_wanted_is_asked_for() -> None:
+    follower = Follower("log", Start(tail_bytes=1000, sources=["a"], heartbeat_s=5.0))
+    read = follower.request()
+    assert read.kwargs == {"tail_bytes": 1000, "sources": ["a"], "limit": 10_000}
+    follower.succeeded(read, batch(0, 0, head=0))
+    assert follower.request().kwargs == {"start": 0, "epoch": 1, "sources": ["a"], "heartbeat_s": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("start", "expected", "after"),
+    [
+        (Start(until_seq=3), [0, 1, 2], 3),
+        (Start(until_seq=0), [], 0),
+        (Start(until_seq=5), [0, 1, 2, 3, 4], 5),
+        (Start(until_us=2), [0, 1], 2),
+        (Start(until_us=2, until_seq=1), [0], 1),
+        (Start(Cursor(1, 4), until_seq=2), [], 4),
+        (Start(until_seq=3, sources=["stderr"]), [1], 3),
+    ],
+)
+def test_it_ends_where_it_was_told_and_the_cursor_is_there(start: Start, expected: list[int], after: int) -> None:
+    service = service_with(5)
+    service.records[1][1] = service.records[4][1] = "stderr"
+    service.seal(0)
+    follower = Follower("log", start)
+    items = step(follower, service)
+    assert seqs(items) == expected
+    assert follower.is_finished
+    assert not any(isinstance(item, Sealed) for item in items)
+    assert follower.cursor == Cursor(1, after)
+
+
+def test_an_end_that_has_not_come_is_followed_to() -> None:
+    follower = at(Follower("log", Start(until_seq=7)), service_with(5))
+    assert not follower.is_finished
+    assert seqs(follower.progressed(batch(5, 5))) == [5, 6]
+    assert follower.is_finished
+
+
+def test_a_time_that_is_past_ends_at_the_head_and_not_before() -> None:
+    follower = Follower("log", Start(until_us=1000))
+    service = service_with(5)
+    step(follower, service)
+    follower.look_at_clock(2000)
+    assert not follower.is_finished  # records of the time before may be on their way
+    follower.progressed({"head": 5})
+    follower.look_at_clock(999)
+    assert not follower.is_finished
+    follower.look_at_clock(1000)
+    assert follower.is_finished

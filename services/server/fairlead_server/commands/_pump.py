@@ -14,8 +14,9 @@ import asyncio
 import errno
 import os
 
+from fairlead_client.records import now_us
 from fairlead_client.splitting import UNFINISHED_LINE_S, LineSplitter
-from fairlead_client.writer import LogWriter, now_us
+from fairlead_client.writer import LogWriter
 from fairlead_server.commands._echo import Echo
 
 # As much as a pipe holds by default.
