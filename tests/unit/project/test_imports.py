@@ -64,7 +64,8 @@ def test_import_loads_no_more_than_it_needs(module: str) -> None:
 
 
 def test_client_core_imports_neither_framework() -> None:
-    adapters = {"fairlead_client.asyncio", "fairlead_client.twisted"}
+    on_asyncio = {"fairlead_client.asyncio", "fairlead_client.sync", "fairlead_client.logs"}
+    adapters = on_asyncio | {"fairlead_client.twisted"}
     core = [module for module in modules("fairlead_client") if module not in adapters]
     frameworks = ["autobahn.asyncio", "autobahn.twisted", "twisted", "txaio.aio", "txaio.tx"]
     code = f"import sys, {', '.join(core)}; print(*[name for name in {frameworks!r} if name in sys.modules])"
