@@ -29,6 +29,11 @@ class NoSuchStream(RequestError):
     uri = "fairlead.error.no_such_stream"
 
 
+def no_such_stream(name: str) -> NoSuchStream:
+    """The error about this name."""
+    return NoSuchStream(f"there is no stream '{name}'", stream=name)
+
+
 class Gap(RequestError):
     """Records are missing between what is stored of a producer and what it sends."""
 

@@ -93,6 +93,7 @@ class LogService:
         return {
             "create": self._keeping.create,
             "update": self._keeping.update,
+            "delete": self._keeping.delete,
             "append": self._writing.append,
             "seal": self._writing.seal,
             "read": self._reading.read,

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fairlead_logstream import LogService, MemoryStreamStore, NewObject, StreamStore
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import RECENT_LIMIT_BYTES, Recent
@@ -87,6 +88,9 @@ class SilentAudience:
     def notice(self, stream: Stream, payload: Payload) -> None:
         self.notices.append(payload.args[0])
 
+    def rebind(self, stream: Stream) -> None:
+        """Nobody is to be judged."""
+
 
 class StreamHarness:
     """One live stream over a store in memory."""
@@ -154,6 +158,9 @@ class SlowSink:
             return False
         self.sealed = sealed
         return True
+
+    def vanish(self, follower: Follower) -> None:
+        self.fail(follower, no_such_stream(self.live.stream.name))
 
     def fail(self, follower: Follower, error: RequestError) -> None:
         self.error = error

@@ -89,7 +89,7 @@ class Appender:
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
         self._is_busy = False
-        self._is_closed = False
+        self._closed_because: RequestError | None = None
         self._in_flight: asyncio.Future[Any] | None = None
         self._behind: asyncio.Future[RequestError | None] | None = None
         self._losses = 0
@@ -105,9 +105,9 @@ class Appender:
         self.submit(Request(partial(_append, append, self._stream.epoch), tell, append.size))
 
     def submit(self, request: Request) -> None:
-        """Queue a request; raises Busy, and StoreFailed once the service closes."""
-        if self._is_closed:
-            raise _closing()
+        """Queue a request; raises Busy, and once it is closed why."""
+        if self._closed_because is not None:
+            raise self._closed_because
         if self._waiting_bytes + request.size > WAITING_LIMIT_BYTES:
             raise Busy(
                 f"{self._waiting_bytes} bytes wait for stream '{self._stream.name}' already: wait for acknowledgements",
@@ -118,23 +118,23 @@ class Appender:
         if not self._is_busy:
             self._go_on()
 
-    async def close(self) -> None:
+    async def close(self, error: RequestError) -> None:
         """Start no more writes and refuse what waits; return when the one in flight has been told."""
-        self._is_closed = True
-        waiting, self._waiting = self._waiting, deque()
-        _tell([(request, _closing()) for request in waiting])
+        self._closed_because = error
+        waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
+        _tell([(request, error) for request in waiting])
         if self._in_flight is not None:
             await asyncio.wait([self._in_flight])
         if self._behind is not None and not self._behind.done():
-            self._behind.set_result(_closing())
+            self._behind.set_result(error)
 
     def catch_up(self) -> asyncio.Future[RequestError | None]:
         """Another server has changed the stream: the future says when that is adopted, or why it cannot be."""
         if self._behind is None:
             self._behind = asyncio.get_running_loop().create_future()
         behind = self._behind
-        if self._is_closed and not behind.done():
-            behind.set_result(_closing())
+        if self._closed_because is not None and not behind.done():
+            behind.set_result(self._closed_because)
         elif not self._is_busy:
             self._go_on()
         return behind
@@ -142,7 +142,7 @@ class Appender:
     def _go_on(self) -> None:
         """Start what comes next: adopting what another server did, loading who has written, writing."""
         self._is_busy = True
-        if self._behind is not None and not self._is_closed:
+        if self._behind is not None and self._closed_because is None:
             behind, self._behind = self._behind, None
             self._prepare(self._durable.catch_up(), behind)
         elif self._waiting and self._stream.producers is None:
@@ -198,8 +198,8 @@ class Appender:
 
     def _again(self, requests: list[Request]) -> None:
         """These were made of an old state: they come first when it is the newest."""
-        if self._is_closed:
-            _tell([(request, _closing()) for request in requests])
+        if self._closed_because is not None:
+            _tell([(request, self._closed_because) for request in requests])
             return
         self._waiting.extendleft(reversed(requests))
         self._waiting_bytes += sum(request.size for request in requests)
@@ -245,10 +245,6 @@ def _append(append: Append, epoch: int, draft: Draft) -> Result:
     if dropped.records or dropped.bytes:
         result["truncated"] = {"records": dropped.records, "bytes": dropped.bytes, "reason": dropped.reason}
     return result
-
-
-def _closing() -> StoreFailed:
-    return StoreFailed("the log service is closing: send it again when it is back")
 
 
 def _outcome(request: Request, draft: Draft) -> Outcome:

@@ -45,6 +45,10 @@ class Audience(Protocol):
         """One of notices.py, at the stream's head."""
         ...
 
+    def rebind(self, stream: Stream) -> None:
+        """There is a stream of this name now: whoever has waited on its topic is judged by its object."""
+        ...
+
 
 class LiveFollower(Protocol):
     """A follower that has caught up. Each method may make it leave the live group."""
@@ -59,6 +63,10 @@ class LiveFollower(Protocol):
 
     def seal(self) -> None:
         """The stream has ended."""
+        ...
+
+    def vanish(self) -> None:
+        """The stream was deleted."""
         ...
 
 
@@ -97,6 +105,13 @@ class Delivery:
         self._audience.notice(self._stream, lagged)
         for follower in list(self._followers):
             follower.fall_behind()
+
+    def vanish(self) -> None:
+        """The stream was deleted."""
+        self._undelivered.clear()
+        self._audience.notice(self._stream, notices.deleted(self._stream))
+        for follower in list(self._followers):
+            follower.vanish()
 
     def flush(self) -> None:
         """Deliver what waits, now."""

@@ -37,8 +37,24 @@ class Directory:
         if live is None:
             live = self._by_name[name] = LiveStream(row, shared)
             insort(self._names, name)
+            shared.audience.rebind(live.stream)
             shared.announce(live, "created")
         return live
+
+    async def delete(self, live: LiveStream) -> None:
+        """Take a stream away, with everything in it. Raises StoreError: then it is there as before."""
+        await live.delete()
+        self.forget(live)
+
+    def forget(self, live: LiveStream) -> None:
+        """A stream is not in the store any more: whoever watches or reads it is told, in this turn."""
+        name = live.stream.name
+        if self._by_name.get(name) is not live:  # who asked at the same time was quicker
+            return
+        self._surroundings.announce(live, "deleted")
+        live.vanish()
+        del self._by_name[name]
+        del self._names[bisect_left(self._names, name)]
 
     def names(self, prefix: str, after: str | None) -> Iterator[str]:
         """The names with this prefix behind `after`, in order. May be used across turns of the loop."""

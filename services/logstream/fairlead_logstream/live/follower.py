@@ -68,6 +68,10 @@ class Sink(Protocol):
         """The follower has sent everything of a sealed stream."""
         ...
 
+    def vanish(self, follower: Follower) -> None:
+        """The stream was deleted, and the follower has said what is lost by that."""
+        ...
+
     def fail(self, follower: Follower, error: RequestError) -> None:
         """The store cannot be read: end the follower, or resume it later."""
         ...
@@ -166,6 +170,10 @@ class Follower:
         """The stream has ended, and everything of it is sent."""
         self._finish()
 
+    def vanish(self) -> None:
+        """The stream was deleted."""
+        self._sink.vanish(self)
+
     def _fall_back(self) -> None:
         if self._state is _State.LIVE:  # the sink may have ended it
             self._live.leave(self)
@@ -240,7 +248,9 @@ class Follower:
             self._wait()
 
     def _arrive(self) -> None:
-        if self._live.stream.sealed is not None:
+        if self._live.is_gone:
+            self._sink.vanish(self)
+        elif self._live.stream.sealed is not None:
             self._finish()
         else:
             self._live.delivery.flush()

@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.catching_up import catch_up
@@ -25,6 +26,7 @@ from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.model.rows import Change, Dropped, State, StreamRow
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import StreamStore
+from fairlead_store import StoreError
 
 EntryChange = Literal["created", "changed", "sealed", "stale", "live", "deleted"]
 """What becomes of a stream's entry in the directory."""
@@ -65,6 +67,7 @@ class LiveStream:
         "_telling",
         "_vigil",
         "_waiting",
+        "is_gone",
         "stream",
         "window",
     )
@@ -79,6 +82,8 @@ class LiveStream:
         self._vigil: Vigil | None = None
         self._telling: Telling | None = None
         self._seen = row.state
+        self.is_gone = False
+        """Whether it was deleted: there is nothing in it any more, and nothing will come."""
         self._watch()
 
     @property
@@ -92,7 +97,7 @@ class LiveStream:
     @property
     def is_ended(self) -> bool:
         """Whether nothing will come any more."""
-        return self.stream.sealed is not None
+        return self.is_gone or self.stream.sealed is not None
 
     @property
     def delivery(self) -> Delivery:
@@ -174,12 +179,33 @@ class LiveStream:
     async def close(self) -> None:
         """Take no more requests, wait for the write in flight; reads that wait are answered."""
         if self._appender is not None:
-            await self._appender.close()
+            await self._appender.close(StoreFailed("the log service is closing: send it again when it is back"))
+        self._stop()
+        self._wake()
+
+    async def delete(self) -> None:
+        """Take it out of the store, with everything in it. Raises StoreError: then it goes on as before."""
+        await self.appender.close(no_such_stream(self.stream.name))
+        self._stop()
+        try:
+            await self._surroundings.store.delete(self.stream.key)
+        except StoreError:
+            self._appender = None
+            self._watch()
+            raise
+
+    def vanish(self) -> None:
+        """It was deleted: whoever reads it is told that all of it is gone, and that there is no such stream."""
+        self.is_gone = True
+        self.stream.oldest = self.stream.head
+        self.delivery.vanish()
+        self._wake()
+
+    def _stop(self) -> None:
         if self._telling is not None:
             self._telling.end()
         if self._vigil is not None:
             self._vigil.end()
-        self._wake()
 
     def _state_changed(self) -> None:
         """Tell the end, once, and who watches the directory whatever it shows."""

@@ -29,6 +29,11 @@ def sealed(end: Sealed) -> Payload:
     return _payload({"sealed": sealed_of(end)})
 
 
+def deleted(stream: Stream) -> Payload:
+    """The log was deleted; a new one of its name has another epoch."""
+    return _payload({"deleted": {"epoch": stream.epoch, "next": stream.head}})
+
+
 def lagged_of(first: int, following: int, *, is_damaged: bool = False) -> dict[str, Any]:
     """The value of `lagged`; `damaged` is there only where the store lost what it should have."""
     value: dict[str, Any] = {"from": first, "to": following}

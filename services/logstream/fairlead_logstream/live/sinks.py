@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.live_stream import LiveStream
@@ -54,6 +55,9 @@ class CallSink:
         self._call.finish(notices.sealed(sealed))
         return True
 
+    def vanish(self, follower: Follower) -> None:
+        self.fail(follower, no_such_stream(self._live.stream.name))
+
     def fail(self, follower: Follower, error: RequestError) -> None:
         follower.end()
         self._call.abort(error)
@@ -98,6 +102,9 @@ class FilteredSink:
 
     def end(self, sealed: Sealed) -> bool:
         return self._cover() and self._sink.end(sealed)
+
+    def vanish(self, follower: Follower) -> None:
+        self._sink.vanish(follower)
 
     def fail(self, follower: Follower, error: RequestError) -> None:
         self._sink.fail(follower, error)
@@ -146,6 +153,9 @@ class TopicSink:
             return False
         self._on_caught_up(self._reader)  # a next attempt would go on here
         return True
+
+    def vanish(self, follower: Follower) -> None:
+        self.go_live(follower)  # for a new stream of the name
 
     def fail(self, follower: Follower, error: RequestError) -> None:
         asyncio.get_running_loop().call_later(RETRY_S, follower.resume)

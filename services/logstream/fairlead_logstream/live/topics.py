@@ -8,7 +8,7 @@ is answered with `reset` and the whole log, since SUBSCRIBED is on its way alrea
 
 from __future__ import annotations
 
-from fairlead_logstream.errors import NoSuchStream
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.history import Begin, History, Place
@@ -45,6 +45,10 @@ class Topics:
         if self.topics is not None:
             self.topics.publish(TOPIC_PREFIX + stream.name, payload, new_id(), stream.head)
 
+    def rebind(self, stream: Stream) -> None:
+        if self.topics is not None:
+            self.topics.rebind(TOPIC_PREFIX + stream.name)
+
 
 class StreamTopics:
     """The TopicSource. It knows the members that are reading; those that are live it forgets."""
@@ -79,7 +83,11 @@ class StreamTopics:
 
     def fell_behind(self, reader: TopicReader, position: int) -> None:
         """It goes on at `position` when the router says that there is room."""
-        self._follow(reader, self._live(reader.topic), Place(position))
+        live = self._directory.get(reader.topic.removeprefix(TOPIC_PREFIX))
+        if live is None:  # deleted; a new stream of the name would go on here
+            reader.on_writable = reader.go_live
+        else:
+            self._follow(reader, live, Place(position))
 
     def left(self, reader: TopicReader) -> None:
         follower = self._reading.pop(reader, None)
@@ -94,7 +102,7 @@ class StreamTopics:
         name = topic.removeprefix(TOPIC_PREFIX)
         live = self._directory.get(name)
         if live is None:
-            raise NoSuchStream(f"there is no stream '{name}'", stream=name)
+            raise no_such_stream(name)
         return live
 
     def _place(self, live: LiveStream, begin: Begin) -> Place:

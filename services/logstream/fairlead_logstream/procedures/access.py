@@ -6,7 +6,7 @@ not read is answered as one that is not there.
 
 from __future__ import annotations
 
-from fairlead_logstream.errors import NoSuchStream
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.procedures.arguments import check_id
@@ -19,7 +19,7 @@ def find(directory: Directory, call: Call, level: Level, name: str) -> LiveStrea
     if live is None:
         if not call.caller.can(level, name):
             raise not_authorized(call, level, name)
-        raise NoSuchStream(f"there is no stream '{name}'", stream=name)
+        raise no_such_stream(name)
     require(call, level, live)
     return live
 

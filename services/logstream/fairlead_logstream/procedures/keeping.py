@@ -1,4 +1,4 @@
-"""`create`, `update`: the streams themselves; what they hold is written by others (writing.py)."""
+"""`create`, `update`, `delete`: the streams themselves; what they hold is written by others (writing.py)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from fairlead_logstream.procedures.arguments import check_id
 from fairlead_logstream.procedures.metadata import checked_metadata
 from fairlead_logstream.procedures.writing_arguments import (
     CreateArguments,
+    DeleteArguments,
     RetentionArguments,
     UpdateArguments,
 )
@@ -71,6 +72,15 @@ class Keeping:
             values["retention"] = _retention(arguments.retention)
         result = await _asked(live, partial(_update, values))
         return Payload.from_json(_encode([result]), b"{}")  # its metadata is JSON already, binary in WAMP's way
+
+    async def delete(self, call: Call) -> Result:
+        """`fairlead.log.delete`: the stream and everything in it, for good."""
+        live = find(self._directory, call, "manage", call.arguments(DeleteArguments).stream)
+        try:
+            await self._directory.delete(live)
+        except StoreError as error:
+            raise StoreFailed(f"stream '{live.stream.name}' was not deleted: {error}") from error
+        return {"stream": live.stream.name}
 
     async def _create(
         self, call: Call, name: str, object_id: str, arguments: CreateArguments, metadata: dict[str, Any]

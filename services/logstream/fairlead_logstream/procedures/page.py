@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.live.live_stream import LiveStream
@@ -42,6 +43,8 @@ class Pages:
         await self._fill(page, live)
         while page.is_bare and await _moves(call, live, page.next, deadline - loop.time()):
             await self._fill(page, live)
+        if live.is_gone:
+            raise no_such_stream(live.stream.name)
         return page.payload()
 
     async def _fill(self, page: Page, live: LiveStream) -> None:

@@ -62,6 +62,13 @@ class UpdateArguments(msgspec.Struct):
     retention: RetentionArguments | UnsetType | None = UNSET
 
 
+class DeleteArguments(msgspec.Struct):
+    """`delete`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("stream",)
+    stream: str
+
+
 class AppendArguments(msgspec.Struct):
     """`append`, with the records still to be decoded."""
 

@@ -219,7 +219,7 @@ async def test_close_tells_the_write_in_flight_and_refuses_what_waits() -> None:
     told: list[Any] = []
     submit(harness, told, "a")
     submit(harness, told, "b")
-    closing = asyncio.ensure_future(harness.live.appender.close())
+    closing = asyncio.ensure_future(harness.live.close())
     await asyncio.sleep(0)
     assert isinstance(told[0], StoreFailed)
     assert not closing.done()

@@ -28,6 +28,9 @@ class Reader:
     def seal(self) -> None:
         self.told.append("sealed")
 
+    def vanish(self) -> None:
+        self.told.append("deleted")
+
 
 def delivery_to(members: int) -> tuple[Delivery, SilentAudience, Stream]:
     audience = SilentAudience()

@@ -11,6 +11,7 @@ import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore
 from fairlead_router import CallError, NotAuthorized, Principal
+from fairlead_store import DiskFull
 from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
 from unit.logstream.procedures.calling import fill, texts
@@ -216,3 +217,112 @@ async def test_create_says_and_checks_what_a_producer_counts(alice: Peer) -> Non
     assert (stands["producer_seq"], stands["producer_unit"]) == (4, "bytes")
     with pytest.raises(CallError, match="producer 'p' of stream 's' counts bytes, not records"):
         await alice.call("create", "s", producer="p", unit="records")
+
+
+# ---- delete
+
+
+async def test_delete_takes_the_stream_away_for_good(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'logs.sqlite'}"
+    harness = ServiceHarness()
+    await harness.start(SqlStreamStore.open(url, "realm1"))
+    alice = harness.peer()
+    epoch = await fill(alice)
+    assert await alice.call("delete", "s") == {"stream": "s"}
+    for call in (alice.call("read", "s"), alice.call("append", "s", []), alice.call("delete", "s")):
+        with pytest.raises(CallError) as caught:
+            await call
+        assert (caught.value.uri, caught.value.error_kwargs) == ("fairlead.error.no_such_stream", {"stream": "s"})
+    assert (await alice.call("list"))["streams"] == []
+    created = await alice.call("create", "s")
+    assert (created["next"], created["producer_seq"]) == (0, 0)
+    assert created["epoch"] != epoch
+    await harness.close()
+    again = ServiceHarness()
+    await again.start(SqlStreamStore.open(url, "realm1"))
+    assert (await again.peer().call("read", "s"))["records"] == []
+    await again.close()
+
+
+async def test_delete_needs_manage(guarded: ServiceHarness) -> None:
+    guarded.rights.grant("alice", "write", "s")
+    guarded.rights.grant("bob", "manage", "s")
+    alice, bob = guarded.peer("alice"), guarded.peer("bob")
+    await alice.call("create", "s")
+    with pytest.raises(CallError, match="may not manage stream 's', or there is no such stream"):
+        await alice.call("delete", "s")
+    await bob.call("delete", "s")
+
+
+async def test_who_reads_a_stream_that_is_deleted_is_told(service: ServiceHarness, alice: Peer) -> None:
+    epoch = await fill(alice)
+    changes = await alice.watch()
+    events = await alice.subscribe("s")
+    progress, final = service.peer("bob").follow("s")
+    waiting = asyncio.ensure_future(service.peer("carol").call("read", "s", tail=0, wait_s=50))
+    slow = service.slow_peer()
+    slow.pause()
+    slow.follow("s")
+    await eventually(lambda: progress)
+    await alice.call("delete", "s")
+    for future in (final, waiting):
+        with pytest.raises(CallError, match="there is no stream 's'"):
+            await future
+    await eventually(lambda: events)
+    assert [event.args[0] for event in events] == [{"deleted": {"epoch": epoch, "next": 5}}]
+    assert changes == [("deleted", "s")]
+    slow.resume()
+    await eventually(lambda: slow.errors == ["fairlead.error.no_such_stream"])
+
+
+async def test_a_subscriber_of_a_deleted_stream_goes_on_with_a_new_one_of_that_name(alice: Peer) -> None:
+    await fill(alice)
+    events = await alice.subscribe("s")
+    await alice.call("delete", "s")
+    await fill(alice, "s", 1)
+    await eventually(lambda: len(events) == 2)
+    assert [next(iter(event.args[0])) for event in events] == ["deleted", "first"]
+
+
+async def test_a_new_stream_of_another_object_shows_nothing_to_who_could_read_the_old_one(
+    guarded: ServiceHarness,
+) -> None:
+    guarded.rights.grant("alice", "write", "old")
+    guarded.rights.grant("alice", "manage", "old")
+    guarded.rights.grant("alice", "write", "secret")
+    guarded.rights.grant("bob", "read", "old")
+    alice, bob = guarded.peer("alice"), guarded.peer("bob")
+    await alice.call("create", "s", object="old")
+    events = await bob.subscribe("s")
+    await alice.call("delete", "s")
+    await alice.call("create", "s", object="secret")
+    await alice.call("append", "s", [wire_record("secret")])
+    assert not any("records" in event.args[0] for event in events)
+
+
+async def test_a_stream_that_cannot_be_deleted_goes_on(alice: Peer, store: MemoryStreamStore) -> None:
+    await fill(alice)
+
+    async def fail(_key: object) -> None:
+        raise DiskFull("the disk is full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "delete", fail)
+        with pytest.raises(CallError, match="stream 's' was not deleted: the disk is full") as caught:
+            await alice.call("delete", "s")
+    assert caught.value.uri == "fairlead.error.store_failed"
+    assert (await alice.call("append", "s", [wire_record("more")]))["next"] == 6
+
+
+async def test_two_who_delete_at_once_delete_it_once(tmp_path: Path) -> None:
+    harness = ServiceHarness()
+    await harness.start(SqlStreamStore.open(f"sqlite:///{tmp_path / 'logs.sqlite'}", "realm1"))
+    alice = harness.peer()
+    await fill(alice)
+    changes = await alice.watch()
+    deleted = await asyncio.gather(*[harness.peer(name).call("delete", "s") for name in ("bob", "carol")])
+    assert deleted == [{"stream": "s"}, {"stream": "s"}]
+    await alice.call("create", "t")
+    await eventually(lambda: len(changes) == 2)
+    assert changes == [("deleted", "s"), ("created", "t")]
+    await harness.close()
