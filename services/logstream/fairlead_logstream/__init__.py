@@ -7,11 +7,20 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
-from fairlead_logstream.model.budget import Budget, Budgets
+from fairlead_logstream.model.budget import NO_BUDGETS, Budget, Budgets
 from fairlead_logstream.procedures.keeping import NewObject
 from fairlead_logstream.service import LogService
 from fairlead_logstream.store.memory_store import MemoryStreamStore
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
 
-__all__ = ["Budget", "Budgets", "LogService", "MemoryStreamStore", "NewObject", "SqlStreamStore", "StreamStore"]
+__all__ = [
+    "NO_BUDGETS",
+    "Budget",
+    "Budgets",
+    "LogService",
+    "MemoryStreamStore",
+    "NewObject",
+    "SqlStreamStore",
+    "StreamStore",
+]

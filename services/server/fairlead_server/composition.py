@@ -81,7 +81,7 @@ class Server:
         authz = await Authz.open(url, config.realm, rules=config.rules, is_open=config.open, keep_changes=keep)
         opened.push_async_callback(authz.close)
         await keep_admin_token(directory, authz)
-        logs = await LogService.open(directory.logs_url, config.realm, ObjectMaker(authz))
+        logs = await LogService.open(directory.logs_url, config.realm, ObjectMaker(authz), config.logs.budgets.budgets)
         opened.push_async_callback(logs.close)
         router = Router(config.limits, agent=f"fairlead-{VERSION}")
         # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.

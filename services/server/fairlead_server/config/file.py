@@ -17,6 +17,7 @@ from fairlead_server.config.auth import MainAuthTable, check_auth
 from fairlead_server.config.limits import LimitsTable, check_limits
 from fairlead_server.config.lines import line_of
 from fairlead_server.config.listeners import ListenerTable, check_listener, check_proxies
+from fairlead_server.config.logs import LogsTable, check_logs
 from fairlead_server.config.options import OptionsTable, check_options
 from fairlead_server.config.permissions import PermissionsTable, check_permissions
 from fairlead_server.config.realms import RealmTable, check_realms
@@ -48,6 +49,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: LimitsTable = LimitsTable()
     options: OptionsTable = OptionsTable()
     permissions: PermissionsTable = PermissionsTable()
+    logs: LogsTable = LogsTable()
     rules: tuple[RuleTable, ...] = ()
     auth: MainAuthTable = MainAuthTable()
     realms: tuple[RealmTable, ...] = ()
@@ -144,6 +146,7 @@ def _check(config: Config) -> None:
     check_limits(config.limits)
     check_options("options", config.options)
     check_permissions(config.permissions)
+    check_logs(config.logs)
     for index, rule in enumerate(config.rules):
         with naming(f"rules[{index}]."):
             check_rule(rule)

@@ -1,0 +1,46 @@
+"""`[logs]`: the log service of the main realm. `[logs.budgets]` bounds what is stored of each stream and producer."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fairlead_logstream import NO_BUDGETS, Budget, Budgets
+from fairlead_server.errors import ConfigError
+
+_LARGEST = 2**53
+"""The largest number of the log service: 9 PB."""
+
+
+class BudgetTable(Budget, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of one stream, or of one of its producers, is stored: any of the numbers by name."""
+
+
+class BudgetsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[logs.budgets.stream]` holds for each stream, `[logs.budgets.producer]` for each producer of a stream."""
+
+    stream: BudgetTable = BudgetTable()
+    producer: BudgetTable = BudgetTable()
+
+    @property
+    def budgets(self) -> Budgets:
+        """As the log service takes them."""
+        return Budgets(_budget(self.stream), _budget(self.producer)) if self != BudgetsTable() else NO_BUDGETS
+
+
+class LogsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole table."""
+
+    budgets: BudgetsTable = BudgetsTable()
+
+
+def _budget(table: BudgetTable) -> Budget:
+    return Budget(**msgspec.structs.asdict(table))
+
+
+def check_logs(table: LogsTable) -> None:
+    """Raises ConfigError."""
+    for whose, budget in (("stream", table.budgets.stream), ("producer", table.budgets.producer)):
+        for name in budget.__struct_fields__:
+            value = getattr(budget, name)
+            if value is not None and not 0 < value <= _LARGEST:  # which no NaN is
+                raise ConfigError(f"logs.budgets.{whose}.{name}: {value} must be greater than 0, and at most 2^53")

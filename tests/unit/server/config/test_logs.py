@@ -1,0 +1,46 @@
+"""`[logs]`: budgets of streams and producers, and what is no budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fairlead_logstream import Budgets
+from fairlead_server.config import read
+from fairlead_server.config.logs import LogsTable
+from fairlead_server.errors import ConfigError
+
+
+def table(directory: Path, text: str) -> LogsTable:
+    path = directory / "fairlead.toml"
+    path.write_text(text, encoding="utf-8")
+    return read(path).logs
+
+
+def test_without_the_table_everything_is_stored(tmp_path: Path) -> None:
+    assert table(tmp_path, "").budgets.budgets == Budgets()
+
+
+def test_budgets_of_streams_and_producers(tmp_path: Path) -> None:
+    text = "[logs.budgets.stream]\nbytes = 10737418240\n[logs.budgets.producer]\nrecords_per_s = 0.5\nburst_s = 60\n"
+    budgets = table(tmp_path, text).budgets.budgets
+    assert (budgets.stream.bytes, budgets.stream.records) == (10 << 30, None)
+    assert (budgets.producer.records_per_s, budgets.producer.burst_s) == (0.5, 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[logs.budgets.stream]\nbytes = 0", ":2: logs.budgets.stream.bytes: 0 must be greater than 0"),
+        ("[logs.budgets.producer]\nburst_s = nan", ":2: logs.budgets.producer.burst_s: nan must be greater than 0"),
+        ("[logs.budgets.stream]\nrecords = 9007199254740993", "logs.budgets.stream.records: 9007199254740993 must be"),
+        ("[logs.budgets.stream]\nlines = 1", "unknown key 'logs.budgets.stream.lines'"),
+        ("[logs.budget]\nbytes = 1", "unknown key 'logs.budget'"),
+        ("[logs.budgets.stream]\nbytes = '1 GB'", "logs.budgets.stream.bytes: Expected 'int | null', got 'str'"),
+    ],
+)
+def test_what_is_no_budget_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        table(tmp_path, text)
+    assert message in str(caught.value)
