@@ -8,6 +8,9 @@
 | `fairlead.error.sealed` | exit_code, reason, next | the log is complete; a new attempt is `create` with `attempt` |
 | `fairlead.error.attempt` | expected | attempts are numbered without holes: this is the next |
 | `fairlead.error.ahead` | head, epoch | the cursor is of another copy of the log: begin anew |
+| `fairlead.error.other_epoch` | epoch, oldest | the commit is of another copy of the log: read this one |
+| `fairlead.error.backwards` | next, epoch | another consumer has come further; `back=true` if it is meant |
+| `fairlead.error.no_such_cursor` | cursor | check the name; the first `commit` makes it |
 | `fairlead.error.busy` | limit_bytes | wait for acknowledgements, then send again from the oldest without one |
 | `fairlead.error.limit_exceeded` | | the text names the limit: use fewer producers |
 | `fairlead.error.store_failed` | | nothing was stored; send the same again after a pause |
@@ -62,6 +65,24 @@ class AheadOfHead(RequestError):
     """A cursor names records that this copy of the log does not have."""
 
     uri = "fairlead.error.ahead"
+
+
+class OtherEpoch(RequestError):
+    """What is committed is a position in another copy of the log."""
+
+    uri = "fairlead.error.other_epoch"
+
+
+class CommitBackwards(RequestError):
+    """A commit is before the committed position."""
+
+    uri = "fairlead.error.backwards"
+
+
+class NoSuchCursor(RequestError):
+    """The stream has no cursor of that name."""
+
+    uri = "fairlead.error.no_such_cursor"
 
 
 class Busy(RequestError):

@@ -15,6 +15,7 @@ from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
+from fairlead_logstream.procedures.cursors import Cursors
 from fairlead_logstream.procedures.events import EventHistory
 from fairlead_logstream.procedures.keeping import Keeping, NewObject
 from fairlead_logstream.procedures.listing import list_streams
@@ -46,6 +47,7 @@ class LogService:
         self._reading = Reading(self._directory, self._history)
         self._searching = Searching(self._directory, self._history)
         self._events = EventHistory(self._directory, self._history)
+        self._cursors = Cursors(self._directory, store, _clock_us)
         self._member: Member | None = None
 
     @classmethod
@@ -100,6 +102,10 @@ class LogService:
             "follow": self._reading.follow,
             "search": self._searching.search,
             "events": self._events.events,
+            "commit": self._cursors.commit,
+            "cursor": self._cursors.cursor,
+            "cursors": self._cursors.cursors,
+            "delete_cursor": self._cursors.delete_cursor,
             "list": self._list,
         }
 

@@ -111,6 +111,30 @@ class EventsArguments(msgspec.Struct):
     until_publication: Number | None = None
 
 
+class StreamArguments(msgspec.Struct):
+    """`cursors`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("stream",)
+    stream: str
+
+
+class CursorArguments(msgspec.Struct):
+    """`cursor` and `delete_cursor`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("stream", "cursor")
+    stream: str
+    cursor: str
+
+
+class CommitArguments(CursorArguments):
+    """`commit`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("stream", "cursor", "next", "epoch")
+    next: Number
+    epoch: Number
+    back: bool = False
+
+
 class ListArguments(msgspec.Struct):
     """`list`."""
 
