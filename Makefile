@@ -71,7 +71,7 @@ fuzz: $(DEV) ## millions of random messages and frames against the router; some:
 soak: $(DEV) ## ten minutes of peers of every kind, after which nothing may be left; some: make soak ARGS="--minutes 1"
 	$(RUN) python tests/soak/main.py $(ARGS)
 
-crash: $(DEV) ## a thousand power losses and a hundred servers killed, and what they had acknowledged looked for afterwards
+crash: $(DEV) ## thousands of power losses and hundreds of processes killed, and what they had acknowledged looked for afterwards
 	$(RUN) python tests/crash/main.py $(CRASH_ARGS)
 	$(RUN) env CRASH_ROUNDS=100 pytest tests/integration/test_permissions_crash.py $(ARGS)
 

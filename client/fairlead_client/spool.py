@@ -36,7 +36,7 @@ from fairlead_client.errors import SpoolError
 from fairlead_client.forking import let_go_in_children
 from fairlead_client.frames import BATCH_BYTES, END, HEADER_BYTES, LOST, RECORDS, Frame
 from fairlead_client.records import WireRecord
-from fairlead_client.spool_meta import DRAFT_NAME, SpoolMeta
+from fairlead_client.spool_meta import DRAFT_NAME, SpoolMeta, sync_names_of
 
 # A file is deleted as a whole: small enough that little of what was sent is kept, large enough to be few.
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -99,6 +99,7 @@ class Spool:
                 raise SpoolError(f"cannot make the spool {str(path)!r}: there is something in it already")
             spool = cls(path, meta, _lock(path), limit_bytes, segment_bytes)
             spool.save_meta()
+            sync_names_of(path)
             spool._begin_segment()
         except OSError as error:
             raise SpoolError(f"cannot make the spool {str(path)!r}: {error.strerror}") from None

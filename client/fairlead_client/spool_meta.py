@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,17 @@ def _save(directory: Path, content: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())
     draft.replace(directory / FILE_NAME)
+    _sync_directory(directory)
+
+
+def sync_names_of(directory: Path) -> None:
+    """Makes a power loss leave the directory itself: its name is in the one above, which we may have made as well."""
+    for parent in directory.absolute().parents:
+        with suppress(OSError):  # one that is closed to us has been there for long
+            _sync_directory(parent)
+
+
+def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

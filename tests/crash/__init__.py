@@ -2,8 +2,9 @@
 
 recorder.c, recording.py    a program under LD_PRELOAD, and all that it asked of the disk, in order
 disk.py                     what a power loss may leave of that, at any point
-workload.py                 the program: a real log service with producers, which says what it asks and is told
-told.py                     what it said
-validators.py               Complete, Ordered, Unique, Positioned, Ended, Resumable
-rounds.py, cli.py, main.py  `make crash`
+producers.py, told.py       a program: a log service with its producers, which says what it asks and what it is told
+found.py, validators.py, service_judge.py       what is left of the service, and what must hold then
+writers.py, site.py, writers_judge.py           another: LogWriters with spools, and the service that they reach
+stages.py                   the two, as they are crashed
+killing.py, power_loss.py, rounds.py, cli.py, main.py       `make crash`
 """

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from crash.rounds import Judged, kills, power_losses
+from crash.stages import WRITERS, service
 
 DEFAULT_SEEDS = 1000
 KILLS_SHARE = 10
@@ -19,23 +21,32 @@ KILLS_SHARE = 10
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 1 when something was wrong."""
     given = _parser().parse_args(arguments)
+    logging.disable(logging.WARNING)  # each session that ends says so
     seeds = range(given.seed, given.seed + given.seeds)
-    killed = seeds[: max(1, len(seeds) // KILLS_SHARE)]
     with tempfile.TemporaryDirectory(prefix="crash-") as directory:
         try:
-            faults = asyncio.run(_crash(Path(directory), seeds, killed))
+            faults = asyncio.run(_crash(Path(directory), seeds))
         except KeyboardInterrupt:
             print("\ncrash: stopped")
             return 1
     for line in faults:
         print(f"FAULT {line}")
-    print(f"crash: {len(seeds)} power losses, {len(killed)} kills, {len(faults) or 'no'} faults")
+    print(f"crash: {len(faults) or 'no'} faults in {2 * len(seeds)} power losses and {2 * len(_killed(seeds))} kills")
     return 1 if faults else 0
 
 
-async def _crash(directory: Path, seeds: Sequence[int], killed: Sequence[int]) -> list[str]:
-    losses = await _faults("power loss", power_losses(seeds, directory), len(seeds))
-    return losses + await _faults("kill", kills(killed, directory), len(killed))
+async def _crash(directory: Path, seeds: Sequence[int]) -> list[str]:
+    faults: list[str] = []
+    for stage in (service(), WRITERS):
+        for crashes, what, chosen in ((power_losses, "power loss", seeds), (kills, "kill", _killed(seeds))):
+            place = directory / f"{stage.name} {what}"
+            place.mkdir()
+            faults += await _faults(f"{what} of the {stage.name}", crashes(stage, chosen, place), len(chosen))
+    return faults
+
+
+def _killed(seeds: Sequence[int]) -> Sequence[int]:
+    return seeds[: max(1, len(seeds) // KILLS_SHARE)]
 
 
 async def _faults(what: str, rounds: AsyncIterator[Judged], count: int) -> list[str]:
@@ -51,7 +62,9 @@ async def _faults(what: str, rounds: AsyncIterator[Judged], count: int) -> list[
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make crash", description="Crashes of the log service, and what is left.")
-    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, help="how many (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="make crash", description="Crashes of the log service and its writers.")
+    parser.add_argument(
+        "--seeds", type=int, default=DEFAULT_SEEDS, help="how many power losses of each (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the first one (default: %(default)s)")
     return parser

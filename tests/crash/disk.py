@@ -9,6 +9,7 @@ and file systems differ in what else they do.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ from crash.recording import Kind, Step
 
 SECTOR_BYTES = (512, 4096)
 """What a disk writes whole: an old one's sector, a new one's."""
+
+SHARES = (0.0, 0.5, 0.9, 1.0)
+"""How much of the unsynced comes through: nothing, or as much as after a kill -9, or something between."""
 
 
 class _File:
@@ -100,9 +104,10 @@ class Disk:
             case Kind.MKDIR:
                 self._make_directory(step.path)
 
-    def after_power_loss(self, chance: random.Random, root: Path) -> None:
-        """Put into an empty directory what is there when power comes back."""
-        _put(self._root, root, _Survival(chance))
+    def after_power_loss(self, chance: random.Random, root: Path, below: str = "") -> None:
+        """Put into an empty directory what is there when power comes back; only what is `below` had lost it."""
+        losing = {self._directories.get(below): _Survival(chance, chance.choice(SHARES))}
+        _put(self._root, root, _Survival(chance, 1.0), losing)
 
     def _make_directory(self, path: str) -> None:
         directory = self._directories[path] = _Directory()
@@ -117,11 +122,11 @@ class Disk:
 
 
 class _Survival:
-    """What of the unsynced this power loss leaves."""
+    """What of the unsynced comes to the disk: each piece with a chance of `share`."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, share: float) -> None:
         self._chance = chance
-        self._share = chance.choice([0.0, 0.5, 0.9, 1.0])
+        self._share = share
         self._sector_bytes = chance.choice(SECTOR_BYTES)
 
     def names(self, directory: _Directory) -> dict[str, _File | _Directory]:
@@ -159,11 +164,12 @@ class _Survival:
         return self._chance.random() < self._share
 
 
-def _put(directory: _Directory, path: Path, survival: _Survival) -> None:
+def _put(directory: _Directory, path: Path, survival: _Survival, losing: Mapping[_Directory | None, _Survival]) -> None:
+    survival = losing.get(directory, survival)
     for name, what in survival.names(directory).items():
         if isinstance(what, _Directory):
             (path / name).mkdir()
-            _put(what, path / name, survival)
+            _put(what, path / name, survival, losing)
         else:
             (path / name).write_bytes(survival.content(what))
 

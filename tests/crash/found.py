@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from crash.workload import PRODUCERS, records_of
-from fairlead_logstream import LogService
+from crash.producers import PRODUCERS, open_service, records_of
 from fairlead_router import CallError, Member, Principal, Router
 
 MARKER = 2
@@ -42,7 +41,7 @@ async def service(url: str) -> AsyncIterator[Member]:
     """The log service on a store, and somebody who may call it."""
     router = Router()
     realm = router.add_realm("realm1")
-    logs = await LogService.open(url)
+    logs = await open_service(url)
     try:
         logs.bind(realm)
         yield realm.join(Principal("reader", "user"))
@@ -76,7 +75,7 @@ async def find(member: Member, name: str) -> Found | None:
 
 
 async def resume(member: Member, found: Found, offered: dict[str, int]) -> Found:
-    """What a writer does that starts again: it sends what is missing, and no more, in a new attempt."""
+    """What writers do that start again: they send what is missing, and no more, in a new attempt."""
     await _call(member, "create", found.name, attempt=found.attempt + 1)
     for producer, seq in found.producers.items():
         missing = records_of(producer, seq, offered.get(producer, 0) - seq)

@@ -1,23 +1,39 @@
-"""A kill -9 of a log service at work: the kernel keeps what it was given, the process forgets everything."""
+"""A program at work that is killed: the kernel keeps what it has, the process forgets."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE
+import signal
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from crash.power_loss import WORKLOAD
+
+@asynccontextmanager
+async def working(command: Sequence[str]) -> AsyncIterator[Process]:
+    """A program that says on its stdout what it does; killed at the end of the block."""
+    child = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
 
 
-async def said_until_killed(url: str, seed: int, lines: int) -> list[bytes]:
-    """What the workload says until it is killed, after so many lines, unless it is done before."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, str(WORKLOAD), url, "/dev/stdout", str(seed), stdout=PIPE
-    )
-    assert child.stdout is not None
-    said = [await child.stdout.readline() for _ in range(lines)]
-    if child.returncode is None:
-        child.kill()
-    said += (await child.stdout.read()).splitlines(keepends=True)
-    await child.wait()
-    return [line for line in said if line]
+async def said_until_killed(command: Sequence[str], lines: int) -> list[bytes]:
+    """What the program says until it is killed, after so many lines, unless it is done before."""
+    async with working(command) as child:
+        assert child.stdout is not None
+        said = [line async for line in _first(lines, child.stdout)]
+        if child.returncode is None:
+            child.kill()
+        said += (await child.stdout.read()).splitlines(keepends=True)
+        assert await child.wait() in {0, -signal.SIGKILL}, "the program failed"
+    return [line for line in said if line.endswith(b"\n")]
+
+
+async def _first(count: int, stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while count and (line := await stream.readline()):
+        count -= 1
+        yield line

@@ -1,4 +1,4 @@
-"""Power loss of a log service: one recorded run of the workload, cut at many places, and what the service finds there.
+"""Power loss: one recorded run of a stage, cut at many places, and the files that may be there then.
 
 A run may begin with what such a cut has left, so that the recovery from a crash is cut as well.
 """
@@ -8,15 +8,14 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from crash.disk import Disk
 from crash.recording import Kind, Step, recorded_environment, steps
+from crash.stages import Run, Stage
 
-WORKLOAD = Path(__file__).with_name("workload.py")
 TOLD = "told"
 
 
@@ -28,19 +27,15 @@ class Cut(NamedTuple):
     said: list[bytes]
 
 
-def database_in(root: Path) -> str:
-    """The URL of the database that a workload has there, in a directory that it makes itself."""
-    return f"sqlite:///{root}/data/logs.sqlite"
-
-
 class Recording:
-    """A run of the workload in `root`, with what is there, after what has been `said` before."""
+    """A run of a stage, with what is there in its root, after what has been `said` before."""
 
-    def __init__(self, root: Path, seed: int, said: Sequence[bytes] = (), pragmas: Sequence[str] = ()) -> None:
+    def __init__(self, stage: Stage, root: Path, seed: int, number: int = 0, said: Sequence[bytes] = ()) -> None:
+        self._machines = stage.machines
         self._disk = Disk.holding(root)
         self._said = list(said)
+        command = stage.command(Run(root, str(root / TOLD), seed, number))
         log = root.with_suffix(".log")
-        command = [sys.executable, str(WORKLOAD), database_in(root), str(root / TOLD), str(seed), *pragmas]
         subprocess.run(command, check=True, env=recorded_environment(root, log))
         self._steps = list(steps(log, root))
         self._told_inode = next(step.inode for step in self._steps if step.path == TOLD)
@@ -58,7 +53,8 @@ class Recording:
             done = place
             left = directory / f"cut{seed}"
             left.mkdir()
-            self._disk.after_power_loss(random.Random(f"disk {seed}"), left)
+            chance = random.Random(f"disk {seed}")
+            self._disk.after_power_loss(chance, left, chance.choice(["", *self._machines]))
             yield Cut(seed, left, list(self._said))
 
     def _place_of(self, chance: random.Random) -> int:

@@ -22,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 import psycopg
@@ -33,6 +34,7 @@ USER = "fairlead"
 PASSWORD_USER = "guarded"
 """Who has to know a password, PASSWORD; everybody else on this machine is let in."""
 PASSWORD = "correct-horse"
+PASSWORD_USER_STATEMENT = f"CREATE ROLE {PASSWORD_USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -76,6 +78,14 @@ class PostgresServer:
         )
         assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == b"ready\n", "the PostgreSQL server for the tests did not start"
+
+    def crash(self) -> None:
+        """Every process of it ends at once, without a word to its clients; then it recovers and can be used again."""
+        assert self._holder.stdin is not None
+        assert self._holder.stdout is not None
+        self._holder.stdin.write(b"crash\n")
+        self._holder.stdin.flush()
+        assert self._holder.stdout.readline() == b"ready\n", "the PostgreSQL server did not come back"
 
     def end(self) -> None:
         """Let go of it: it ends by itself."""
@@ -146,21 +156,32 @@ def hold(directory: Path, options: list[str]) -> None:
         data = directory / "data"
         subprocess.run([programs / "initdb", *INITDB, "-D", data], check=True, stdout=subprocess.DEVNULL, **run)
         (data / "pg_hba.conf").write_text(f"local all {PASSWORD_USER} scram-sha-256\nlocal all all trust\n")
-        log = (directory / "log").open("wb")
-        postgres = subprocess.Popen([programs / "postgres", "-D", data, "-k", directory, *options], stderr=log, **run)
-        try:
-            _prepare(directory, postgres)
-            print("ready", flush=True)
-            sys.stdin.read()
-        finally:
-            postgres.send_signal(signal.SIGQUIT)
-            postgres.wait()
+        command: list[Path | str] = [programs / "postgres", "-D", data, "-k", directory, *options]
+        _run_until_the_end(directory, lambda log: subprocess.Popen(command, stderr=log, **run))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 def _options(settings: dict[str, str]) -> list[str]:
     return [f"-c{name}={value}" for name, value in settings.items()]
+
+
+def _run_until_the_end(directory: Path, start: Callable[[IO[bytes]], subprocess.Popen[bytes]]) -> None:
+    """A server, and another one at each line of stdin, as after a crash: SIGQUIT is `pg_ctl stop -m immediate`."""
+    is_new = True
+    with (directory / "log").open("wb") as log:
+        while True:
+            postgres = start(log)
+            try:
+                _wait_for(directory, postgres, PASSWORD_USER_STATEMENT if is_new else "SELECT 1")
+                print("ready", flush=True)
+                is_ended = not sys.stdin.readline()
+            finally:
+                postgres.send_signal(signal.SIGQUIT)
+                postgres.wait()
+            if is_ended:
+                return
+            is_new = False
 
 
 def _as_its_user(directory: Path) -> dict[str, Any]:
@@ -188,13 +209,13 @@ def _programs(directory: Path, run: dict[str, Any]) -> Path:
     return installed / BIN
 
 
-def _prepare(directory: Path, postgres: subprocess.Popen[bytes]) -> None:
-    """Wait until it answers, and make the user with a password."""
+def _wait_for(directory: Path, postgres: subprocess.Popen[bytes], statement: str) -> None:
+    """Wait until it answers a first statement."""
     deadline_s = time.monotonic() + START_S
     while True:
         try:
             with psycopg.connect(host=str(directory), user=USER, dbname="postgres", autocommit=True) as connection:
-                connection.execute(f"CREATE ROLE {PASSWORD_USER} LOGIN SUPERUSER PASSWORD '{PASSWORD}'".encode())
+                connection.execute(statement.encode())
             return
         except psycopg.OperationalError:
             if postgres.poll() is not None or time.monotonic() > deadline_s:

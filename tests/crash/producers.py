@@ -1,6 +1,6 @@
 """A log service at work, until it is killed or has done what it was to do: producers, attempts, seals.
 
-    python workload.py DATABASE_URL TOLD SEED [PRAGMA...]
+    python producers.py DATABASE_URL TOLD SEED [PRAGMA...]
 
 The database is new, or as it was left by whatever became of the last run. Each line of the file TOLD is what is about
 to be asked (small letter) or what was answered (capital), as told.py reads it; a line is written in one call. PRAGMAs
@@ -14,13 +14,16 @@ import os
 import random
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from fairlead_logstream import LogService
-from fairlead_router import Member, Principal, Router
-from fairlead_store import sqlite
+from fairlead_logstream import LogService, SqlStreamStore
+from fairlead_logstream.errors import StoreFailed
+from fairlead_logstream.store.tables import SCHEMA
+from fairlead_router import CallError, Member, Principal, Router
+from fairlead_store import Database, sqlite
 
 STREAMS = ("s", "t")
 PRODUCERS = ("p", "q")
@@ -28,6 +31,10 @@ ATTEMPTS = 3
 APPENDS = 12
 """Of each producer in an attempt, at most."""
 IN_FLIGHT = 3
+AWAY_S = 0.02
+"""Between two attempts while the database is away."""
+LEASE_S = 0.3
+"""On PostgreSQL: how long the store of a killed process waits for it."""
 
 
 def text_of(producer: str, number: int) -> str:
@@ -41,14 +48,19 @@ def records_of(producer: str, seq: int, count: int) -> list[Any]:
     return [[number, producer, text_of(producer, number), 0] for number in range(seq, seq + count)]
 
 
+def telling(*words: Any) -> bytes:
+    """A line of what is said."""
+    return msgspec.json.encode(words) + b"\n"
+
+
 class Teller:
-    """Says what is asked and what was answered."""
+    """Says what is asked and what was answered, in a file, or on stdout where its path is `-`."""
 
     def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = 1 if path == "-" else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def say(self, *line: Any) -> None:
-        os.write(self._file, msgspec.json.encode(line) + b"\n")
+    def say(self, *words: Any) -> None:
+        os.write(self._file, telling(*words))
 
 
 class Work:
@@ -62,32 +74,34 @@ class Work:
 
     async def run(self) -> None:
         """Attempt after attempt, from wherever the stream stands."""
-        created = await self._call("create")
+        created = await self._create()
         self._teller.say("C", self._stream, created["epoch"])
         attempt, is_sealed = created["attempt"], created["sealed"] is not None
         for number in range(attempt + is_sealed, attempt + is_sealed + ATTEMPTS):
             if number > attempt:
-                await self._begin(number)
+                self._teller.say("t", self._stream, number)
+                begun = await self._create(attempt=number)
+                self._teller.say("T", self._stream, number, begun["next"])
             await asyncio.gather(*[self._produce(producer) for producer in PRODUCERS])
-            await self._seal(number)
-
-    async def _begin(self, attempt: int) -> None:
-        self._teller.say("t", self._stream, attempt)
-        begun = await self._call("create", attempt=attempt)
-        self._teller.say("T", self._stream, attempt, begun["next"])
+            self._teller.say("s", self._stream, number)
+            stored = await self._until_it_works("seal", exit_code=number)
+            self._teller.say("S", self._stream, number, stored["next"])
 
     async def _produce(self, producer: str) -> None:
-        """Some appends, several at a time, each sent again now and then; it goes on where the service says."""
-        seq = (await self._call("create", producer=producer))["producer_seq"]
-        under_way: set[asyncio.Task[None]] = set()
-        for _ in range(self._chance.randint(1, APPENDS)):
-            count = self._chance.randint(1, 20)
-            for begin in {seq, max(0, seq - self._chance.choice([0, 0, 0, 7]))}:
-                under_way.add(asyncio.ensure_future(self._append(producer, begin, seq + count - begin)))
-            seq += count
-            while len(under_way) >= self._chance.randint(1, IN_FLIGHT):
-                _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.gather(*under_way)
+        """Some appends, several at a time and each sent again now and then, from where the service says it goes on."""
+        left = self._chance.randint(1, APPENDS)
+        while left:
+            seq = (await self._create(producer=producer))["producer_seq"]
+            under_way: list[asyncio.Task[None]] = []
+            for _ in range(min(left, self._chance.randint(1, IN_FLIGHT))):
+                end = seq + self._chance.randint(1, 20)
+                begins = {seq, max(0, seq - self._chance.choice([0, 0, 0, 7]))}
+                under_way += [asyncio.ensure_future(self._append(producer, begin, end - begin)) for begin in begins]
+                seq = end
+                left -= 1
+            for task in under_way:
+                with suppress(CallError):  # what it did not store is sent again
+                    await task
 
     async def _append(self, producer: str, seq: int, count: int) -> None:
         self._teller.say("a", self._stream, producer, seq, count)
@@ -95,15 +109,27 @@ class Work:
         stored = await self._call("append", records_of(producer, seq, count), **about)
         self._teller.say("A", self._stream, producer, seq + count, stored["first"], stored["next"])
 
-    async def _seal(self, attempt: int) -> None:
-        self._teller.say("s", self._stream, attempt)
-        stored = await self._call("seal", exit_code=attempt)
-        self._teller.say("S", self._stream, attempt, stored["next"])
+    async def _create(self, **about: Any) -> dict[str, Any]:
+        return await self._until_it_works("create", **about)
+
+    async def _until_it_works(self, name: str, **about: Any) -> dict[str, Any]:
+        while True:
+            try:
+                return await self._call(name, **about)
+            except CallError as error:
+                if error.uri != StoreFailed.uri:
+                    raise
+                await asyncio.sleep(AWAY_S)
 
     async def _call(self, name: str, *args: Any, **about: Any) -> dict[str, Any]:
         result = await self._member.call(f"fairlead.log.{name}", [self._stream, *args], about)
         assert result.args is not None
         return dict(result.args[0])
+
+
+async def open_service(url: str) -> LogService:
+    """The log service on a store whose owner, if it was killed, is soon known to be gone."""
+    return await LogService.over(SqlStreamStore(Database.open(url, SCHEMA, "realm1", LEASE_S), "realm1"))
 
 
 def add_pragmas(pragmas: Sequence[str]) -> None:
@@ -121,7 +147,7 @@ def add_pragmas(pragmas: Sequence[str]) -> None:
 async def main(url: str, told: str, seed: str, *pragmas: str) -> None:
     add_pragmas(pragmas)
     realm = Router().add_realm("realm1")
-    logs = await LogService.open(url)
+    logs = await open_service(url)
     logs.bind(realm)
     member = realm.join(Principal("writer", "user"))
     teller = Teller(told)
