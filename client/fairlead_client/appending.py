@@ -47,7 +47,6 @@ class Appender:
         self.last_error: CallFailed | None = None  # the latest that passes, for who asks why nothing happens
         self.is_sealed = False
         self.acknowledged = spool.oldest  # what is before it needs no sending
-        self._found = spool.next_seq  # what was in the spool before us
         self._in_flight = in_flight
         self._position = self.acknowledged  # what is before it was sent in this session
         self._sent: deque[_Sent] = deque()
@@ -56,7 +55,6 @@ class Appender:
         self._end: Batch | None = None
         self._is_connected = False
         self._is_open = False
-        self._epoch: int | None = None  # None: no `create` was answered yet in this process
         self._lost = 0
         self._quiet_since_s: float | None = None  # when we were heard last, of who has promised to be
         self._must_save = False
@@ -213,9 +211,9 @@ class Appender:
             place.base = seq
         elif meta.epoch in {None, epoch} and term < meta.term and spool.oldest.seq == 0:
             place.base = seq
-        elif self._epoch is None and meta.epoch == epoch and seq - meta.base > self._found:
-            place.base = seq - self._found  # a power loss took from the spool what had arrived
-        self._epoch = epoch
+        elif meta.epoch == epoch and meta.found is not None and seq - meta.base > meta.found:
+            place.base = seq - meta.found  # a power loss took from the spool what had arrived
+        place.found = None
         self._must_save = place != meta
         spool.meta = place
 

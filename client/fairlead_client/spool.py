@@ -25,6 +25,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -343,6 +344,11 @@ class Spool:
             self._size -= self._sizes[last] - whole
             self._sizes[last] = whole
         self._descriptor(last)
+        if self.meta.base is not None:  # else nothing was ever sent
+            found = self.meta.found
+            self.meta.found = self.next_seq if found is None else min(found, self.next_seq)
+            with suppress(OSError):  # a full disk: what is there can be sent, and nothing is added to it
+                self.save_meta()
 
     def close(self) -> None:
         """Lets go of the directory and leaves it as it is."""

@@ -22,7 +22,9 @@ class SpoolMeta:
     """What the records are about. `term` and `base` are None until the service has named them.
 
     `base` is the producer's number of this spool's record 0: a new spool of a known producer goes on where that is.
-    `epoch` is that of the store which has what was acknowledged.
+    `epoch` is that of the store which has what was acknowledged. `found` is how many records there were when the spool
+    was opened again, until the service has answered, perhaps to a later process: what it has beyond them is what a
+    power loss took from the spool, and new ones must not get the numbers of those.
     """
 
     stream: str
@@ -38,6 +40,7 @@ class SpoolMeta:
     term: int | None = None
     base: int | None = None
     epoch: int | None = None
+    found: int | None = None
     takes_over: bool = False
     version: int = VERSION
 

@@ -409,6 +409,22 @@ def test_a_spool_that_lost_its_end_to_a_power_loss_goes_on_behind_what_arrived(m
     spool.close()
 
 
+def test_what_a_power_loss_took_is_known_to_whoever_sends_next(make: Callable[..., Bench]) -> None:
+    bench = make()
+    bench.spool.append(lines(0, 20))
+    bench.run()
+    bench.spool.close()
+    [segment] = bench.spool.path.glob("*.seg")
+    os.truncate(segment, 0)  # never synced
+    offline = Spool.open(bench.spool.path)
+    offline.append(lines(20, 30))
+    offline.close()  # no server answered
+    spool = Spool.open(bench.spool.path)
+    Bench(spool, bench.service).run()
+    assert seen(bench.service) == [*range(30)]
+    spool.close()
+
+
 def test_nothing_is_sent_before_the_place_is_saved(bench: Bench) -> None:
     bench.spool.append(lines(0, 10))
     bench.appender.connected()
