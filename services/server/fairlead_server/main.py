@@ -38,6 +38,7 @@ SUBCOMMANDS = {
     "streams": Subcommand("fairlead_server.commands.streams:application", "List logs; set what is kept; delete them."),
     "import": Subcommand("fairlead_server.commands.importing:import_files", "Put existing log files into a log."),
     "export": Subcommand("fairlead_server.commands.exporting:export", "Write a log to a file or a directory."),
+    "journald": Subcommand("fairlead_server.commands.journald:journald", "Follow the systemd journal into a log."),
     "grant": Subcommand("fairlead_server.commands.permissions:grant", "Give a user a level on an object."),
     "revoke": Subcommand("fairlead_server.commands.permissions:revoke", "Take a level on an object from a user."),
     "can": Subcommand("fairlead_server.commands.permissions:can", "Say whether a user has a level on an object."),

@@ -8,29 +8,22 @@ at once store nothing twice. The file is the spool: nothing of it is kept elsewh
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairlead_client import CallFailed, Unreachable
 from fairlead_client.asyncio import Connection, call
 from fairlead_client.autobahn_session import AutobahnSession
-from fairlead_client.backoff import Backoff
-from fairlead_client.errors import GAP, PASSING
-from fairlead_client.records import WireRecord
-from fairlead_client.requests import APPEND, CREATE, SEAL, Result, given
+from fairlead_client.requests import CREATE, SEAL, Result, given
 from fairlead_server.commands._formats import FORMATS, Format, Plain, size_of
 from fairlead_server.commands._notes import plural
 from fairlead_server.commands._opening import Identity, Opened, identity_of
+from fairlead_server.commands._sending import Sending, until_done
 from fairlead_server.commands._stamps import TimeOf
 from fairlead_server.errors import CommandError
 
 _READ_BYTES = 48 * 1024
-_RECORDS = 1_000
-"""Of one append, which with _READ_BYTES stays far below the largest message."""
-_IN_FLIGHT = 4
 _LOOKED_BACK_BYTES = 64 * 1024
 """For the time of the line before the one at which an import goes on."""
 _POLL_S = 0.25
@@ -62,6 +55,10 @@ class Imported:
     def _producer(self, identity: Identity) -> str:
         return f"import-{self.source}-{identity.fingerprint}"
 
+    def stored(self, result: Result) -> None:
+        """An append was answered."""
+        self.records += result["next"] - result["first"]
+
     def reader(self, time_us: int) -> Format:
         """Reads it from its begin."""
         return FORMATS[self.format](self.source, self.time_of, time_us)
@@ -81,12 +78,11 @@ class Importer:
         self._stream = stream
         self._about = about
         self._on_progress = on_progress
-        self._backoff = Backoff()
 
     async def run(self, imported: Imported, *, follows: bool = False) -> None:
         """Until the end of the file, or with `follows` until another takes its place. Raises what does not pass."""
         producer = await imported.settled_producer() if follows else imported.producer()
-        await self._until_done(lambda session: self._send(session, imported, producer, follows=follows))
+        await until_done(self._connection, lambda session: self._send(session, imported, producer, follows=follows))
 
     async def seal(self, exit_code: int | None) -> None:
         """Ends the stream."""
@@ -94,22 +90,7 @@ class Importer:
         async def seal(session: AutobahnSession) -> None:
             await call(session, SEAL, self._stream, **given(exit_code=exit_code))
 
-        await self._until_done(seal)
-
-    async def _until_done(self, job: Callable[[AutobahnSession], Awaitable[None]]) -> None:
-        """Does a job that can be done again, in as many sessions as it takes."""
-        while True:
-            session = await self._connection.session()
-            assert isinstance(session, AutobahnSession)
-            try:
-                await job(session)
-                return
-            except Unreachable:
-                continue
-            except CallFailed as error:
-                if error.uri not in PASSING | {GAP}:
-                    raise
-                await asyncio.sleep(self._backoff.next_s())
+        await until_done(self._connection, seal)
 
     async def _send(self, session: AutobahnSession, imported: Imported, producer: str, *, follows: bool) -> None:
         with Opened(imported.path) as file:
@@ -118,7 +99,7 @@ class Importer:
             begin = int(stand["producer_seq"])
             about = {"producer": producer, "term": stand["producer_term"]}
             imported.skipped = begin
-            sending = _Sending(session, self._stream, about, imported)
+            sending = Sending(session, self._stream, about, imported.stored)
             if isinstance(reader, Plain):
                 reader.went_before(file.go_to(begin, _LOOKED_BACK_BYTES), is_all=begin <= _LOOKED_BACK_BYTES)
                 sending.begins_at(begin, "offset", size_of)
@@ -126,19 +107,18 @@ class Importer:
                 sending.begins_at(0, "seq", lambda _: 1, skipped=begin)
             try:
                 await self._send_all(file, reader, sending, imported, follows=follows)
-                await sending.finish()
+                await sending.settle()
             finally:
                 await sending.close()
 
     async def _send_all(
-        self, file: Opened, reader: Format, sending: _Sending, imported: Imported, *, follows: bool
+        self, file: Opened, reader: Format, sending: Sending, imported: Imported, *, follows: bool
     ) -> None:
         is_ending = False
         while True:
             data = file.read(_READ_BYTES)
             if data:
                 await sending.send(reader.feed(data))
-                self._backoff.reset()
                 self._on_progress(imported, file)
             elif not follows or is_ending:
                 break
@@ -147,57 +127,6 @@ class Importer:
                 await sending.settle()
                 await asyncio.sleep(0 if is_ending else _POLL_S)
         await sending.send(reader.finish())
-
-
-class _Sending:
-    """Appends of one session, some of them under way."""
-
-    def __init__(self, session: AutobahnSession, stream: str, about: dict[str, Any], imported: Imported) -> None:
-        self._session = session
-        self._stream = stream
-        self._about = about
-        self._imported = imported
-        self._under_way: deque[asyncio.Future[Result]] = deque()
-
-    def begins_at(self, position: int, name: str, size: Callable[[WireRecord], int], skipped: int = 0) -> None:
-        """The producer's position of the first record, and how it counts; so many records are in the log already."""
-        self._position, self._name, self._size, self._skipped = position, name, size, skipped
-
-    async def send(self, records: list[WireRecord]) -> None:
-        """Appends those that are new, as soon as there is room for that."""
-        known = records[: self._skipped]
-        self._skipped -= len(known)
-        self._position += sum(map(self._size, known))
-        new = records[len(known) :]
-        for start in range(0, len(new), _RECORDS):
-            batch = new[start : start + _RECORDS]
-            if len(self._under_way) >= _IN_FLIGHT:
-                await self._take_answer()
-            at = {self._name: self._position}
-            self._under_way.append(
-                asyncio.ensure_future(call(self._session, APPEND, self._stream, batch, **self._about, **at))
-            )
-            await asyncio.sleep(0)  # they are called in this order
-            self._position += sum(map(self._size, batch))
-
-    async def settle(self) -> None:
-        """Waits until all is acknowledged."""
-        while self._under_way:
-            await self._take_answer()
-
-    async def finish(self) -> None:
-        """Waits until all is acknowledged. Raises CommandError for a file that has less than is in the log."""
-        await self.settle()
-        if self._skipped:
+        if sending.skipped:
             rule = "it is not the file that was imported, or was cut"
-            raise CommandError(f"the file has {plural(self._skipped, 'record')} less than are in the log: {rule}")
-
-    async def close(self) -> None:
-        """Waits for no answer any more."""
-        for appending in self._under_way:
-            appending.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
-
-    async def _take_answer(self) -> None:
-        result = await self._under_way.popleft()
-        self._imported.records += result["next"] - result["first"]
+            raise CommandError(f"the file has {plural(sending.skipped, 'record')} less than are in the log: {rule}")
