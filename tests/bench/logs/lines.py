@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable
 
@@ -10,6 +12,8 @@ LINE_BYTES = 100
 BATCH_LINES = 100
 TIME_US = 1_790_000_000_000_000
 _NUMBER = b"@" * 10
+_LETTERS = (string.ascii_letters + string.digits).encode()
+"""Of the rest of a line, chosen at random: real lines are easier to compress."""
 _LINE = re.compile(rb"producer (\d\d) batch (\d{10}) line (\d{4}) ")
 
 
@@ -17,8 +21,14 @@ class Lines:
     """The batches of one producer. What differs between two batches is put in by one `replace`."""
 
     def __init__(self, producer: int, count: int = BATCH_LINES, size: int = LINE_BYTES) -> None:
-        texts = [b"producer %02d batch %b line %04d " % (producer, _NUMBER, index) for index in range(count)]
-        self._texts = [text.ljust(size, b"x") for text in texts]
+        choose = random.Random(producer)
+        self._texts = [
+            (
+                b"producer %02d batch %b line %04d " % (producer, _NUMBER, index)
+                + bytes(choose.choices(_LETTERS, k=size))
+            )[:size]
+            for index in range(count)
+        ]
         self._json = b"[%b]" % b",".join(b'[%d,"stdout","%b",0]' % (TIME_US, text) for text in self._texts)
 
     def json(self, batch: int) -> bytes:

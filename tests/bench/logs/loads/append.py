@@ -10,6 +10,7 @@ import asyncio
 import time
 
 import msgspec
+from msgspec.structs import replace
 
 from bench import procfs
 from bench.load.tally import Mark, Tally, measurement
@@ -29,6 +30,7 @@ class Job(msgspec.Struct, frozen=True):
     client: str
     url: str
     pid: int
+    database_pid: int | None = None
     producers: int = 8
     warmup_s: float = 1.0
     measured_s: float = 5.0
@@ -86,9 +88,9 @@ async def run(job: Job) -> Result:
         await Producer(client, number, tally).start()
     await asyncio.sleep(job.warmup_s)
     tally.latencies_s.clear()
-    start = Mark.now(tally, job.pid)
+    start = _mark(tally, job)
     await asyncio.sleep(job.measured_s)
-    end = Mark.now(tally, job.pid)
+    end = _mark(tally, job)
     latencies_s, tally.latencies_s = tally.latencies_s, []
     rss_bytes = procfs.rss_bytes(job.pid)
     tally.is_sending = False
@@ -96,6 +98,13 @@ async def run(job: Job) -> Result:
     check = await client.stored()
     measured = measurement(tally, start, end, latencies_s, rss_bytes)
     return Result(measured, check.lines, check.disordered)
+
+
+def _mark(tally: Tally, job: Job) -> Mark:
+    mark = Mark.now(tally, job.pid)
+    if job.database_pid is None:
+        return mark
+    return replace(mark, router_cpu_s=mark.router_cpu_s + procfs.cpu_s(job.database_pid))
 
 
 async def settled(tally: Tally) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bench.logs.systems.base import System
-from bench.logs.systems.fairlead import Fairlead
+from bench.logs.systems.fairlead import Fairlead, FairleadOnPostgreSql
 from bench.logs.systems.jetstream import JetStream
 from bench.logs.systems.postgresql import PostgreSql
 
 SYSTEMS: list[System] = [
     Fairlead(),
+    FairleadOnPostgreSql(),
     *(
         JetStream(is_durable=is_durable, is_batched=is_batched)
         for is_durable in (True, False)

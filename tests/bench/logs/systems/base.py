@@ -15,6 +15,8 @@ class Address(msgspec.Struct, frozen=True):
 
     url: str
     pid: int
+    database_pid: int | None = None
+    """Of a database server of its own, whose work counts too."""
 
 
 class System(Protocol):

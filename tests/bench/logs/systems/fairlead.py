@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.environment import Environment
+from bench.environment import CHECKOUT, Environment
 from bench.logs.systems.base import Address
+from bench.logs.systems.postgresql import PostgreSql, durable_server
 from bench.peers.fairlead import Fairlead as Peer
-from bench.processes import START_TIMEOUT_S, MeasuringFailed, end, free_port, running, start
+from bench.processes import START_TIMEOUT_S, MeasuringFailed, await_port, end, free_port, running, start
 
 POLL_S = 0.002
 
@@ -34,6 +36,30 @@ class Fairlead:
     def running(self) -> Iterator[Address]:
         with running(self._peer) as router:
             yield Address(router.url, router.pid)
+
+
+class FairleadOnPostgreSql:
+    """See System: a router with the log service (server.py), and the database beside it."""
+
+    title = "Fairlead on PostgreSQL"
+    client = "fairlead"
+    is_durable = True
+
+    def prepare(self, environment: Environment) -> str:
+        return PostgreSql(is_batched=True).prepare(environment)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Address]:
+        with durable_server() as database, tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
+            port, output = free_port(), Path(name) / "output.txt"
+            command = [sys.executable, "-m", "bench.logs.server", str(port), database.new_database()]
+            with output.open("wb") as stream:
+                process = start(command, CHECKOUT / "tests", stream.fileno())
+            try:
+                await_port(port, process, output)
+                yield Address(f"ws://127.0.0.1:{port}/ws", process.pid, database.pid)
+            finally:
+                end(process)
 
 
 @contextlib.contextmanager

@@ -58,7 +58,8 @@ def measure(run: Run) -> Section:
 def _measured(system: System, is_quick: bool) -> Result:
     with system.running() as server:
         measured_s = QUICK_SECONDS if is_quick else SECONDS
-        return load("append", Job(system.client, server.url, server.pid, measured_s=measured_s), Result)
+        job = Job(system.client, server.url, server.pid, server.database_pid, measured_s=measured_s)
+        return load("append", job, Result)
 
 
 def _row(system: System, version: str, results: list[Result], reference: Iterable[float]) -> list[str]:
