@@ -1,6 +1,6 @@
 """A WAMP peer on a real WebSocket, as small as it can be: aiohttp and the messages by hand.
 
-It shows what is on the wire, in JSON or MessagePack, and can stop reading.
+It shows what is on the wire, in JSON, MessagePack or CBOR, and can stop reading.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
+import cbor2
 import msgspec
+
+_ENCODE: dict[str, Callable[[Any], bytes]] = {"msgpack": msgspec.msgpack.encode, "cbor": cbor2.dumps}
+_DECODE: dict[str, Callable[[Any], Any]] = {
+    "json": msgspec.json.decode,
+    "msgpack": msgspec.msgpack.decode,
+    "cbor": cbor2.loads,
+}
 
 WELCOME, ERROR, SUBSCRIBED, EVENT, RESULT = 2, 8, 33, 36, 50
 
@@ -31,9 +39,13 @@ class WirePeer:
 
     async def send(self, *message: Any) -> None:
         if self._codec == "json":
-            await self._socket.send_str(msgspec.json.encode(message).decode())
+            await self.send_text(msgspec.json.encode(message).decode())
         else:
-            await self._socket.send_bytes(msgspec.msgpack.encode(message))
+            await self._socket.send_bytes(_ENCODE[self._codec](message))
+
+    async def send_text(self, message: str) -> None:
+        """A message as it stands."""
+        await self._socket.send_str(message)
 
     async def call(self, procedure: str, *args: Any, **kwargs: Any) -> Any:
         """The whole answer: a RESULT or an ERROR."""
@@ -81,8 +93,7 @@ class WirePeer:
             frame = await self._socket.receive()
             if frame.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 return
-            decode = msgspec.json.decode if self._codec == "json" else msgspec.msgpack.decode
-            self.messages.append(decode(frame.data))
+            self.messages.append(_DECODE[self._codec](frame.data))
             self._wake()
 
     def _wake(self) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairlead_logstream import MemoryStreamStore
 from fairlead_router import CallError
 from fairlead_store import DiskFull
+from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
 from unit.logstream.procedures.calling import texts
 from unit.logstream.sources import source_of_wire, split_source
@@ -111,6 +112,26 @@ async def test_seal_comes_behind_everything_appended_before(alice: Peer) -> None
         await alice.call("append", "s", [wire_record("x")])
     assert caught.value.uri == "fairlead.error.sealed"
     assert caught.value.error_kwargs == {"exit_code": 0, "reason": None, "next": 20}
+
+
+# ---- back-pressure
+
+
+async def test_readers_that_stand_still_hold_no_producer_back(service: ServiceHarness, alice: Peer) -> None:
+    """Only the acknowledgement does: it comes when the records are durable, whoever has not read them yet."""
+    await alice.call("create", "s")
+    following, subscribed = service.slow_peer("bob"), service.slow_peer("carol")
+    following.follow("s")
+    subscribed.subscribe("s")
+    following.pause()
+    subscribed.pause()
+    for number in range(100):
+        stored = await alice.call("append", "s", [wire_record(str(number) + "x" * 60_000)], producer="p", seq=number)
+        assert stored["next"] == number + 1
+    assert max(following.queued_bytes, subscribed.queued_bytes) < 512 << 10
+    for reader in (following, subscribed):
+        reader.resume()
+        await eventually(lambda: len(texts(reader.dicts)) == 100)  # noqa: B023
 
 
 # ---- byte offsets
