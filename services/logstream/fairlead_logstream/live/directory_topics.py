@@ -45,7 +45,10 @@ class DirectoryTopics:
         """Whoever may read the object of that name may wait for a stream that is not there yet."""
 
     def subscribed(self, reader: TopicReader) -> None:
-        reader.go_live()
+        if reader.options.get_retained:
+            self._catch_up(reader)
+        else:
+            reader.go_live()
 
     def fell_behind(self, reader: TopicReader, position: int) -> None:
         reader.on_writable = partial(self._catch_up, reader)
@@ -54,9 +57,12 @@ class DirectoryTopics:
         """Nothing is kept of it."""
 
     def _catch_up(self, reader: TopicReader) -> None:
+        """Send the latest entry, and what becomes of the stream after it; when there is room."""
         live = self._stream_of(reader.topic)
         if live is None or reader.send(_event(live, "changed"), new_id(), 0):
             reader.go_live()
+        else:
+            reader.on_writable = partial(self._catch_up, reader)
 
     def _stream_of(self, topic: str) -> LiveStream | None:
         return self._directory.get(topic.removeprefix(DIRECTORY_PREFIX))

@@ -14,7 +14,11 @@ from fairlead_logstream.model.rows import Dropped
 from fairlead_router import RequestError
 
 TELL_AFTER_S = 1.0
-"""How long what was dropped waits for a better place to be told at: one marker a second at most is no flood."""
+"""How long what was dropped waits for a better place to be told at, which is before the next record or the end."""
+
+TELL_LIMIT_S = 60.0
+"""Twice as long each time that there was none, up to this: a producer that goes on beyond its size must not fill the
+stream with markers."""
 
 _NOTHING = Dropped()
 
@@ -22,16 +26,20 @@ _NOTHING = Dropped()
 class Telling:
     """Of one stream. `submit` takes a request to its appender."""
 
-    __slots__ = ("_submit", "_timer")
+    __slots__ = ("_submit", "_timer", "_wait_s")
 
     def __init__(self, submit: Callable[[Request], None]) -> None:
         self._submit = submit
         self._timer: asyncio.TimerHandle | None = None
+        self._wait_s = TELL_AFTER_S
 
     def moved(self, dropped: Dropped) -> None:
         """So much is dropped and not told now."""
-        if dropped != _NOTHING and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._tell)
+        if dropped != _NOTHING:
+            self._wait()
+        elif self._timer is not None:  # it was told at a better place
+            self.end()
+            self._wait_s = TELL_AFTER_S
 
     def end(self) -> None:
         """The service closes, or the stream is gone; what is counted stays in the store."""
@@ -39,8 +47,13 @@ class Telling:
             self._timer.cancel()
             self._timer = None
 
+    def _wait(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._wait_s, self._tell)
+
     def _tell(self) -> None:
         self._timer = None
+        self._wait_s = min(2 * self._wait_s, TELL_LIMIT_S)
         try:
             self._submit(Request(_tell_dropped, self._told))
         except RequestError as error:
@@ -48,8 +61,8 @@ class Telling:
 
     def _told(self, outcome: Outcome) -> None:
         """A store that fails is asked again."""
-        if isinstance(outcome, RequestError) and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TELL_AFTER_S, self._tell)
+        if isinstance(outcome, RequestError):
+            self._wait()
 
 
 def _tell_dropped(draft: Draft) -> Result:

@@ -139,3 +139,14 @@ async def test_a_member_that_stops_reading_gets_the_latest_entry_only(service: S
     await alice.call("seal", "s")
     await eventually(lambda: slow.dicts[-1]["change"] == "sealed")
     assert slow.goodbye is None
+
+
+async def test_the_retained_event_of_a_stream_is_its_entry(service: ServiceHarness, alice: Peer) -> None:
+    await alice.call("create", "s", metadata={"a": 1})
+    bob = service.slow_peer("bob")
+    bob.subscribe_to(EXACT, get_retained=True)
+    await eventually(lambda: bob.dicts)
+    assert [(entry["change"], entry["metadata"]) for entry in bob.dicts] == [("changed", {"a": 1})]
+    await alice.call("seal", "s")
+    await eventually(lambda: len(bob.dicts) == 2)
+    assert bob.dicts[1]["change"] == "sealed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,6 +55,23 @@ async def test_a_producer_that_falls_silent_in_its_excess_is_told_of(limited: Se
     await eventually(lambda: _has(alice, [3]))
     await alice.call("append", "s", [wire_record("more")], producer="p", seq=5)
     await eventually(lambda: _has(alice, [3, 1]))
+
+
+async def test_who_goes_on_beyond_a_size_is_told_of_less_and_less_often(
+    limited: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairlead_logstream.live.telling.TELL_AFTER_S", 0.01)
+    alice = limited.peer()
+    await fill(alice)
+    loop = asyncio.get_running_loop()
+    begin_s, sent = loop.time(), 5
+    while loop.time() < begin_s + 0.5:
+        await alice.call("append", "s", [wire_record("more")], producer="p", seq=sent)
+        sent += 1
+        await asyncio.sleep(0)
+    assert 1 < len(await truncated(alice)) <= 6, "at 0.01, 0.03, 0.07, 0.15, 0.31 s"
+    await alice.call("seal", "s")
+    assert sum(await truncated(alice)) == sent - 2
 
 
 async def _has(peer: Peer, counts: list[int]) -> bool:
