@@ -190,7 +190,7 @@ class LiveStream:
         try:
             await self._surroundings.store.delete(self.stream.key)
         except StoreError:
-            self._appender = None
+            self._appender = self._telling = None
             self._watch()
             raise
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairlead_logstream import Budget, Budgets, MemoryStreamStore, SqlStreamStore, StreamStore
+from fairlead_logstream.live.appender import Request
+from fairlead_logstream.live.telling import Telling
+from fairlead_logstream.model.rows import Dropped
+from fairlead_router import CallError
 from fairlead_store import DiskFull
 from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
@@ -57,21 +62,26 @@ async def test_a_producer_that_falls_silent_in_its_excess_is_told_of(limited: Se
     await eventually(lambda: _has(alice, [3, 1]))
 
 
-async def test_who_goes_on_beyond_a_size_is_told_of_less_and_less_often(
-    limited: ServiceHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_excess_that_goes_on_is_told_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fairlead_logstream.live.telling.TELL_AFTER_S", 0.01)
-    alice = limited.peer()
-    await fill(alice)
     loop = asyncio.get_running_loop()
-    begin_s, sent = loop.time(), 5
-    while loop.time() < begin_s + 0.5:
-        await alice.call("append", "s", [wire_record("more")], producer="p", seq=sent)
-        sent += 1
-        await asyncio.sleep(0)
-    assert 1 < len(await truncated(alice)) <= 6, "at 0.01, 0.03, 0.07, 0.15, 0.31 s"
-    await alice.call("seal", "s")
-    assert sum(await truncated(alice)) == sent - 2
+    times_s = [loop.time()]
+
+    def tell(request: Request) -> None:
+        times_s.append(loop.time())
+        telling.moved(Dropped(1))  # it goes on
+
+    telling = Telling(tell)
+    telling.moved(Dropped(1))
+    await eventually(lambda: len(times_s) == 5)
+    waits_s = [after - before for before, after in pairwise(times_s)]
+    assert all(wait_s >= 0.0099 * 2**index for index, wait_s in enumerate(waits_s))
+    telling.moved(Dropped())  # told before a record that was stored
+    begin_s = loop.time()
+    telling.moved(Dropped(1))
+    await eventually(lambda: len(times_s) == 6)
+    assert times_s[-1] > begin_s
+    telling.end()
 
 
 async def _has(peer: Peer, counts: list[int]) -> bool:
@@ -105,6 +115,21 @@ async def test_what_was_dropped_is_told_after_a_restart(kind: str, tmp_path: Pat
     await second.start(opened(), budgets=TWO)
     await eventually(lambda: _has(second.peer(), [3]))
     await second.close()
+
+
+async def test_a_stream_that_could_not_be_deleted_tells_as_before(
+    limited: ServiceHarness, store: MemoryStreamStore
+) -> None:
+    async def fail(_key: object) -> None:
+        raise DiskFull("the disk is full")
+
+    alice = limited.peer()
+    await fill(alice)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "delete", fail)
+        with pytest.raises(CallError, match="was not deleted"):
+            await alice.call("delete", "s")
+    await eventually(lambda: _has(alice, [3]))
 
 
 async def test_the_seal_tells_what_was_dropped_before_the_end(limited: ServiceHarness) -> None:
