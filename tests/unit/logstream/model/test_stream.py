@@ -1,0 +1,57 @@
+"""A stream in memory: it moves with what is durable, and remembers where an unknown producer began."""
+
+from __future__ import annotations
+
+import pytest
+
+from fairlead_logstream.model.rows import Producer, Sealed, State, StreamRow
+from fairlead_logstream.model.stream import PRODUCERS_LIMIT, Stream, check_producers
+from fairlead_router import LimitExceeded
+from unit.logstream.fakes import NOW_US, append_of
+from unit.logstream.model.drafting import adopted, draft_of, stream_at
+
+
+def test_it_stands_where_its_row_says() -> None:
+    sealed = Sealed(3, "done", 10)
+    row = StreamRow(1, "s", "o", 7, NOW_US, State(2, sealed), oldest=4, head=10, written_bytes=100, trimmed_bytes=40)
+    stream = Stream(row)
+    assert (stream.key.id, stream.key.epoch) == (1, 7)
+    assert (stream.attempt, stream.sealed, stream.oldest, stream.head) == (2, sealed, 4, 10)
+    assert stream.stored_bytes == 60
+
+
+def test_a_durable_change_moves_the_head_the_size_and_the_producers() -> None:
+    stream = stream_at()
+    draft = draft_of(stream)
+    draft.append(append_of("a", "b", producer="p", seq=0))
+    assert stream.head == 0
+    adopted(stream, draft)
+    assert stream.head == 2
+    assert stream.stored_bytes > 0
+    assert stream.producers is not None
+    assert stream.producers["p"].seq == 2
+    assert stream.last_us == NOW_US + 1
+
+
+def test_where_an_unknown_producer_began_is_remembered_until_it_is_known() -> None:
+    stream = stream_at()
+    for seq in (5, 7):
+        stream.offered(append_of("a", producer="p", seq=seq))
+    assert stream.first_offered == {"p": 5}
+    draft = draft_of(stream)
+    draft.append(append_of("a", producer="p", seq=5))
+    adopted(stream, draft)
+    assert stream.first_offered == {}
+
+
+def test_a_known_producer_and_records_without_one_begin_nowhere() -> None:
+    stream = stream_at(p=Producer(0, 2))
+    stream.offered(append_of("a", producer="p", seq=9))
+    stream.offered(append_of("a"))
+    assert stream.first_offered == {}
+
+
+def test_one_producer_too_many_is_refused_by_the_limits_name() -> None:
+    check_producers("s", PRODUCERS_LIMIT - 1)
+    with pytest.raises(LimitExceeded, match="stream 's' has 10000 producers already"):
+        check_producers("s", PRODUCERS_LIMIT)
