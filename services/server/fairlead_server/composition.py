@@ -90,7 +90,8 @@ class Server:
         authz.bind(realms.main.realm)
         logs.bind(realms.main.realm)
         metrics = Metrics(router) if config.shows_metrics else None
-        http = HttpService(find_page(), HttpGuard(config.allowed_hosts, config.allowed_origins), metrics)
+        guard = HttpGuard(config.allowed_hosts, config.allowed_origins)
+        http = HttpService(find_page(), guard, metrics, realms.main.realm)
         runner = await _http_runner(http, opened)
         await _listen(router, config, runner)
         directory.serves(router.listeners[0].port)

@@ -1,9 +1,9 @@
-"""Plain HTTP on the server's port: page, /health, /ready, /metrics. WebSockets never come here: the router has them.
+"""Plain HTTP on the server's port: page, logs, /health, /ready, /metrics. WebSockets go to the router.
 
 Every request names a Host and perhaps an Origin, and both are checked first: any web page that a user opens can reach a
 port of that user's machine, by its own name (DNS rebinding) or across origins. What is refused gets 403 and nothing of
-ours. Nothing here needs a login, because nothing here is secret: the page is the same for everybody, and tokens stay in
-the fragment of its URL, which browsers do not send.
+ours. Nothing here needs a login but the logs (download/), because nothing else is secret: the page is the same for
+everybody, and tokens stay in the fragment of its URL, which browsers do not send.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
-from fairlead_router import HttpGuard
+from fairlead_router import HttpGuard, Realm
 from fairlead_router.transports.http_request import HttpRefusal
-from fairlead_server import VERSION
+from fairlead_server import VERSION, download
 from fairlead_server.metrics import CONTENT_TYPE, Metrics
 from fairlead_server.page import NOT_BUILT
 
@@ -61,8 +61,10 @@ NOT_FOUND = "There is nothing here. The page is at /, WebSocket clients connect 
 class HttpService:
     """The application and what it knows of the server: where the page is, and how far the server has come."""
 
-    def __init__(self, page: Path | None, guard: HttpGuard, metrics: Metrics | None = None) -> None:
-        """Without `metrics` there is nothing at /metrics."""
+    def __init__(
+        self, page: Path | None, guard: HttpGuard, metrics: Metrics | None = None, realm: Realm | None = None
+    ) -> None:
+        """Without `metrics` there is nothing at /metrics, without the `realm` of a log service nothing at /logs."""
         self.state: State = "starting"
         self._page = page
         self.application = web.Application(middlewares=[guarding(guard)])
@@ -71,6 +73,8 @@ class HttpService:
         self.application.router.add_get("/ready", self._ready)
         if metrics is not None:
             self.application.router.add_get("/metrics", _metrics_of(metrics))
+        if realm is not None:
+            self.application.router.add_get(download.PATH, download.Downloads(realm).answer, allow_head=False)
         self.application.router.add_get(WEBSOCKET_PATH, _no_handshake)
         self.application.router.add_get("/{path:.*}", self._file)
 
