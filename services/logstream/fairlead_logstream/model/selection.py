@@ -54,9 +54,7 @@ class Filter(msgspec.Struct, frozen=True):
         if self.text is None and self.sources is None and self._covers(batch):
             indexes: Sequence[int] = range(batch.count)
         else:
-            tests = self._tests()
-            lines = _decode(batch.records)
-            indexes = [index for index, line in enumerate(lines) if all(test(line) for test in tests)]
+            indexes = self._passing(_decode(batch.records))
         return _selection(batch, indexes) if indexes else None
 
     def may_be_of(self, min_time_us: int, max_time_us: int) -> bool:
@@ -77,6 +75,13 @@ class Filter(msgspec.Struct, frozen=True):
         return (self.since is None or batch.min_time_us >= self.since) and (
             self.until is None or batch.max_time_us < self.until
         )
+
+    def _passing(self, lines: list[_Line]) -> Sequence[int]:
+        """Which of them pass all tests: each test sees only what the ones before have let pass."""
+        indexes: Sequence[int] = range(len(lines))
+        for test in self._tests():
+            indexes = [index for index in indexes if test(lines[index])]
+        return indexes
 
     def _tests(self) -> list[Callable[[_Line], bool]]:
         """One for each thing that matters, the cheap ones first."""
