@@ -155,3 +155,31 @@ async def test_events_of_one_batch_have_one_publication_for_all(url: str) -> Non
         await append_numbers(writer, "s", 0, 10)
         events = [await peer.first(lambda message: message[0] == EVENT) for peer in (first, second)]
     assert events[0][2] == events[1][2]
+
+
+@CODECS
+async def test_the_event_history_brings_the_events_that_were_published(url: str, codec: str) -> None:
+    async with wire_peer(url) as writer, wire_peer(url, codec) as reader:
+        await writer.call("create", "s")
+        await reader.request(32, {}, "fairlead.stream.s")
+        subscription = (await reader.first(lambda message: message[0] == SUBSCRIBED))[2]
+        await append_numbers(writer, "s", 0, 10)
+        event = await reader.first(lambda message: message[0] == EVENT)
+        await reader.request(48, {}, "wamp.subscription.get_events", [subscription], {"reverse": True, "limit": 1})
+        answer = await reader.first(lambda message: message[0] in (RESULT, ERROR))
+        assert answer[0] == RESULT, answer
+        (past,) = answer[3]
+        assert (past["subscription"], past["publication"], past["args"]) == (subscription, event[2], event[4])
+        assert answer[4] == {"is_limit_reached": False}
+
+
+@CODECS
+async def test_a_filter_and_a_search_bring_bytes_as_they_were_logged(url: str, codec: str) -> None:
+    content = b"\xff\x00 needle"
+    async with wire_peer(url, codec) as peer:
+        await peer.call("create", "s")
+        await peer.call("append", "s", [record("a"), [1, "stderr", binary(codec, content), 0], record("needle")])
+        for name, about, seqs in (("read", {"sources": ["stderr"]}, [1]), ("search", {"text": "needle"}, [1, 2])):
+            (page,) = (await peer.call(name, "s", **about))[3]
+            assert (page["seqs"], page["next"]) == (seqs, 3)
+            assert page["records"][0][2] == binary(codec, content)
