@@ -83,7 +83,7 @@ class Downloads:
                 if query.follow and pages.is_at_the_head:
                     await _write(response, written.rest())
             await _write(response, written.rest())
-        except (CallError, TimeoutError):
+        except (CallError, TimeoutError, OtherLog):
             if request.transport is not None:
                 request.transport.abort()
         return response
@@ -109,6 +109,10 @@ class Downloads:
         if not isinstance(decision, Principal):
             raise _unauthorized("a token is needed")
         return decision
+
+
+class OtherLog(Exception):
+    """The stream was deleted meanwhile, and another has its name: what we have written is no part of that."""
 
 
 class Pages:
@@ -138,10 +142,16 @@ class Pages:
         return page
 
     async def rest(self) -> AsyncIterator[dict[str, Any]]:
-        """The others, to the head of the beginning, or, where the log is followed, to its seal. Raises CallError."""
+        """The others, to the head of the beginning, or, where the log is followed, to its seal.
+
+        Raises CallError, OtherLog.
+        """
         while not self._is_done():
             cursor = {"start": self._page["next"], "epoch": self._page["epoch"]}
-            yield await self._read(**cursor, wait_s=WAIT_S if self._query.follow else 0)
+            page = await self._read(**cursor, wait_s=WAIT_S if self._query.follow else 0)
+            if "reset" in page:
+                raise OtherLog
+            yield page
 
     def _is_done(self) -> bool:
         if self._query.follow:

@@ -13,6 +13,7 @@ from multidict import MultiMapping
 from fairlead_server.download.formats import FORMATS
 
 NUMBER_LIMIT = 2**53
+_DIGITS = len(str(NUMBER_LIMIT))
 
 _SECRETS = ("token", "access_token", "authorization", "ticket")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +70,7 @@ def _format(value: str) -> str:
 
 
 def _number(name: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value[:20]) <= NUMBER_LIMIT):
+    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS and int(value) <= NUMBER_LIMIT):
         raise bad_request(f"{name} is {value[:40]!r}: it is a number from 0 to 2^53")
     return int(value)
 

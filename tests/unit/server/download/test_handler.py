@@ -167,6 +167,7 @@ async def test_what_is_asked_for(filled: Served, query: str, text: str) -> None:
         ("?tail=-1", "tail is '-1'"),
         ("?tail=1e3", "tail is '1e3'"),
         (f"?tail={'9' * 5000}", "from 0 to 2^53"),
+        (f"?tail={'0' * 5000}", "from 0 to 2^53"),
         ("?since=yesterday", "since is 'yesterday'"),
         ("?since=2026-11-26T12:00:00", "since is '2026-11-26T12:00:00'"),
         ("?until=1960-01-01T00:00:00Z", "until is"),
@@ -265,6 +266,17 @@ async def test_a_peer_that_goes_leaves_no_session(filled: Served) -> None:
     assert await response.content.readline() == b"one\n"
     response.close()
     await eventually(lambda: all(principal.authid != "alice" for _, principal in filled.realm.sessions()))
+
+
+async def test_another_log_under_the_name_is_not_written_behind_the_first(filled: Served) -> None:
+    response = await filled.get("?follow=1&tail=1")
+    assert await response.content.readline() == b"five\n"
+    live: Any = filled.logs._directory.get("s")
+    live.stream.epoch += 1
+    await filled.append(("of another", "out", 0))
+    await filled.append(("log", "out", 0))
+    with pytest.raises(aiohttp.ClientError):
+        await response.read()
 
 
 async def test_so_many_at_once(filled: Served, monkeypatch: pytest.MonkeyPatch) -> None:
