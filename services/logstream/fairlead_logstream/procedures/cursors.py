@@ -12,7 +12,14 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
-from fairlead_logstream.errors import AheadOfHead, CommitBackwards, NoSuchCursor, OtherEpoch, StoreFailed
+from fairlead_logstream.errors import (
+    AheadOfHead,
+    CommitBackwards,
+    NoSuchCursor,
+    OtherEpoch,
+    StoreFailed,
+    no_such_stream,
+)
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.rows import Cursor
@@ -47,6 +54,7 @@ class Cursors:
         wanted = Cursor(name, me, arguments.epoch, arguments.next, self._clock_us())
         try:
             async with self._lock(live):
+                _check_is_there(live)
                 known = await self._store.cursors(live.stream.key)
                 _check_owner(call, live.stream, _named(known, name))
                 _check_count(live.stream, known, name)
@@ -88,6 +96,7 @@ class Cursors:
         live, name = self._find(call, call.arguments(CursorArguments))
         try:
             async with self._lock(live):
+                _check_is_there(live)
                 _check_owner(call, live.stream, _named(await self._store.cursors(live.stream.key), name))
                 await self._store.delete_cursor(live.stream.key, name)
         except StoreError as error:
@@ -102,6 +111,12 @@ class Cursors:
     def _lock(self, live: LiveStream) -> asyncio.Lock:
         """One change of a stream's cursors at a time: whose a cursor is is looked up before."""
         return self._locks.setdefault(live.stream.id, asyncio.Lock())
+
+
+def _check_is_there(live: LiveStream) -> None:
+    """It may have been deleted while others' commits went first. Raises NoSuchStream."""
+    if live.is_gone:
+        raise no_such_stream(live.stream.name)
 
 
 def _check(stream: Stream, wanted: CommitArguments) -> None:

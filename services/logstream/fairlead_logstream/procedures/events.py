@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fairlead_logstream.errors import StoreFailed
+from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream
@@ -44,6 +44,8 @@ class EventHistory:
             past = await self._past(live)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
+        if live.is_gone:
+            raise no_such_stream(live.stream.name)
         fitting = [batch for batch in _between(past, arguments) if _is_of_time(batch, arguments)]
         return _answer(fitting[::-1] if arguments.reverse else fitting, arguments)
 

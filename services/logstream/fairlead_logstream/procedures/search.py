@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead_logstream.errors import StoreFailed
+from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.history import Begin, History, Place
@@ -79,6 +79,8 @@ class Searching:
         except CorruptBatch as damage:
             also["lagged"] = notices.lagged_of(damage.first, damage.next, is_damaged=True)
             found = Found(damage.first if arguments.backwards else damage.next, [], [])
+        if live.is_gone:
+            raise no_such_stream(stream.name)
         return _payload(live, first, found, also)
 
 

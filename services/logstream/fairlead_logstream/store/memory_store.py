@@ -94,7 +94,7 @@ class MemoryStreamStore:
         return future
 
     async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
-        batches = self._by_id[key.id].batches
+        batches = self._batches(key)
         found: list[Batch] = []
         size = 0
         for batch in batches[max(0, bisect_right(batches, start, key=_first) - 1) :]:
@@ -106,7 +106,7 @@ class MemoryStreamStore:
 
     async def tail_start(self, key: StreamKey, end: int, limit_count: int, limit_bytes: int) -> int:
         start, size = end, 0
-        for batch in reversed(self._by_id[key.id].batches):
+        for batch in reversed(self._batches(key)):
             if batch.first >= end:
                 continue
             size += len(batch.records)
@@ -126,13 +126,16 @@ class MemoryStreamStore:
         return None
 
     async def scan(self, key: StreamKey, asked: Scan) -> Found:
-        batches = [
-            batch for batch in self._by_id[key.id].batches if batch.next > asked.start and batch.first < asked.end
-        ]
-        return scanning.scan(asked, map(_stored, reversed(batches) if asked.is_backwards else batches))
+        met = [batch for batch in self._batches(key) if batch.next > asked.start and batch.first < asked.end]
+        return scanning.scan(asked, map(_stored, reversed(met) if asked.is_backwards else met))
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
-        return next((batch for batch in self._by_id[key.id].batches if batch.max_time_us >= time_us), None)
+        return next((batch for batch in self._batches(key) if batch.max_time_us >= time_us), None)
+
+    def _batches(self, key: StreamKey) -> list[Batch]:
+        """None of a stream that is deleted."""
+        kept = self._by_id.get(key.id)
+        return [] if kept is None else kept.batches
 
     def _version_of(self, stream_id: int) -> int | None:
         kept = self._by_id.get(stream_id)

@@ -159,6 +159,22 @@ async def test_a_right_that_goes_while_it_searches_ends_the_search() -> None:
     await harness.close()
 
 
+async def test_a_stream_that_is_deleted_while_it_is_searched_is_not_there() -> None:
+    store, harness = Held(), ServiceHarness()
+    await harness.start(store)
+    alice = harness.peer()
+    await alice.call("create", "s")
+    await alice.call("append", "s", [wire_record("x")])
+    searching = asyncio.ensure_future(alice.call("search", "s", text="x"))
+    await eventually(lambda: store.scans)
+    await alice.call("delete", "s")
+    store.go.set()
+    with pytest.raises(CallError) as caught:
+        await searching
+    assert caught.value.uri == "fairlead.error.no_such_stream"
+    await harness.close()
+
+
 async def test_searches_take_turns() -> None:
     store, harness = Held(), ServiceHarness()
     await harness.start(store)
