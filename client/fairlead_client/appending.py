@@ -1,4 +1,4 @@
-"""The state machine behind a LogWriter: what to call next, and what the answers mean.
+"""The state machine behind a LogWriter and a FileWriter: what to call next, and what the answers mean.
 
     new session -> create -> append, append, ... -> seal -> done
                      ^______________|   an error that passes: after a pause, from what is acknowledged on
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import FENCED, FINAL_FOR_WRITERS, GAP, PASSING, SEALED, SPOOL_FAILED, CallFailed
 from fairlead_client.requests import APPEND, CREATE, SEAL, Request, Result, given
-from fairlead_client.spool import Batch, Position, Spool
+from fairlead_client.source import Batch, Position, Source
 
 # Enough to keep the service's commits busy while the answers travel; each holds up to 64 KiB of memory.
 APPENDS_IN_FLIGHT = 4
@@ -41,7 +41,7 @@ class _Sent:
 class Appender:
     """Sends what is in a spool, each record once, and seals the stream where the spool says so."""
 
-    def __init__(self, spool: Spool, in_flight: int = APPENDS_IN_FLIGHT) -> None:
+    def __init__(self, spool: Source, in_flight: int = APPENDS_IN_FLIGHT) -> None:
         self.spool = spool
         self.failure: CallFailed | None = None
         self.last_error: CallFailed | None = None  # the latest that passes, for who asks why nothing happens
@@ -81,7 +81,7 @@ class Appender:
 
     @property
     def unsent(self) -> int:
-        """How many records are not acknowledged."""
+        """How many records, or bytes of a file, are not acknowledged."""
         return self.spool.next_seq - self.acknowledged.seq
 
     @property
@@ -180,6 +180,7 @@ class Appender:
                 metadata=meta.metadata,
                 retention=meta.retention,
                 heartbeat_s=meta.heartbeat_s,
+                unit=meta.unit,
             ),
         )
 
@@ -250,10 +251,11 @@ class Appender:
         meta = self.spool.meta
         assert meta.base is not None, "records are sent after create"
         lost, self._lost = batch.lost + self._lost, 0
+        place = "seq" if meta.unit is None else "offset"
         return Request(
             APPEND,
             (meta.stream, batch.records),
-            given(producer=meta.producer, term=meta.term, seq=meta.base + batch.first, lost=lost or None),
+            given(producer=meta.producer, term=meta.term, lost=lost or None, **{place: meta.base + batch.first}),
         )
 
     def _appended(self, request: Request) -> None:

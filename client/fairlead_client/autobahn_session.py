@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import txaio
-from autobahn.exception import PayloadExceededError
+from autobahn.exception import Disconnected, PayloadExceededError
 from autobahn.wamp.exception import ApplicationError, SerializationError, TransportLost
 from autobahn.wamp.serializer import JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import CallOptions
@@ -26,7 +26,6 @@ _JsonSerializer: Any = JsonSerializer
 _CallOptions: Any = CallOptions
 _txaio: Any = txaio
 
-REALM = "realm1"
 # Ample for a router on another continent, and short enough for somebody who waits for an error.
 OPEN_TIMEOUT_S = 10.0
 # What a router may send in one message: ours sends 1 MiB at most, others have other limits, none is no limit at all.
@@ -178,7 +177,10 @@ class JoiningMixin:
     def onConnect(self) -> None:  # noqa: N802
         """Sends HELLO; who we are is in the token, so no authid is claimed."""
         methods = ["anonymous"] if self.attempt.token is None else ["ticket"]
-        self.join(self.attempt.realm, authmethods=methods)  # type: ignore[attr-defined]
+        try:
+            self.join(self.attempt.realm, authmethods=methods)  # type: ignore[attr-defined]
+        except Disconnected:  # the router's handshake has come too late
+            self.attempt.failed(Unreachable("the connection was closed"))
 
     def onChallenge(self, challenge: Any) -> str:  # noqa: N802
         """Answers CHALLENGE."""

@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 from typing import Unpack
 
-from fairlead_client.autobahn_session import REALM
 from fairlead_client.records import records_of
+from fairlead_client.requests import REALM
 from fairlead_client.spooling import About
 from fairlead_client.sync import EXIT_LINGER_S, Connection, LogWriter
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# Where the service is unless told otherwise.
+REALM = "realm1"
+
 CREATE = "fairlead.log.create"
 APPEND = "fairlead.log.append"
 READ = "fairlead.log.read"

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -37,6 +37,7 @@ from fairlead_client.errors import SpoolError
 from fairlead_client.forking import let_go_in_children
 from fairlead_client.frames import BATCH_BYTES, END, HEADER_BYTES, LOST, RECORDS, Frame
 from fairlead_client.records import WireRecord
+from fairlead_client.source import Batch, Position
 from fairlead_client.spool_meta import DRAFT_NAME, SpoolMeta, sync_names_of
 
 # A file is deleted as a whole: small enough that little of what was sent is kept, large enough to be few.
@@ -44,24 +45,6 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 # A day of a chatty program; more than that, and its disk is the next thing to fail.
 LIMIT_BYTES = 1024 * 1024 * 1024
 _READ_BYTES = 2 * BATCH_BYTES
-
-
-class Position(NamedTuple):
-    """A place between two records: `seq` is the number of the next one, at `offset` of the file of `segment`."""
-
-    seq: int
-    segment: int
-    offset: int
-
-
-class Batch(NamedTuple):
-    """What is to be sent next: `records`, of which the first has the number `first`, behind `lost` numbers to skip."""
-
-    first: int
-    lost: int
-    records: list[WireRecord]
-    after: Position
-    end: dict[str, Any] | None
 
 
 class Spool:
@@ -98,7 +81,7 @@ class Spool:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if {file.name for file in path.iterdir()} - {DRAFT_NAME}:  # never ours to delete in the end
                 raise SpoolError(f"cannot make the spool {str(path)!r}: there is something in it already")
-            spool = cls(path, meta, _lock(path), limit_bytes, segment_bytes)
+            spool = cls(path, meta, lock_directory(path), limit_bytes, segment_bytes)
             spool.save_meta()
             sync_names_of(path)
             spool._begin_segment()
@@ -111,7 +94,7 @@ class Spool:
         """Opens what another process has left; `damage` says what of it could not be read, in words."""
         try:
             meta = SpoolMeta.load(path)
-            spool = cls(path, meta, _lock(path), limit_bytes, segment_bytes)
+            spool = cls(path, meta, lock_directory(path), limit_bytes, segment_bytes)
         except (OSError, ValueError, TypeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "its meta.json is not one of ours"
             raise SpoolError(f"cannot open the spool {str(path)!r}: {reason}") from None
@@ -372,7 +355,8 @@ class Spool:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _lock(path: Path) -> int:
+def lock_directory(path: Path) -> int:
+    """A descriptor that keeps a directory for this process. Raises SpoolError when another one has it."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -35,6 +35,7 @@ class SpoolMeta:
     metadata: dict[str, Any] | None = None
     retention: dict[str, int] | None = None
     heartbeat_s: float | None = None
+    unit: str | None = None  # "bytes", or None: records
     url: str | None = None
     realm: str | None = None
     term: int | None = None
@@ -42,6 +43,7 @@ class SpoolMeta:
     epoch: int | None = None
     found: int | None = None
     takes_over: bool = False
+    files: list[dict[str, Any]] | None = None  # of a FileTail
     version: int = VERSION
 
     @classmethod

@@ -47,17 +47,24 @@ def new_spool(stream: str, **about: Unpack[About]) -> Spool:
 
     Raises ClientError for an id that cannot be one, SpoolError where there can be no spool.
     """
-    for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
-        if value is not None:
-            checked_id(name, value)
+    checked_id("the log's id", stream)
     path = Path(about.get("spool") or spool_directory() / f"{stream}-{secrets.token_hex(4)}")
     limit_bytes = about.get("limit_bytes", LIMIT_BYTES)
     if (path / FILE_NAME).exists():
         return _left_spool(path, stream, about.get("producer"), limit_bytes)
+    return Spool.create(path, meta_of(stream, **about), limit_bytes)
+
+
+def meta_of(stream: str, unit: str | None = None, **about: Unpack[About]) -> SpoolMeta:
+    """What is said of a stream. Raises ClientError for an id that cannot be one."""
+    for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
+        if value is not None:
+            checked_id(name, value)
     producer = about.get("producer")
-    meta = SpoolMeta(
+    return SpoolMeta(
         stream,
         producer or f"writer-{secrets.token_hex(8)}",
+        unit=unit,
         object=about.get("object"),
         project=about.get("project"),
         attempt=about.get("attempt"),
@@ -66,7 +73,6 @@ def new_spool(stream: str, **about: Unpack[About]) -> Spool:
         heartbeat_s=about.get("heartbeat_s"),
         takes_over=producer is not None,
     )
-    return Spool.create(path, meta, limit_bytes)
 
 
 def _left_spool(path: Path, stream: str, producer: str | None, limit_bytes: int) -> Spool:

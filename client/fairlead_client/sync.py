@@ -39,14 +39,14 @@ from weakref import WeakSet
 
 from fairlead_client import asyncio as on_asyncio
 from fairlead_client import writer
-from fairlead_client.autobahn_session import OPEN_TIMEOUT_S, REALM, AutobahnSession, checked_url
+from fairlead_client.autobahn_session import OPEN_TIMEOUT_S, AutobahnSession, checked_url
 from fairlead_client.connection import OnChange
 from fairlead_client.errors import CallFailed, ClientError, ForkedError, Unreachable
 from fairlead_client.follow import follow_items
 from fairlead_client.following import Batch, Cursor, Follower, Following, Item, Start
 from fairlead_client.forking import let_go_in_children
 from fairlead_client.records import Record, Text, WireRecord, now_us, records_of
-from fairlead_client.requests import LIST, READ, SEARCH, Result, given
+from fairlead_client.requests import LIST, READ, REALM, SEARCH, Result, given
 from fairlead_client.spooling import About, new_spool
 from fairlead_client.writer import LINGER_S, Unsent
 

@@ -38,7 +38,6 @@ from fairlead_client import connection, peer
 from fairlead_client.autobahn_session import (
     OPEN_TIMEOUT_S,
     PROTOCOL_OPTIONS,
-    REALM,
     Attempt,
     AutobahnSession,
     JoiningMixin,
@@ -46,9 +45,10 @@ from fairlead_client.autobahn_session import (
     serializers,
 )
 from fairlead_client.errors import ClientError, Unreachable
+from fairlead_client.file_writer import FileWriter
 from fairlead_client.follow import follow, follow_items
 from fairlead_client.keeping import Registration, Subscription
-from fairlead_client.requests import Request, Result
+from fairlead_client.requests import REALM, Request, Result
 from fairlead_client.runtime import Answer, outcome_of
 from fairlead_client.writer import LogWriter
 
@@ -61,6 +61,7 @@ else:
 
 __all__ = [
     "Connection",
+    "FileWriter",
     "LogWriter",
     "Peer",
     "Registration",

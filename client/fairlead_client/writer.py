@@ -1,7 +1,6 @@
 """The LogWriter: output goes in at once, and to the log service whenever that can be reached.
 
-`write` puts records into a spool on disk and returns; a loop of its own sends them (`appending`), over as many sessions
-as it takes, on the framework that the sessions are of. What syncs a disk, which may take its time, is done in a thread.
+`write` puts records into a spool on disk and returns; a loop of its own sends them (`sending`).
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
-from fairlead_client.appending import Appender
-from fairlead_client.errors import CallFailed, Refused
+from fairlead_client.errors import CallFailed
 from fairlead_client.records import Text, WireRecord, now_us, records_of
-from fairlead_client.runtime import Answer, Sessions, Task
+from fairlead_client.runtime import Sessions
+from fairlead_client.sending import Sender
 from fairlead_client.spool import Spool
 from fairlead_client.spooling import About, new_spool
 
@@ -49,20 +48,13 @@ class LogWriter:
         on_room: Callable[[], None] | None = None,
         **about: Unpack[About],
     ) -> None:
-        runtime = sessions.runtime
         self.spool = stream if isinstance(stream, Spool) else new_spool(stream, **about)
-        self._runtime = runtime
-        self._sessions = sessions
-        self._appender = Appender(self.spool)
+        self._runtime = sessions.runtime
         self._on_room = on_room
         self._had_room = True
-        self._news = runtime.wakeup()
-        self._written = runtime.wakeup()
-        self._watchers: list[Callable[[], None]] = []
-        self._was_open = False
-        self._is_saving = False
-        self._is_closed = False
-        self._tasks: list[Task] = [runtime.spawn(self._send()), runtime.spawn(self._keep_synced())]
+        self._written = self._runtime.wakeup()
+        self._sender = Sender(sessions, self.spool, self._look_for_room)
+        self._syncing = self._runtime.spawn(self._keep_synced())
 
     # ------------------------------------------------------------ what callers see
 
@@ -74,7 +66,7 @@ class LogWriter:
     @property
     def unsent(self) -> int:
         """How many records the service has not acknowledged."""
-        return self._appender.unsent
+        return self._sender.unsent
 
     @property
     def dropped(self) -> int:
@@ -84,12 +76,12 @@ class LogWriter:
     @property
     def failure(self) -> CallFailed | None:
         """The refusal that ended the sending for good; what is written from then on stays in the spool."""
-        return self._appender.failure
+        return self._sender.failure
 
     @property
     def was_open(self) -> bool:
         """The service has accepted us at least once: the stream is there."""
-        return self._was_open
+        return self._sender.was_open
 
     @property
     def has_room(self) -> bool:
@@ -98,7 +90,7 @@ class LogWriter:
         Also when the service has refused us for good: waiting would never end, and dropping is what is left.
         """
         wanted_bytes = min(ROOM_BYTES, self.spool.limit_bytes // 4)
-        self._had_room = self.spool.room_bytes >= wanted_bytes or self._appender.failure is not None
+        self._had_room = self.spool.room_bytes >= wanted_bytes or self._sender.failure is not None
         return self._had_room
 
     def write(self, source: str, text: Text, time_us: int | None = None, flags: int = 0) -> bool:
@@ -117,37 +109,31 @@ class LogWriter:
 
     def written(self) -> None:
         """There is more in the spool: for who writes there by other ways than `write`."""
-        self._news.set()
+        self._sender.ring()
         self._written.set()
 
     def seal(self, exit_code: int | None = None, reason: str | None = None) -> None:
         """Ends the stream behind what was written; nothing may be written after it."""
         self.spool.append_end(exit_code, reason)
-        self._news.set()
+        self._sender.ring()
 
     async def opened(self, timeout_s: float) -> bool:
         """Whether the service has accepted us within that time; False also when it refused (see `failure`)."""
-        await self._wait_until(lambda: self._was_open or self._appender.is_finished, timeout_s)
-        return self._was_open
+        return await self._sender.opened(timeout_s)
 
     async def failed(self) -> CallFailed:
         """Waits for a refusal for good, perhaps for ever, and returns it."""
-        await self._wait_until(lambda: self.failure is not None, None)
-        assert self.failure is not None, "it was waited for"
-        return self.failure
+        return await self._sender.failed()
 
     async def drain(self, timeout_s: float) -> bool:
         """Waits until the service has everything; False when it did not within that time, or never will."""
-        await self._wait_until(lambda: self._appender.is_idle or self._appender.is_finished, timeout_s)
-        return self._appender.is_idle
+        return await self._sender.drain(timeout_s)
 
     async def close(self, linger_s: float = LINGER_S) -> Unsent | None:
         """Waits for the rest to be sent, deletes the spool if that succeeds, else says what is left in it."""
         is_done = await self.drain(linger_s)
-        self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
-        self._tasks = []
+        self._sender.stop()
+        self._syncing.cancel()
         if is_done:
             self.spool.remove()
             return None
@@ -155,57 +141,9 @@ class LogWriter:
         if job is not None:
             job()
         self.spool.close()
-        error = self._appender.last_error if self.failure is None else self.failure
-        return Unsent(self.unsent, self.spool.path, "no server took it in time" if error is None else str(error))
+        return Unsent(self.unsent, self.spool.path, self._sender.reason)
 
-    # ------------------------------------------------------------ the loops
-
-    async def _send(self) -> None:
-        try:
-            await self._send_all()
-        except Exception as error:
-            if self._is_closed:  # Twisted's CancelledError is an Exception
-                return
-            self._appender.failure = CallFailed("fairlead.error.client", f"the writer failed: {error!r}")
-            self._tell_watchers()
-            raise
-
-    async def _send_all(self) -> None:
-        appender = self._appender
-        while not appender.is_finished:
-            try:
-                session = await self._sessions.session()
-            except Refused as error:
-                appender.failure = CallFailed(error.uri, error.text)
-                self._tell_watchers()
-                return
-            session.on_end(self._news.set)
-            appender.connected()
-            while session.is_open and not appender.is_finished:
-                for request in appender.due(self._runtime.time_s()):
-                    session.call(request, self._on_answer)
-                await self._news.wait(appender.wait_s(self._runtime.time_s()))
-            appender.disconnected()
-
-    def _on_answer(self, answer: Answer) -> None:
-        if answer.error is None:
-            self._appender.succeeded(answer.request, answer.result)
-        elif isinstance(answer.error, CallFailed):
-            self._appender.failed(answer.request, answer.error)
-        self._was_open = self._was_open or (self._appender.is_open and self.failure is None)
-        self._save_place()
-        self._news.set()
-        self._tell_watchers()
-
-    def _save_place(self) -> None:
-        if self._appender.must_save and not self._is_saving:
-            self._is_saving = True
-            self._runtime.in_thread(self.spool.saving(), self._saved)
-
-    def _saved(self, error: OSError | None) -> None:
-        self._is_saving = False
-        self._appender.saved(error)
-        self._news.set()
+    # ------------------------------------------------------------ beside the sending
 
     async def _keep_synced(self) -> None:
         while True:
@@ -219,21 +157,6 @@ class LogWriter:
         if error is not None:
             log.warning("the spool %s cannot be synced, a power loss may cost lines: %s", self.spool.path, error)
 
-    async def _wait_until(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
-        bell = self._runtime.wakeup()
-        deadline_s = None if timeout_s is None else self._runtime.time_s() + timeout_s
-        self._watchers.append(bell.set)
-        try:
-            while not condition():
-                left_s = None if deadline_s is None else deadline_s - self._runtime.time_s()
-                if left_s is not None and left_s <= 0:
-                    return
-                await bell.wait(left_s)
-        finally:
-            self._watchers.remove(bell.set)
-
-    def _tell_watchers(self) -> None:
-        for tell in self._watchers:
-            tell()
+    def _look_for_room(self) -> None:
         if not self._had_room and self.has_room and self._on_room is not None:
             self._on_room()

@@ -108,6 +108,11 @@ class Serving(Commands):
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
 
+    @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return None if self._process is None else self._process.pid
+
     async def start(self) -> None:
         """Starts it, and returns when it can be used."""
         address = f"127.0.0.1:{self.port}"

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from fairlead_client import CallFailed, Head, Record, Refused, Sealed, Unreachable
 from fairlead_client.spool import Spool
-from fairlead_client.twisted import Connection, LogWriter, call, connect, disconnect, follow
+from fairlead_client.twisted import Connection, FileWriter, LogWriter, call, connect, disconnect, follow
 from fairlead_logstream import LogService
 from fairlead_router import Router
 from support.waiting import eventually
@@ -145,3 +145,22 @@ async def test_what_is_not_sent_stays_in_the_spool(site: Site, connection: Conne
     assert left.records == 1
     assert "refused" not in left.reason
     Spool.open(left.spool).close()
+
+
+async def test_a_file_and_a_named_writer_are_followed_by_source(connection: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_bytes(b"one\n\xff\n")
+
+    async def main() -> list[Any]:
+        writer = LogWriter(connection, "log", spool=tmp_path / "spool", producer="me", heartbeat_s=60.0)
+        writer.write("stdout", "hello")
+        assert await writer.drain(10)  # its place was saved in a thread
+        tail = FileWriter(connection, "log", "file", file, tmp_path / "place")
+        assert await tail.finish(10, exit_code=0)
+        assert await tail.close(0)
+        await writer.close(10)
+        return [item async for item in follow(connection, "log", sources=["file"]) if not isinstance(item, Head)]
+
+    *records, last = await driven(main())
+    assert [record.text for record in records] == ["one", b"\xff"]
+    assert last == Sealed(0, None, 3)

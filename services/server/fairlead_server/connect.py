@@ -20,7 +20,8 @@ import typer
 
 from fairlead_client import ClientError, Refused
 from fairlead_client.asyncio import call, connect, disconnect
-from fairlead_client.autobahn_session import REALM, AutobahnSession, checked_url
+from fairlead_client.autobahn_session import AutobahnSession, checked_url
+from fairlead_client.requests import REALM
 from fairlead_server.datadir import find_admin_token
 from fairlead_server.errors import CommandError
 

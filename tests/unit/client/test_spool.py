@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from fairlead_client.errors import SpoolError
 from fairlead_client.frames import BATCH_BYTES
 from fairlead_client.records import WireRecord
-from fairlead_client.spool import Batch, Position, Spool
+from fairlead_client.source import Batch, Position
+from fairlead_client.spool import Spool
 from fairlead_client.spool_meta import SpoolMeta
 
 
