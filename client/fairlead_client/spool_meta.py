@@ -34,7 +34,7 @@ class SpoolMeta:
     attempt: int | None = None
     metadata: dict[str, Any] | None = None
     retention: dict[str, int] | None = None
-    heartbeat_s: float | None = None
+    heartbeat_s: int | None = None
     unit: str | None = None  # "bytes", or None: records
     url: str | None = None
     realm: str | None = None

@@ -30,7 +30,7 @@ class About(TypedDict, total=False):
     attempt: int | None
     metadata: dict[str, Any] | None
     retention: dict[str, int] | None
-    heartbeat_s: float | None
+    heartbeat_s: int | None
     spool: str | Path | None
     limit_bytes: int
 

@@ -152,7 +152,7 @@ async def test_a_file_and_a_named_writer_are_followed_by_source(connection: Conn
     file.write_bytes(b"one\n\xff\n")
 
     async def main() -> list[Any]:
-        writer = LogWriter(connection, "log", spool=tmp_path / "spool", producer="me", heartbeat_s=60.0)
+        writer = LogWriter(connection, "log", spool=tmp_path / "spool", producer="me", heartbeat_s=60)
         writer.write("stdout", "hello")
         assert await writer.drain(10)  # its place was saved in a thread
         tail = FileWriter(connection, "log", "file", file, tmp_path / "place")

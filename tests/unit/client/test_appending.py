@@ -438,12 +438,12 @@ def test_nothing_is_sent_before_the_place_is_saved(bench: Bench) -> None:
 
 
 def test_who_promised_to_be_heard_is_heard_without_records(make: Callable[..., Bench]) -> None:
-    bench = make(meta=SpoolMeta("log", "writer", heartbeat_s=3.0))
+    bench = make(meta=SpoolMeta("log", "writer", heartbeat_s=3))
     bench.spool.append(lines(0, 10))
     bench.appender.connected()
     bench.answer(bench.due()[0])
     bench.answer(bench.due()[0])
-    assert bench.service.creates[0]["heartbeat_s"] == 3.0
+    assert bench.service.creates[0]["heartbeat_s"] == 3
     assert bench.appender.due(0.5) == []
     assert bench.appender.wait_s(0.5) == 0.5
     [heartbeat] = bench.appender.due(1.0)
