@@ -41,6 +41,7 @@ from fairlead_client.autobahn_session import (
     checked_url,
     serializers,
 )
+from fairlead_client.consuming import Consumer
 from fairlead_client.errors import Unreachable
 from fairlead_client.file_writer import FileWriter
 from fairlead_client.follow import follow, follow_items
@@ -52,6 +53,7 @@ from fairlead_client.writer import LogWriter
 __all__ = [
     "AsyncioRuntime",
     "Connection",
+    "Consumer",
     "FileWriter",
     "LogWriter",
     "Peer",

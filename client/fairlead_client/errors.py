@@ -21,6 +21,7 @@ from typing import Any
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
+NO_SUCH_CURSOR = "fairlead.error.no_such_cursor"
 GAP = "fairlead.error.gap"
 FENCED = "fairlead.error.fenced"
 SEALED = "fairlead.error.sealed"

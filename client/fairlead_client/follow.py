@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Unpack
 
 from fairlead_client.backoff import Backoff
+from fairlead_client.calling import Calling
 from fairlead_client.errors import CallFailed, Refused
 from fairlead_client.following import Batch, Cursor, Follower, Following, Item, Start
 from fairlead_client.records import Record, now_us
-from fairlead_client.requests import Request
-from fairlead_client.runtime import Answer, Runtime, Session, Sessions
-
-# Answers that wait for whoever iterates before we stop reading: 4 MiB at most, as each is under 256 KiB.
-WAITING_ANSWERS = 16
+from fairlead_client.runtime import Answer, Sessions
 
 
 def follow(
@@ -46,7 +42,7 @@ async def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator
             for item in follower.refused(error):
                 yield item
             continue
-        call = _Call(runtime, session, follower.request())
+        call = Calling(runtime, session, follower.request())
         has_moved = False
         try:
             while not call.is_over and not follower.is_finished:
@@ -84,47 +80,3 @@ def _items(follower: Follower, answers: Iterable[Answer]) -> Iterator[Item]:
             yield from follower.succeeded(answer.request, answer.result)
         else:
             yield from follower.progressed(answer.result)
-
-
-class _Call:
-    """One call under way, and the answers that wait to be looked at."""
-
-    def __init__(self, runtime: Runtime, session: Session, request: Request) -> None:
-        self.is_over = False
-        self._session = session
-        self._bell = runtime.wakeup()
-        self._answers: deque[Answer] = deque()
-        self._is_paused = False
-        self._is_answered = False
-        self._cancel = session.call(request, self._on_answer)
-
-    async def answers(self) -> list[Answer]:
-        """What has come since the last time, at least one."""
-        if self._is_paused:
-            self._is_paused = False
-            self._session.resume()
-        while not self._answers:
-            await self._bell.wait()
-        answers = [*self._answers]
-        self._answers.clear()
-        self.is_over = answers[-1].is_final
-        return answers
-
-    def cancel(self) -> None:
-        """Wants no more answers."""
-        if self._is_paused:
-            self._session.resume()
-        if not self._is_answered:
-            self._is_answered = True
-            self._cancel()
-        self._answers.clear()
-
-    def _on_answer(self, answer: Answer) -> None:
-        if self._is_answered:
-            return
-        self._is_answered = answer.is_final
-        self._answers.append(answer)
-        self._bell.set()
-        if len(self._answers) >= WAITING_ANSWERS and not self._is_paused and not answer.is_final:
-            self._is_paused = True
-            self._session.pause()

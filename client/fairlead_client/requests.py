@@ -16,6 +16,8 @@ FOLLOW = "fairlead.log.follow"
 SEAL = "fairlead.log.seal"
 LIST = "fairlead.log.list"
 SEARCH = "fairlead.log.search"
+COMMIT = "fairlead.log.commit"
+CURSOR = "fairlead.log.cursor"
 
 Result = Mapping[str, Any]
 

@@ -116,7 +116,10 @@ class Connection:
 
     def follow_items(self, follower: Follower) -> Iterator[Item]:
         """The same by batches, for a follower of one's own, whose `cursor` can be kept."""
-        items = follow_items(self.sessions, follower)
+        return self.each(follow_items(self.sessions, follower))
+
+    def each(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """What an asynchronous generator yields in the thread, as that of a `Consumer` of `sessions`."""
         try:
             while True:
                 item = self.run(_next(items))

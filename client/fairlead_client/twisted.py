@@ -44,6 +44,7 @@ from fairlead_client.autobahn_session import (
     checked_url,
     serializers,
 )
+from fairlead_client.consuming import Consumer
 from fairlead_client.errors import ClientError, Unreachable
 from fairlead_client.file_writer import FileWriter
 from fairlead_client.follow import follow, follow_items
@@ -61,6 +62,7 @@ else:
 
 __all__ = [
     "Connection",
+    "Consumer",
     "FileWriter",
     "LogWriter",
     "Peer",

@@ -47,3 +47,9 @@ async def test_the_log_of_a_service_is_a_stream(server: Serving) -> None:
     lines = (done.stdout.decode() + done.stderr).splitlines()
     assert lines[:2] == ["service: begins", "service: cannot divide"]
     assert lines[-2:] == ["ZeroDivisionError: division by zero", "service: ends"]
+
+
+async def test_a_consumer_goes_on_where_it_committed(server: Serving) -> None:
+    assert await run(server, "write.py", "log", "one\ntwo\n") == (0, "")
+    assert await run(server, "consume.py", "log") == (0, "0: one\n1: two\n")
+    assert await run(server, "consume.py", "log") == (0, "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from fairlead_client import Batch, Follower, Sealed, Unreachable
 from fairlead_client.asyncio import AsyncioRuntime, follow_items
-from fairlead_client.follow import WAITING_ANSWERS
+from fairlead_client.calling import WAITING_ANSWERS
 from fairlead_client.requests import READ, Request
 from fairlead_client.runtime import Answer
 
