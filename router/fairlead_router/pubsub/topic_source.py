@@ -150,6 +150,11 @@ class SourceTopics:
         """Whether anybody, reader or live, would see an event on this topic."""
         return self._realm.broker.has_members(topic)
 
+    def subscribed(self, prefix: str) -> list[str]:
+        """The topics under a prefix that somebody has subscribed to by name, not by a pattern."""
+        subscriptions = self._realm.broker.subscriptions()
+        return [each.topic for each in subscriptions if each.match == "exact" and each.topic.startswith(prefix)]
+
     def rebind(self, topic: str) -> None:
         """The object that gates the topic has changed: judge all its members by the new one."""
         self._realm.rebind_topic(topic)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.directory_topics import DIRECTORY_PREFIX, DirectoryTopics
+from fairlead_logstream.live.elsewhere import Elsewhere
 from fairlead_logstream.live.history import History
-from fairlead_logstream.live.live_stream import Surroundings
+from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
@@ -21,6 +22,7 @@ from fairlead_logstream.procedures.keeping import Keeping, NewObject
 from fairlead_logstream.procedures.listing import list_streams
 from fairlead_logstream.procedures.reading import Reading
 from fairlead_logstream.procedures.search import Searching
+from fairlead_logstream.procedures.sharing import Sharing
 from fairlead_logstream.procedures.writing import Writing
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
@@ -48,6 +50,9 @@ class LogService:
         self._searching = Searching(self._directory, self._history)
         self._events = EventHistory(self._directory, self._history)
         self._cursors = Cursors(self._directory, store, _clock_us)
+        self._elsewhere = (
+            None if store.sharing is None else Elsewhere(store.sharing, self._directory, self._watched, self._tasks)
+        )
         self._member: Member | None = None
 
     @classmethod
@@ -57,9 +62,14 @@ class LogService:
         realm_name: str = "realm1",
         new_object: NewObject | None = None,
         budgets: Budgets = NO_BUDGETS,
+        *,
+        is_shared: bool = False,
     ) -> LogService:
-        """Open or make the database and read the directory; raises StoreError."""
-        return await cls.over(SqlStreamStore.open(database_url, realm_name), new_object, budgets)
+        """Open or make the database and read the directory; raises StoreError.
+
+        Several servers may open a PostgreSQL database, each as shared: all of them write and read the same streams.
+        """
+        return await cls.over(SqlStreamStore.open(database_url, realm_name, is_shared=is_shared), new_object, budgets)
 
     @classmethod
     async def over(
@@ -77,10 +87,16 @@ class LogService:
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures and feed the topics."""
         member = self._member = realm.join(PRINCIPAL)
-        for name, procedure in self._procedures().items():
+        procedures = self._procedures()
+        if self._elsewhere is not None:
+            sharing = Sharing(self._directory, self._elsewhere)
+            procedures = {name: sharing.looking(name, procedure) for name, procedure in procedures.items()}
+        for name, procedure in procedures.items():
             member.register(f"fairlead.log.{name}", procedure)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, StreamTopics(self._directory, self._history))
         self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
+        if self._elsewhere is not None:
+            self._elsewhere.start()
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
@@ -107,6 +123,15 @@ class LogService:
             "cursors": self._cursors.cursors,
             "delete_cursor": self._cursors.delete_cursor,
             "list": self._list,
+        }
+
+    def _watched(self) -> Iterable[LiveStream]:
+        """The streams that somebody waits for."""
+        heard = (self._directory.get(name) for name in self._topics.subscribed())
+        return {
+            **self._surroundings.followed,
+            **self._surroundings.awaited,
+            **dict.fromkeys(live for live in heard if live is not None),
         }
 
     async def _list(self, call: Call) -> Payload:

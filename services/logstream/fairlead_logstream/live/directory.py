@@ -16,29 +16,42 @@ class Directory:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._by_name: dict[str, LiveStream] = {}
+        self._by_id: dict[int, LiveStream] = {}
         self._names: list[str] = []
 
     async def load(self) -> None:
         """Read all streams from the store: once, at the start."""
         rows = await self._surroundings.store.streams()
         self._by_name = {row.name: LiveStream(row, self._surroundings) for row in rows}
+        self._by_id = {live.stream.id: live for live in self}
         self._names = sorted(self._by_name)
 
     def get(self, name: str) -> LiveStream | None:
         """A stream by its name."""
         return self._by_name.get(name)
 
+    def by_id(self, stream_id: int) -> LiveStream | None:
+        """A stream by its id in the store."""
+        return self._by_id.get(stream_id)
+
     async def create(self, name: str, object_id: str, state: State) -> LiveStream:
         """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
         shared = self._surroundings
         new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), state)
-        row = await shared.store.create(new)
-        live = self._by_name.get(name)
-        if live is None:
-            live = self._by_name[name] = LiveStream(row, shared)
-            insort(self._names, name)
-            shared.audience.rebind(live.stream)
-            shared.announce(live, "created")
+        return self.add(await shared.store.create(new))
+
+    def add(self, row: StreamRow) -> LiveStream:
+        """Know a stream that is in the store; another one of its name is gone, then."""
+        shared = self._surroundings
+        live = self._by_name.get(row.name)
+        if live is not None and live.stream.id == row.id:
+            return live
+        if live is not None:
+            self.forget(live)
+        live = self._by_name[row.name] = self._by_id[row.id] = LiveStream(row, shared)
+        insort(self._names, row.name)
+        shared.audience.rebind(live.stream)
+        shared.announce(live, "created")
         return live
 
     async def delete(self, live: LiveStream) -> None:
@@ -53,7 +66,7 @@ class Directory:
             return
         self._surroundings.announce(live, "deleted")
         live.vanish()
-        del self._by_name[name]
+        del self._by_name[name], self._by_id[live.stream.id]
         del self._names[bisect_left(self._names, name)]
 
     def names(self, prefix: str, after: str | None) -> Iterator[str]:

@@ -196,6 +196,7 @@ class LiveStream:
 
     def vanish(self) -> None:
         """It was deleted: whoever reads it is told that all of it is gone, and that there is no such stream."""
+        self._stop()
         self.is_gone = True
         self.stream.oldest = self.stream.head
         self.delivery.vanish()

@@ -41,6 +41,11 @@ class Topics:
     def hears(self, stream: Stream) -> bool:
         return self.topics is not None and self.topics.has_members(TOPIC_PREFIX + stream.name)
 
+    def subscribed(self) -> list[str]:
+        """The streams whose topics somebody has subscribed to by name."""
+        found = [] if self.topics is None else self.topics.subscribed(TOPIC_PREFIX)
+        return [topic.removeprefix(TOPIC_PREFIX) for topic in found]
+
     def notice(self, stream: Stream, payload: Payload) -> None:
         if self.topics is not None:
             self.topics.publish(TOPIC_PREFIX + stream.name, payload, new_id(), stream.head)

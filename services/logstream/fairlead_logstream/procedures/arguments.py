@@ -11,7 +11,7 @@ from msgspec import Meta
 from fairlead_logstream.live.history import Begin
 from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.selection import Filter
-from fairlead_router import InvalidArgument
+from fairlead_router import Call, InvalidArgument
 
 READ_RECORDS = 1_000
 READ_RECORDS_LIMIT = 10_000
@@ -28,6 +28,9 @@ HEARTBEAT_LIMIT_S = 300.0
 
 TEXT_CHARACTERS_LIMIT = 1_024
 """What may be searched for: more than a line of any screen."""
+
+decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
+decode_name = msgspec.json.Decoder(str).decode
 
 _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
@@ -146,6 +149,24 @@ class ListArguments(msgspec.Struct):
     metadata: dict[str, Any] | None = None
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=READ_RECORDS_LIMIT)] = READ_RECORDS
+
+
+class _Named(msgspec.Struct):
+    stream: str | None = None
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def stream_of(call: Call) -> str | None:
+    """The stream that a call is about; None where it says none, which the procedure itself refuses."""
+    payload = call.payload.to("json")
+    try:
+        if payload.args_bytes and (values := decode_values(payload.args_bytes)):
+            return decode_name(values[0])
+        return _decode_named(payload.kwargs_bytes or b"{}").stream
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def check_id(name: str, value: str) -> str:

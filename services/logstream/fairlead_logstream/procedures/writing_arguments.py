@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.rows import BYTES, RECORDS, Retention
-from fairlead_logstream.procedures.arguments import Name, Number
+from fairlead_logstream.procedures.arguments import Name, Number, decode_name, decode_values
 from fairlead_router import Call, InvalidArgument
 
 APPEND_LIMIT_BYTES = 1 << 20
@@ -96,9 +96,7 @@ class SealArguments(msgspec.Struct):
     reason: Annotated[str, Meta(max_length=1024, pattern=r"^[^\0]*$")] | None = None
 
 
-_decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_append = msgspec.json.Decoder(AppendArguments).decode
-_decode_name = msgspec.json.Decoder(str).decode
 
 
 def append_arguments(call: Call) -> AppendArguments:
@@ -108,10 +106,10 @@ def append_arguments(call: Call) -> AppendArguments:
     """
     payload = call.payload.to("json")
     try:
-        values = _decode_values(payload.args_bytes or b"[]")
+        values = decode_values(payload.args_bytes or b"[]")
         arguments = _decode_append(payload.kwargs_bytes or b"{}")
         if values:
-            arguments.stream = _decode_name(values[0])
+            arguments.stream = decode_name(values[0])
         if len(values) > 1:
             arguments.records = values[1]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -70,8 +70,9 @@ class MemoryStreamStore:
             kept = self._by_name[new.name] = self._by_id[row.id] = _Kept(row)
         return _row(kept)
 
-    async def versions(self) -> dict[int, int]:
-        return {kept.row.id: kept.version for kept in self._by_name.values()}
+    async def versions(self, stream_ids: Collection[int] | None = None) -> dict[int, int]:
+        wanted = self._by_id if stream_ids is None else stream_ids
+        return {stream_id: self._by_id[stream_id].version for stream_id in wanted if stream_id in self._by_id}
 
     async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
         return [_row(self._by_id[stream_id]) for stream_id in stream_ids if stream_id in self._by_id]

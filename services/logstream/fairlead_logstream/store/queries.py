@@ -35,6 +35,8 @@ STREAMS_BY_ID = text(f"{STREAMS.text} AND streams.id = ANY(:ids)")
 # How often each has changed.
 VERSIONS = text("SELECT id, version FROM streams WHERE realm = :realm AND name NOT LIKE '/%'")
 
+VERSIONS_BY_ID = text(f"{VERSIONS.text} AND id = ANY(:ids)")
+
 # The rows of some streams are ours until the transaction ends, taken in an order that all keep.
 LOCK_STREAMS = text("SELECT id, version FROM streams WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 

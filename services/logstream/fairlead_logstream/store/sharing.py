@@ -22,8 +22,9 @@ class SqlSharing:
         self._database = database
         self._realm = realm
 
-    async def versions(self) -> dict[int, int]:
-        return await self._database.read(partial(_versions, self._realm))
+    async def versions(self, stream_ids: Collection[int] | None = None) -> dict[int, int]:
+        ids = None if stream_ids is None else list(stream_ids)
+        return await self._database.read(partial(_versions, self._realm, ids))
 
     async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
         return await self._database.read(partial(_rows, self._realm, list(stream_ids)))
@@ -32,8 +33,9 @@ class SqlSharing:
         return await self._database.read(partial(_named, self._realm, name))
 
 
-def _versions(realm: str, connection: sa.Connection) -> dict[int, int]:
-    found = connection.execute(queries.VERSIONS, {"realm": realm})
+def _versions(realm: str, ids: list[int] | None, connection: sa.Connection) -> dict[int, int]:
+    query = queries.VERSIONS if ids is None else queries.VERSIONS_BY_ID
+    found = connection.execute(query, {"realm": realm, "ids": ids})
     return {row.id: row.version for row in found}
 
 

@@ -42,8 +42,8 @@ class MovedOn(Exception):
 class Sharing(Protocol):
     """What servers that share a store ask of it. Errors are `fairlead_store.StoreError`."""
 
-    async def versions(self) -> dict[int, int]:
-        """How often each stream of the realm has changed, by its id."""
+    async def versions(self, stream_ids: Collection[int] | None = None) -> dict[int, int]:
+        """How often each of these streams has changed, or of all of the realm, by its id."""
         ...
 
     async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
