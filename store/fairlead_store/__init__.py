@@ -16,6 +16,7 @@ from fairlead_store.errors import (
     StoreUnavailable,
 )
 from fairlead_store.lease import LEASE_S, Lease, steady_us
+from fairlead_store.listener import Listener
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema
 
@@ -28,6 +29,7 @@ __all__ = [
     "DatabaseInUse",
     "DiskFull",
     "Lease",
+    "Listener",
     "Readers",
     "Schema",
     "SchemaMismatch",

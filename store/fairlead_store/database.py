@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from fairlead_store.dialect import Dialect
 from fairlead_store.lease import LEASE_S
+from fairlead_store.listener import Listener
 from fairlead_store.opening import find_dialect
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema, prepare
@@ -90,6 +91,10 @@ class Database:
     async def read(self, job: Callable[[sa.Connection], T]) -> T:
         """Run a reading job in one short transaction: it sees one state throughout."""
         return await self._readers.read(job)
+
+    def listen(self, channel: str, heard: Callable[[str], None]) -> Listener:
+        """Hear what is notified on a channel of a PostgreSQL database; close it before the database."""
+        return Listener(self._engine, channel, heard)
 
     @property
     def backlog(self) -> int:

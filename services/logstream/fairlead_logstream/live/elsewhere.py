@@ -52,6 +52,7 @@ class Elsewhere:
 
     def start(self) -> None:
         """Look until the tasks end."""
+        self._sharing.listen(self.woken)
         self._tasks.spawn(self._look_again_and_again())
         self._tasks.spawn(self._compare_again_and_again())
 

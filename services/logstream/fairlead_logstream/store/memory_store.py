@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -76,6 +76,9 @@ class MemoryStreamStore:
 
     async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
         return [_row(self._by_id[stream_id]) for stream_id in stream_ids if stream_id in self._by_id]
+
+    def listen(self, woken: Callable[[list[int]], None]) -> None:
+        """Nobody tells: whoever shares this store looks."""
 
     async def named(self, name: str) -> StreamRow | None:
         kept = self._by_name.get(name)

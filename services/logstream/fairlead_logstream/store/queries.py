@@ -37,6 +37,9 @@ VERSIONS = text("SELECT id, version FROM streams WHERE realm = :realm AND name N
 
 VERSIONS_BY_ID = text(f"{VERSIONS.text} AND id = ANY(:ids)")
 
+# Whoever listens hears that streams have changed.
+NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+
 # The rows of some streams are ours until the transaction ends, taken in an order that all keep.
 LOCK_STREAMS = text("SELECT id, version FROM streams WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 

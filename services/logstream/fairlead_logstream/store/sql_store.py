@@ -45,12 +45,16 @@ class SqlStreamStore:
 
     async def close(self) -> None:
         await self._sweeper.close()
+        if self.sharing is not None:
+            await self.sharing.close()
         await self._database.close()
 
     # ---- writing
 
     async def create(self, new: StreamRow) -> StreamRow:
-        return await self._database.write(partial(writing.create, self._realm, new))
+        row = await self._database.write(partial(writing.create, self._realm, new))
+        self._changed(row.id)
+        return row
 
     def write(self, change: Change) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -61,10 +65,12 @@ class SqlStreamStore:
 
     async def trim(self, key: StreamKey, oldest: int) -> None:
         await self._database.write(partial(trimming.trim, key.id, oldest))
+        self._changed(key.id)
         self._sweeper.sweep(key.id)
 
     async def delete(self, key: StreamKey) -> None:
         await self._database.write(partial(trimming.delete, key.id))
+        self._changed(key.id)
         self._sweeper.sweep(key.id)
 
     async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
@@ -97,6 +103,7 @@ class SqlStreamStore:
             moved = job.result()
             for change, future in taken:
                 _resolve(future, moved.get(change.stream_id))
+            self._changed(*[change.stream_id for change, _ in taken if change.stream_id not in moved])
         elif not taken:  # the transaction did not even begin
             self._has_job = False
             self._fail_waiting(error)
@@ -114,6 +121,11 @@ class SqlStreamStore:
                 _resolve(future, error)
             else:
                 job.add_done_callback(partial(_follow, change, future))
+
+    def _changed(self, *stream_ids: int) -> None:
+        """Those who share the store need not wait until they look."""
+        if self.sharing is not None:
+            self.sharing.changed(stream_ids)
 
     def _fail_waiting(self, error: BaseException) -> None:
         while self._waiting:

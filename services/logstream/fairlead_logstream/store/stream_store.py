@@ -18,7 +18,7 @@ Where several servers share a store (`sharing` is not None) a seventh: `write` r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from fairlead_logstream.model.batch import Batch
@@ -48,6 +48,10 @@ class Sharing(Protocol):
 
     async def rows(self, stream_ids: Collection[int]) -> list[StreamRow]:
         """These streams as they stand; those that are gone are left out."""
+        ...
+
+    def listen(self, woken: Callable[[list[int]], None]) -> None:
+        """Be told, until the store is closed, which streams another server has changed. It may also not be told."""
         ...
 
     async def named(self, name: str) -> StreamRow | None:
