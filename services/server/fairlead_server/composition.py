@@ -77,11 +77,14 @@ class Server:
         directory = DataDirectory(Path(config.data))
         directory.lock()
         opened.callback(directory.unlock)
-        url, keep = config.permissions.database_url(directory.permissions_url), config.permissions.keep_changes
+        url, keep = (
+            config.permissions.database_url(directory.permissions_url),
+            config.permissions.keep_changes,
+        )
         authz = await Authz.open(url, config.realm, rules=config.rules, is_open=config.open, keep_changes=keep)
         opened.push_async_callback(authz.close)
         await keep_admin_token(directory, authz)
-        logs = await LogService.open(directory.logs_url, config.realm, ObjectMaker(authz), config.logs.budgets.budgets)
+        logs = await _open_logs(config, directory, authz)
         opened.push_async_callback(logs.close)
         router = Router(config.limits, agent=f"fairlead-{VERSION}")
         # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.
@@ -166,6 +169,11 @@ class ObjectMaker:
         if object_id in self._authz.graph.nodes:
             return
         await self._authz.apply([Put("object", object_id, owner=project)], self._authz.actor(caller))
+
+
+async def _open_logs(config: Config, directory: DataDirectory, authz: Authz) -> LogService:
+    url, budgets = config.logs.database_url(directory.logs_url), config.logs.budgets.budgets
+    return await LogService.open(url, config.realm, ObjectMaker(authz), budgets, is_shared=config.logs.shared)
 
 
 async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:

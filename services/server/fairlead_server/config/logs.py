@@ -1,10 +1,15 @@
-"""`[logs]`: the log service of the main realm. `[logs.budgets]` bounds what is stored of each stream and producer."""
+"""`[logs]`: where the logs of the main realm are kept. `[logs.budgets]` bounds what is stored of each stream and
+producer.
+"""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import msgspec
 
 from fairlead_logstream import NO_BUDGETS, Budget, Budgets
+from fairlead_server.config.databases import DatabaseKeys, check_database
 from fairlead_server.errors import ConfigError
 
 _LARGEST = 2**53
@@ -27,8 +32,13 @@ class BudgetsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return Budgets(_budget(self.stream), _budget(self.producer)) if self != BudgetsTable() else NO_BUDGETS
 
 
-class LogsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LogsTable(DatabaseKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole table."""
+
+    table: ClassVar[str] = "logs"
+
+    shared: bool = False
+    """Whether other servers have the same database open, and write and read the same streams."""
 
     budgets: BudgetsTable = BudgetsTable()
 
@@ -39,6 +49,9 @@ def _budget(table: BudgetTable) -> Budget:
 
 def check_logs(table: LogsTable) -> None:
     """Raises ConfigError."""
+    check_database(table)
+    if table.shared and not table.is_on_server:
+        raise ConfigError("logs.shared: only a database on a PostgreSQL server can be shared; logs.database names it")
     for whose, budget in (("stream", table.budgets.stream), ("producer", table.budgets.producer)):
         for name in budget.__struct_fields__:
             value = getattr(budget, name)

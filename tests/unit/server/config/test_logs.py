@@ -11,6 +11,8 @@ from fairlead_server.config import read
 from fairlead_server.config.logs import LogsTable
 from fairlead_server.errors import ConfigError
 
+URL = "postgresql://fairlead@db.example.org/fairlead"
+
 
 def table(directory: Path, text: str) -> LogsTable:
     path = directory / "fairlead.toml"
@@ -43,4 +45,33 @@ def test_budgets_of_streams_and_producers(tmp_path: Path) -> None:
 def test_what_is_no_budget_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         table(tmp_path, text)
+    assert message in str(caught.value)
+
+
+def test_logs_are_a_file_of_the_data_directory_or_a_database(tmp_path: Path) -> None:
+    assert table(tmp_path, "").database_url("sqlite:///data/logs.sqlite") == "sqlite:///data/logs.sqlite"
+    assert table(tmp_path, f"[logs]\ndatabase = '{URL}'\nshared = true").database_url("") == URL
+
+
+def test_a_password_of_a_file_is_in_the_url_only(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("s3cret\n")
+    logs = table(tmp_path, f"[logs]\ndatabase = '{URL}'\ndatabase_password_file = '{tmp_path}/password'")
+    assert logs.database_url("") == f"{URL}?password=s3cret"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("shared = true", "logs.shared: only a database on a PostgreSQL server can be shared"),
+        (
+            "database = 'sqlite:////x'\nshared = true",
+            "logs.shared: only a database on a PostgreSQL server can be shared",
+        ),
+        ("database = 'mysql://x'", "logs.database: must be a URL like postgresql://"),
+        ("database_password_file = '/x'", "logs.database_password_file: only a database on a PostgreSQL server has"),
+    ],
+)
+def test_what_is_no_database_is_named(tmp_path: Path, keys: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        table(tmp_path, f"[logs]\n{keys}")
     assert message in str(caught.value)

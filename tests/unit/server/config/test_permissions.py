@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("database_password_file = '/x'", "only a database on a PostgreSQL server has a password"),
         ("database = 'sqlite:////x'\ndatabase_password_file = '/x'", "only a database on a PostgreSQL server"),
         (f"database = '{URL}'\ndatabase_password_file = ''", "permissions.database_password_file: '' must be a path"),
-        ("databases = ''", "unknown key 'permissions.databases'; allowed are roles_visible, users_visible, database, "),
+        ("databases = ''", "unknown key 'permissions.databases'; allowed are database, database_password_file, "),
         ("keep_changes = 0", "permissions.keep_changes: 0 must be greater than 0"),
     ],
 )
