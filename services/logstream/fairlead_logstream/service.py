@@ -93,7 +93,9 @@ class LogService:
             procedures = {name: sharing.looking(name, procedure) for name, procedure in procedures.items()}
         for name, procedure in procedures.items():
             member.register(f"fairlead.log.{name}", procedure)
-        self._topics.topics = member.serve_topics(TOPIC_PREFIX, StreamTopics(self._directory, self._history))
+        look = None if self._elsewhere is None else self._elsewhere.look
+        topics = StreamTopics(self._directory, self._history, look)
+        self._topics.topics = member.serve_topics(TOPIC_PREFIX, topics)
         self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
         if self._elsewhere is not None:
             self._elsewhere.start()

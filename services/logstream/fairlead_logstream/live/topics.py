@@ -8,6 +8,10 @@ is answered with `reset` and the whole log, since SUBSCRIBED is on its way alrea
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
 from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.follower import Follower
@@ -55,14 +59,19 @@ class Topics:
             self.topics.rebind(TOPIC_PREFIX + stream.name)
 
 
+Look = Callable[[LiveStream], asyncio.Future[Any]]
+"""Has a stream as it stands at the servers that share the store."""
+
+
 class StreamTopics:
     """The TopicSource. It knows the members that are reading; those that are live it forgets."""
 
     events_procedure = "fairlead.log.events"
 
-    def __init__(self, directory: Directory, history: History) -> None:
+    def __init__(self, directory: Directory, history: History, look: Look | None = None) -> None:
         self._directory = directory
         self._history = history
+        self._look = look
         self._reading: dict[TopicReader, Follower | None] = {}
 
     def object_of(self, topic: str) -> str | None:
@@ -75,16 +84,15 @@ class StreamTopics:
     def subscribed(self, reader: TopicReader) -> None:
         live = self._live(reader.topic)
         options = reader.options
-        if options.fairlead_start is None and options.fairlead_tail is None and options.fairlead_epoch is None:
-            if options.get_retained:
-                self._reading[reader] = None
-                self._history.tasks.spawn(self._begin_recent(reader, live))
-            else:
-                live.delivery.flush()
-                reader.go_live()
-            return
         begin = Begin(options.fairlead_start, options.fairlead_epoch, options.fairlead_tail)
-        self._follow(reader, live, self._place(live, begin)).resume()
+        if begin == Begin() and not options.get_retained:
+            live.delivery.flush()
+            reader.go_live()
+        elif self._look is None and begin != Begin():
+            self._follow(reader, live, self._place(live, begin)).resume()
+        else:
+            self._reading[reader] = None
+            self._history.tasks.spawn(self._begin_later(reader, live, begin))
 
     def fell_behind(self, reader: TopicReader, position: int) -> None:
         """It goes on at `position` when the router says that there is room."""
@@ -117,13 +125,18 @@ class StreamTopics:
         except RequestError:
             return Place(live.stream.oldest, is_reset=True)
 
-    async def _begin_recent(self, reader: TopicReader, live: LiveStream) -> None:
-        try:
-            place = await self._history.place_recent(live, RETAINED_RECORDS, RETAINED_BYTES)
-        except StoreError:
-            place = Place(max(live.stream.oldest, live.stream.head - RETAINED_RECORDS))
+    async def _begin_later(self, reader: TopicReader, live: LiveStream, begin: Begin) -> None:
+        if self._look is not None:
+            await asyncio.shield(self._look(live))
+        place = await self._recent_place(live) if begin == Begin() else self._place(live, begin)
         if reader in self._reading:
             self._follow(reader, live, place).resume()
+
+    async def _recent_place(self, live: LiveStream) -> Place:
+        try:
+            return await self._history.place_recent(live, RETAINED_RECORDS, RETAINED_BYTES)
+        except StoreError:
+            return Place(max(live.stream.oldest, live.stream.head - RETAINED_RECORDS))
 
     def _follow(self, reader: TopicReader, live: LiveStream, place: Place) -> Follower:
         follower = self._reading[reader] = Follower(live, self._history, TopicSink(reader, self._caught_up), place)

@@ -109,6 +109,24 @@ async def test_the_topic_has_the_same_events_under_the_same_ids_on_both_servers(
     assert ids[0] == ids[1]
 
 
+async def test_a_member_that_comes_with_a_cursor_of_the_other_server_goes_on_at_it(two: Two) -> None:
+    await two.here.call("create", "s")
+    told = await append(two.there, "a", "b")
+    await append(two.there, "c")
+    member = two.servers[0].slow_peer()
+    member.subscribe("s", fairlead_start=told["next"], fairlead_epoch=told["epoch"])
+    await eventually(lambda: texts_of(member.dicts) == ["c"])
+    assert not any("reset" in each for each in member.dicts)
+
+
+async def test_recent_history_holds_what_the_other_server_has_acknowledged(two: Two) -> None:
+    await two.here.call("create", "s")
+    await append(two.there, "a", "b")
+    member = two.servers[0].slow_peer()
+    member.subscribe("s", get_retained=True)
+    await eventually(lambda: texts_of(member.dicts) == ["a", "b"])
+
+
 async def test_a_read_waits_for_what_the_other_server_stores(two: Two) -> None:
     await two.here.call("create", "s")
     waiting = asyncio.ensure_future(two.here.call("read", "s", wait_s=20))
@@ -165,6 +183,16 @@ async def test_a_stream_that_is_gone_from_the_store_is_gone_here(two: Two) -> No
     await until(listed, [])
     with pytest.raises(CallError, match="no stream 's'"):
         await two.here.call("read", "s")
+
+
+async def test_who_follows_what_the_other_server_deletes_is_told(two: Two) -> None:
+    await two.here.call("create", "s")
+    await append(two.there, "a")
+    progress, final = two.here.follow("s")
+    await eventually(lambda: texts_of(progress) == ["a"])
+    await two.there.call("delete", "s")
+    with pytest.raises(CallError, match="no_such_stream"):
+        await final
 
 
 async def test_a_stream_made_anew_under_a_name_is_the_new_one_everywhere(two: Two) -> None:
