@@ -237,6 +237,7 @@ class Stage:
         for object_id in self._objects:
             self._say(object_id, f"{object_id}.{word}")
             await self.ask("fairlead.log.append", log_of(object_id), [[0, "stdout", f"{object_id}.{word}", 0]])
+            await self.ask("fairlead.log.update", log_of(object_id), metadata={"said": f"{object_id}.{word}"})
         await self.rest()
 
     def _say(self, object_id: str, text: str) -> None:

@@ -175,6 +175,9 @@ SURFACES = (
     Surface("follow", _call("fairlead.log.follow", "log"), told=(ERROR,), catches_up=True),
     Surface("waiting read", waits=_call("fairlead.log.read", "log", tail=0, wait_s=60)),
     Surface("read", probes=_call("fairlead.log.read", "log")),
+    Surface("directory of a stream", _subscribe("fairlead.directory.{log}"), told=(EVENT, UNSUBSCRIBED)),
+    Surface("directory", _subscribe("fairlead.directory.", match="prefix"), is_pattern=True),
+    Surface("list", probes=_call("fairlead.log.list"), is_pattern=True),
     Surface(
         "publish",
         probes=lambda place: [[PUBLISH, 0, {"acknowledge": True}, f"com.said.{place.object}"]],

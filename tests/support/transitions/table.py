@@ -241,7 +241,7 @@ TRANSITIONS = (
         [*DIRECT, Grant("carol", "manage", "x"), Grant("dave", "manage", "y"), bob("manage", "y")],
         (Reword(is_strict=True),),
         (Reword(is_strict=False),),
-        spares=("stream", "follow", "waiting read", "read"),
+        spares=("stream", "follow", "waiting read", "read", "directory of a stream", "directory", "list"),
     ),
     Transition("T18 object deleted", DIRECT, ([Delete("x")],), ([Put("object", "x", owner="p"), *DIRECT],), kept=False),
     Transition("T19 project frozen", DIRECT, ([Freeze("p")],), ([Unfreeze("p")],), takes="write", kept=False),
