@@ -43,7 +43,8 @@ class CallSink:
         return self._call.send(payload, position)
 
     def send_batch(self, batch: Batch) -> bool:
-        return self.send(batch.result, batch.first)
+        self.is_idle = False
+        return self._call.send(batch.result, batch.first)
 
     def send_notice(self, payload: Payload, position: int) -> bool:
         return self.send(payload, position)
