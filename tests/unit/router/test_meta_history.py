@@ -369,6 +369,18 @@ def test_who_may_not_subscribe_is_not_passed_on() -> None:
     assert error_of(ask(bob, subscription)) == "wamp.error.not_authorized"
 
 
+def test_who_may_not_call_the_service_is_not_passed_on() -> None:
+    rights = Rights()
+    core = Core(authorizer=rights)
+    core.realm1.join(Principal("logs", "service")).serve_topics("src.", RecordingSource("fairlead.log.events"))
+    rights.grant("alice", "a")
+    alice = core.join("alice")
+    subscription = alice.subscribe("src.a")
+    assert error_of(ask(alice, subscription)) == "wamp.error.no_such_procedure"
+    rights.denied_uris.add("fairlead.log.events")
+    assert error_of(ask(alice, subscription)) == "wamp.error.not_authorized"
+
+
 def past_count(peer: Peer, subscription: int, **options: Any) -> int:
     answer = ask(peer, subscription, **options)
     assert answer[0] == 50, answer

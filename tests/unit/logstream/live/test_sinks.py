@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_logstream import MemoryStreamStore
 from fairlead_logstream.live import sinks
-from fairlead_logstream.live.follower import TURN_BYTES
+from fairlead_logstream.live.follower import SEND_BYTES, TURN_BYTES
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.selection import Filter, Selection
 from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
 
@@ -90,25 +94,32 @@ async def test_damage_behind_what_was_left_out_is_told_in_its_place(store: Memor
     await again.close()
 
 
-async def test_a_filter_that_matches_nothing_takes_turns(alice: Peer) -> None:
+async def test_a_filter_that_matches_nothing_takes_turns(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     """All of it is in memory, and nothing stops the follower but its own manners."""
     await alice.call("create", "s")
     for _ in range(30):
         await append(alice, *[("err", "x" * 1000)] * 60)
-    total = 30 * 60 * 1000
-    turns = 0
+    looked_at: Counter[int] = Counter()
+    turn = 0
+    select = Filter.select
 
-    def count() -> None:
-        nonlocal turns
-        turns += 1
-        loop.call_soon(count)
+    def next_turn() -> None:
+        nonlocal turn
+        turn += 1
+        loop.call_soon(next_turn)
+
+    def counted(wanted: Filter, batch: Batch) -> Selection | None:
+        looked_at[turn] += batch.size
+        return select(wanted, batch)
 
     loop = asyncio.get_running_loop()
     await append(alice, ("out", "a"))
+    monkeypatch.setattr(Filter, "select", counted)
+    loop.call_soon(next_turn)
     progress, _final = alice.follow("s", sources=["out"])
-    loop.call_soon(count)
     await eventually(lambda: texts(progress) == ["a"])
-    assert turns >= total // TURN_BYTES
+    assert sum(looked_at.values()) > 30 * 60_000
+    assert max(looked_at.values()) <= TURN_BYTES + SEND_BYTES
 
 
 async def test_who_is_told_nothing_for_long_is_told_how_far_it_has_come(alice: Peer) -> None:
