@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from crash.producers import PRODUCERS, open_service, records_of
+from crash.producers import CURSOR, PRODUCERS, open_store, records_of
+from fairlead_logstream import LogService
 from fairlead_router import CallError, Member, Principal, Router
 
 MARKER = 2
@@ -30,6 +31,7 @@ class Found:
         self.records: list[tuple[str, int]] = []
         """Who wrote it, and its number there; of a marker its only key and the value."""
         self.producers: dict[str, int] = {}
+        self.cursor: int | None = None
 
     def numbers(self, producer: str) -> list[int]:
         """Of a producer's records, in the order of the stream."""
@@ -41,7 +43,7 @@ async def service(url: str) -> AsyncIterator[Member]:
     """The log service on a store, and somebody who may call it."""
     router = Router()
     realm = router.add_realm("realm1")
-    logs = await open_service(url)
+    logs = await LogService.over(open_store(url))
     try:
         logs.bind(realm)
         yield realm.join(Principal("reader", "user"))
@@ -71,6 +73,8 @@ async def find(member: Member, name: str) -> Found | None:
         created = await _call(member, "create", name, producer=producer)
         found.producers[producer] = created["producer_seq"]
         found.epoch, found.attempt, found.sealed = created["epoch"], created["attempt"], created["sealed"]
+    cursors = await _call(member, "cursors", name)
+    found.cursor = next((cursor["next"] for cursor in cursors["cursors"] if cursor["cursor"] == CURSOR), None)
     return found
 
 

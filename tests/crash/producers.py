@@ -1,4 +1,4 @@
-"""A log service at work, until it is killed or has done what it was to do: producers, attempts, seals.
+"""A log service at work, until it is killed or has done what it was to do: producers, attempts, seals, a consumer.
 
     python producers.py DATABASE_URL TOLD SEED [PRAGMA...]
 
@@ -21,6 +21,7 @@ import msgspec
 
 from fairlead_logstream import LogService, SqlStreamStore
 from fairlead_logstream.errors import StoreFailed
+from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.store.tables import SCHEMA
 from fairlead_router import CallError, Member, Principal, Router
 from fairlead_store import Database, sqlite
@@ -31,6 +32,7 @@ ATTEMPTS = 3
 APPENDS = 12
 """Of each producer in an attempt, at most."""
 IN_FLIGHT = 3
+CURSOR = "consumer"
 AWAY_S = 0.02
 """Between two attempts while the database is away."""
 LEASE_S = 0.3
@@ -82,7 +84,7 @@ class Work:
                 self._teller.say("t", self._stream, number)
                 begun = await self._create(attempt=number)
                 self._teller.say("T", self._stream, number, begun["next"])
-            await asyncio.gather(*[self._produce(producer) for producer in PRODUCERS])
+            await asyncio.gather(*[self._produce(producer) for producer in PRODUCERS], self._consume(created["epoch"]))
             self._teller.say("s", self._stream, number)
             stored = await self._until_it_works("seal", exit_code=number)
             self._teller.say("S", self._stream, number, stored["next"])
@@ -103,6 +105,14 @@ class Work:
                 with suppress(CallError):  # what it did not store is sent again
                     await task
 
+    async def _consume(self, epoch: int) -> None:
+        """A consumer commits how far it is."""
+        for _ in range(self._chance.randint(1, APPENDS)):
+            head = (await self._create())["next"]
+            self._teller.say("p", self._stream, head)
+            kept = await self._until_it_works("commit", CURSOR, head, epoch)
+            self._teller.say("P", self._stream, kept["next"])
+
     async def _append(self, producer: str, seq: int, count: int) -> None:
         self._teller.say("a", self._stream, producer, seq, count)
         about = {"producer": producer, "term": 0, "seq": seq}
@@ -112,10 +122,10 @@ class Work:
     async def _create(self, **about: Any) -> dict[str, Any]:
         return await self._until_it_works("create", **about)
 
-    async def _until_it_works(self, name: str, **about: Any) -> dict[str, Any]:
+    async def _until_it_works(self, name: str, *args: Any, **about: Any) -> dict[str, Any]:
         while True:
             try:
-                return await self._call(name, **about)
+                return await self._call(name, *args, **about)
             except CallError as error:
                 if error.uri != StoreFailed.uri:
                     raise
@@ -127,9 +137,20 @@ class Work:
         return dict(result.args[0])
 
 
-async def open_service(url: str) -> LogService:
-    """The log service on a store whose owner, if it was killed, is soon known to be gone."""
-    return await LogService.over(SqlStreamStore(Database.open(url, SCHEMA, "realm1", LEASE_S), "realm1"))
+def open_store(url: str) -> SqlStreamStore:
+    """A store whose owner, if it was killed, is soon known to be gone."""
+    return SqlStreamStore(Database.open(url, SCHEMA, "realm1", LEASE_S), "realm1")
+
+
+async def trim(store: SqlStreamStore, teller: Teller, chance: random.Random) -> None:
+    """As retention does it: some of the oldest batches of a stream go."""
+    for row in await store.streams():
+        key = StreamKey(row.id, row.epoch)
+        batches = await store.read(key, row.oldest, row.head, 1 << 30)
+        border = chance.choice([row.oldest, *[batch.first for batch in batches]])
+        teller.say("k", row.name, border)
+        await store.trim(key, border)
+        teller.say("K", row.name, border)
 
 
 def add_pragmas(pragmas: Sequence[str]) -> None:
@@ -146,11 +167,13 @@ def add_pragmas(pragmas: Sequence[str]) -> None:
 
 async def main(url: str, told: str, seed: str, *pragmas: str) -> None:
     add_pragmas(pragmas)
+    teller = Teller(told)
+    store = open_store(url)
+    await trim(store, teller, random.Random(f"{seed} trim"))
+    logs = await LogService.over(store)
     realm = Router().add_realm("realm1")
-    logs = await open_service(url)
     logs.bind(realm)
     member = realm.join(Principal("writer", "user"))
-    teller = Teller(told)
     works = [Work(member, teller, stream, random.Random(f"{seed} {stream}")) for stream in STREAMS]
     await asyncio.gather(*[work.run() for work in works])
     await logs.close()

@@ -31,6 +31,10 @@ class StreamTold:
         self.sealed: dict[int, int] = {}
         """The attempts whose seal was acknowledged, with the stream's head."""
         self.asked_seals: set[int] = set()
+        self.committed: int | None = None
+        self.asked_commits: set[int] = set()
+        self.oldest = 0
+        self.asked_trims: set[int] = set()
 
 
 def told(lines: Iterable[bytes]) -> dict[str, StreamTold]:
@@ -59,3 +63,17 @@ def _hear(stream: StreamTold, mark: str, about: list[Any]) -> None:
             stream.asked_seals.add(attempt)
         case "S", [attempt, following]:
             stream.sealed[attempt] = following
+        case _, [position]:
+            _hear_position(stream, mark, position)
+
+
+def _hear_position(stream: StreamTold, mark: str, position: int) -> None:
+    match mark:
+        case "p":
+            stream.asked_commits.add(position)
+        case "P":
+            stream.committed = position
+        case "k":
+            stream.asked_trims.add(position)
+        case "K":
+            stream.oldest = position

@@ -76,7 +76,23 @@ def ended(told: StreamTold, found: Found) -> Iterator[str]:
         yield f"nobody sealed attempt {found.attempt}"
 
 
-VALIDATORS: tuple[Validator, ...] = (complete, ordered, asked, positioned, counted, begun, ended)
+def committed(told: StreamTold, found: Found) -> Iterator[str]:
+    """The consumer's cursor is where it was committed, or where a commit was under way to."""
+    if told.committed is None and found.cursor is None:
+        return
+    if found.cursor not in told.asked_commits or found.cursor < (told.committed or 0):
+        yield f"the cursor is at {found.cursor}, and {told.committed} was acknowledged"
+
+
+def trimmed(told: StreamTold, found: Found) -> Iterator[str]:
+    """What retention has taken does not come back, and it has taken no more."""
+    if found.oldest < told.oldest or found.oldest not in {told.oldest, *told.asked_trims}:
+        yield f"the oldest record is {found.oldest}: retention went to {told.oldest}, of {told.asked_trims}"
+
+
+VALIDATORS: tuple[Validator, ...] = (
+    complete, ordered, asked, positioned, counted, begun, ended, committed, trimmed
+)  # fmt: skip
 
 
 def resumed_whole(told: StreamTold, found: Found, resumed: Found) -> Iterator[str]:
