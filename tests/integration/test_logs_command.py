@@ -40,6 +40,9 @@ async def test_tail_source_and_since_choose_what_is_shown(server: Commands, job:
     await make_log(server, job, script="seq 10; sleep 0.3; echo late >&2")
     assert (await server.fairlead("logs", "--tail", "3", job)).lines == ["9", "10"]
     assert (await server.fairlead("logs", "--tail", "0", job)).stdout == b""
+    last = (await server.fairlead("logs", "--tail-bytes", "200", job)).lines
+    assert last == [str(number) for number in range(11 - len(last), 11)]
+    assert 0 < len(last) < 10
     assert (await server.fairlead("logs", "--source", "stderr", job)).stdout == b""
     assert (await server.fairlead("logs", "--source", "stderr", job)).stderr == "late\n"
     assert len((await server.fairlead("logs", "--since", before, job)).lines) == 10

@@ -81,3 +81,12 @@ def test_ctrl_c_is_heard_while_the_terminal_takes_nothing(shell: Shell) -> None:
     terminal.expect(b"1\r\n")
     terminal.type(b"\x03")
     assert terminal.status() == 130
+
+
+def test_an_import_shows_how_far_it_is_on_a_terminal(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "app.log"
+    file.write_bytes(b"".join(b"line %d\n" % number for number in range(200_000)))
+    terminal = shell.on_terminal("import", str(file), "--stream", "imported")
+    terminal.expect(b"app.log [#")
+    assert terminal.status() == 0
+    assert b"200000 lines more in imported" in terminal.output

@@ -67,6 +67,31 @@ async def test_metadata_and_what_is_kept_are_set(server: Commands, job: str) -> 
     }
 
 
+async def test_a_stream_that_is_deleted_is_gone(server: Commands, job: str) -> None:
+    await server.fairlead("run", "-q", "--object", job, "--", "echo", "hello")
+    done = await server.fairlead("streams", "delete", job)
+    assert (done.status, done.lines) == (0, [f"stream {job} is gone"])
+    assert await listed(server, job) == []
+    assert (await server.fairlead("streams", "delete", job)).status == 125
+
+
+async def test_cursors_are_made_moved_and_forgotten(server: Commands, job: str) -> None:
+    await server.fairlead("run", "-q", "--object", job, "--", "seq", "10")
+    assert (await server.fairlead("cursor", "set", job, "indexer", "4")).lines == ["indexer is at 4"]
+    assert (
+        (await server.fairlead("cursor", "get", job, "indexer")).lines[0].startswith("indexer is at 4 of 10: 6 lines, ")
+    )
+    refused = await server.fairlead("cursor", "set", job, "indexer", "2")
+    assert (refused.status, "back" in refused.stderr) == (125, True)
+    assert (await server.fairlead("cursor", "set", job, "indexer", "2", "--back")).lines == ["indexer is at 2"]
+    assert (await server.fairlead("cursor", "set", job, "indexer", "head")).lines == ["indexer is at 10"]
+    (entry,) = json.loads((await server.fairlead("cursor", "list", job, "--json")).stdout)["cursors"]
+    assert (entry["next"], entry["owner"]) == (10, "admin")
+    assert (await server.fairlead("cursor", "delete", job, "indexer")).status == 0
+    assert (await server.fairlead("cursor", "get", job, "indexer")).status == 125
+    assert "is no number" in (await server.fairlead("cursor", "set", job, "indexer", "many")).stderr
+
+
 async def test_watching_tells_what_is_there_and_each_change(server: Commands, job: str) -> None:
     await server.fairlead("run", "-q", "--object", f"{job}-1", "--", "true")
     async with server.running("streams", job, "--watch", "--json") as watch:

@@ -27,7 +27,7 @@ from support.waiting import eventually
 FAIRLEAD = (sys.executable, "-c", "import os; os.closerange(3, 256); from fairlead_server.main import main; main()")
 # The limit of what a command of a test may take; a loaded machine takes its time.
 COMMAND_S = 20.0
-NESTED = ("user", "group", "object", "arvados", "streams")
+NESTED = ("user", "group", "object", "arvados", "streams", "cursor")
 """Commands that have commands: `fairlead user add`."""
 
 

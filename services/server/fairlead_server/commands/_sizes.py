@@ -23,6 +23,13 @@ def bytes_of(text: str, option: str) -> int:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
+def count_of(text: str, option: str) -> int:
+    """A number of lines, or that of a line. Raises CommandError."""
+    if not re.fullmatch(r"[0-9]{1,15}", text):
+        raise CommandError(f"{option} {text!r} is no number of lines")
+    return int(text)
+
+
 def size_text(size_bytes: int) -> str:
     """Three digits of it.
 

@@ -52,11 +52,6 @@ class Files:
         self._saved_s = time.monotonic()
         self._load()
 
-    @property
-    def size_bytes(self) -> int:
-        """What is written by now."""
-        return sum(file.tell() for file in self._files.values())
-
     def write(self, batch: Batch) -> None:
         """Appends records. Raises CommandError."""
         try:
@@ -67,7 +62,8 @@ class Files:
 
     def came_to(self, epoch: int, following: int) -> None:
         """All before this number is written; remembered about once a second."""
-        self.place = _Place(self._stream, self._kind, epoch, following)
+        sizes = {name: file.tell() for name, file in self._files.items()}
+        self.place = _Place(self._stream, self._kind, epoch, following, sizes)
         if time.monotonic() - self._saved_s >= _SAVED_EACH_S:
             self.save()
 
@@ -79,7 +75,6 @@ class Files:
             for file in self._files.values():
                 file.flush()
                 os.fsync(file.fileno())
-            self.place.sizes = {name: file.tell() for name, file in self._files.items()}
             draft = self._saved.with_name(self._saved.name + ".new")
             draft.write_text(json.dumps(asdict(self.place)), encoding="utf-8")
             draft.replace(self._saved)

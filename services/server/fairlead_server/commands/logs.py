@@ -22,6 +22,7 @@ from fairlead_server.commands._progress import Progress
 from fairlead_server.commands._sessions import each_its_own, one_for_all
 from fairlead_server.commands._showing import Log, Showing
 from fairlead_server.commands._sifting import Grep, Sieve
+from fairlead_server.commands._sizes import bytes_of
 from fairlead_server.commands._times import time_us_of
 from fairlead_server.connect import (
     DEFAULT_URL,
@@ -36,6 +37,8 @@ from fairlead_server.errors import EXIT_INTERRUPTED, EXIT_OUTPUT_CLOSED, Command
 
 # Each that is followed has a connection of its own; more lines than these write are nothing to look at.
 MOST_LOGS = 50
+# Of the service's markers, which are shown whatever the sources.
+MARKER_SOURCE = "fairlead"
 # What is shown in less needs no word on how far it is.
 PROGRESS_AFTER_S = 1.0
 
@@ -62,6 +65,9 @@ def logs(  # noqa: PLR0913 (one parameter an option)
     streams: Annotated[list[str], typer.Argument(metavar="ID...", help="The logs' ids.", show_default=False)],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the logs end.")] = False,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Begin with the last N lines.")] = None,
+    tail_bytes: Annotated[
+        str | None, typer.Option("--tail-bytes", metavar="SIZE", help="Begin with the last lines of so many bytes.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Begin at a time (RFC 3339), or 10m, 2h, 3d ago.")
     ] = None,
@@ -93,11 +99,16 @@ def logs(  # noqa: PLR0913 (one parameter an option)
     With -f the exit status is that of the log's command; of several, in the order given, the first that is not 0. It is
     124 when the permission to read was revoked, 130 after Ctrl-C. 125 is an error of ours.
     """
-    _check(streams, {"--tail": tail, "--since": since}, {"-f": follow, "--until": until})
+    _check(streams, {"--tail": tail, "--tail-bytes": tail_bytes, "--since": since}, {"-f": follow, "--until": until})
     if grep is None and (ignore_case or context):
         raise CommandError("--ignore-case and --context are about --grep, which is not there")
     now = datetime.now().astimezone()
-    start = Start(tail=tail, since_us=None if since is None else time_us_of(since, now))
+    start = Start(
+        tail=tail,
+        tail_bytes=None if tail_bytes is None else bytes_of(tail_bytes, "--tail-bytes"),
+        since_us=None if since is None else time_us_of(since, now),
+        sources=[*source, MARKER_SOURCE] if source else None,
+    )
     until_us = None if until is None else time_us_of(until, now, "--until")
 
     def log(stream: str) -> Log:

@@ -14,7 +14,7 @@ from fairlead_client import ClientError
 from fairlead_server.commands._asking import LOGS, Asking, aligned, asking
 from fairlead_server.commands._entries import HEADINGS, Wanted, row_of
 from fairlead_server.commands._pairs import pairs_of
-from fairlead_server.commands._sizes import bytes_of
+from fairlead_server.commands._sizes import bytes_of, count_of
 from fairlead_server.commands._times import duration_s_of
 from fairlead_server.commands._watch import changes
 from fairlead_server.connect import command_error, hush_autobahn
@@ -100,7 +100,7 @@ def set_stream(  # noqa: PLR0913 (one parameter an option)
     bounds = {
         "max_age_s": _bound(keep_for, "--keep-for", lambda text, option: int(duration_s_of(text, option))),
         "max_bytes": _bound(keep_bytes, "--keep-bytes", bytes_of),
-        "max_records": _bound(keep_records, "--keep-records", _count),
+        "max_records": _bound(keep_records, "--keep-records", count_of),
     }
     bounds = {name: value for name, value in bounds.items() if value is not None}
     if not (meta or unset or bounds):
@@ -133,12 +133,6 @@ def _bound(given: str | None, option: str, parse: Any) -> int | str | None:
     if value < 1:
         raise CommandError(f"{option} {given!r} would keep nothing: at least 1, or all")
     return value
-
-
-def _count(text: str, option: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(2**53))):
-        raise CommandError(f"{option} {text!r} is no number of lines")
-    return int(text)
 
 
 # ---------------------------------------------------------------- --watch
