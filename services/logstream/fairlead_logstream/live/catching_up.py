@@ -64,6 +64,7 @@ def take_over(live: Behind, row: StreamRow) -> None:
     """The stream stands as this newer row says, in this turn of the loop."""
     stream = live.stream
     if stream.head < row.head:
+        live.heard()
         live.jump(row.head)
     state = None if row.state == stream.state else row.state
     stream.take_over(row)

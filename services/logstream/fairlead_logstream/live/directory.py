@@ -41,10 +41,10 @@ class Directory:
         return self.add(await shared.store.create(new))
 
     def add(self, row: StreamRow) -> LiveStream:
-        """Know a stream that is in the store; another one of its name is gone, then."""
+        """Know a stream that is in the store; an older one of its name is gone, then."""
         shared = self._surroundings
         live = self._by_name.get(row.name)
-        if live is not None and live.stream.id == row.id:
+        if live is not None and live.stream.id >= row.id:
             return live
         if live is not None:
             self.forget(live)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -21,6 +22,9 @@ CHANNEL = "fairlead_logs"
 
 NOTIFIED_LIMIT = 300
 """Streams in one notification, which PostgreSQL takes up to 8 000 bytes of."""
+
+_ID = re.compile(r"\b\d{1,18}\b", re.ASCII)
+"""Whoever may use the database may notify anything."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +61,9 @@ class SqlSharing:
 
     def listen(self, woken: Callable[[list[int]], None]) -> None:
         def heard(payload: str) -> None:
-            teller, *ids = payload.split()
+            teller, _, ids = payload.partition(" ")
             if teller != self._name:
-                woken([int(stream_id) for stream_id in ids])
+                woken([int(stream_id) for stream_id in _ID.findall(ids)])
 
         self._listener = self._database.listen(CHANNEL, heard)
 

@@ -14,6 +14,7 @@ from fairlead_logstream.live import catching_up
 from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.history import History, Place
+from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.rows import Change
 from fairlead_logstream.tasks import Tasks
@@ -113,6 +114,21 @@ async def test_what_nobody_waits_for_is_adopted_and_not_read(servers: Servers, m
     assert await servers.second.live.appender.catch_up() is None
     assert servers.second.live.stream.head == 1
     assert reads == []
+
+
+async def test_a_producer_that_writes_through_the_other_server_is_there(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bool] = []
+    monkeypatch.setattr(LiveStream, "heard", lambda _live: heard.append(True))
+    await servers.first.append("a")
+    heard.clear()
+    await servers.second.live.appender.catch_up()
+    assert heard
+    heard.clear()
+    await ask(servers.first, seal)
+    await servers.second.live.appender.catch_up()
+    assert not heard
 
 
 async def test_a_server_that_missed_much_delivers_it_in_slices(

@@ -213,6 +213,17 @@ async def test_a_stream_made_anew_under_a_name_is_the_new_one_everywhere(two: Tw
     await until(read, ["new"])
 
 
+async def test_an_answer_that_comes_late_brings_no_older_stream_of_a_name_back(two: Two) -> None:
+    await two.here.call("create", "s")
+    old = await two.store.named("s")
+    assert old is not None
+    await two.here.call("delete", "s")
+    await two.here.call("create", "s")
+    await append(two.here, "new")
+    two.servers[0].logs._directory.add(old)
+    assert [record[2] for record in (await two.here.call("read", "s"))["records"]] == ["new"]
+
+
 async def test_trimming_there_is_seen_here(two: Two) -> None:
     await two.here.call("create", "s")
     for text in "abc":

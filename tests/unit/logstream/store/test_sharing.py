@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -78,3 +79,11 @@ async def test_a_change_that_was_not_stored_is_not_told(two: list[Ears]) -> None
     await here.store.write(Change(other.id, [batch_of(0, "x")], {}, None))
     await eventually(lambda: bool(there.heard))
     assert there.heard == [other.id]
+
+
+async def test_what_others_notify_on_the_channel_harms_nobody(two: list[Ears]) -> None:
+    here, there = two
+    for payload in ("", " ", "x y z", "x 1e9 -5x " + "9" * 5_000, "x " + "\u0664"):
+        await here.store._database.read(partial(sharing._notify, [payload]))
+    stream = await create(here.store, "s")
+    await eventually(lambda: stream.id in there.heard)
