@@ -7,7 +7,9 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
+from fairlead_logstream.live.retention import Limits
 from fairlead_logstream.model.budget import NO_BUDGETS, Budget, Budgets
+from fairlead_logstream.model.rows import Retention
 from fairlead_logstream.procedures.keeping import NewObject
 from fairlead_logstream.service import LogService
 from fairlead_logstream.store.memory_store import MemoryStreamStore
@@ -18,9 +20,11 @@ __all__ = [
     "NO_BUDGETS",
     "Budget",
     "Budgets",
+    "Limits",
     "LogService",
     "MemoryStreamStore",
     "NewObject",
+    "Retention",
     "SqlStreamStore",
     "StreamStore",
 ]

@@ -13,6 +13,7 @@ from fairlead_logstream.live.elsewhere import Elsewhere
 from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import Recent
+from fairlead_logstream.live.retention import KEEP_ALL, Keeper, Limits
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
@@ -35,7 +36,13 @@ PRINCIPAL = Principal("fairlead.logstream", "service", "internal", "internal")
 class LogService:
     """All streams of one realm. Create it with `open`, then `bind` it, and `close` it in the end."""
 
-    def __init__(self, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS) -> None:
+    def __init__(
+        self,
+        store: StreamStore,
+        new_object: NewObject | None = None,
+        budgets: Budgets = NO_BUDGETS,
+        limits: Limits = KEEP_ALL,
+    ) -> None:
         self._store = store
         self._tasks = Tasks()
         self._topics = Topics()
@@ -43,6 +50,7 @@ class LogService:
         self._directory = Directory(self._surroundings)
         self._directory_topics = DirectoryTopics(self._directory)
         self._surroundings.announce = self._directory_topics.announce
+        self._keeper = Keeper(store, self._directory, limits, _clock_us)
         self._history = History(store, self._tasks)
         self._keeping = Keeping(self._directory, new_object)
         self._writing = Writing(self._directory)
@@ -62,6 +70,7 @@ class LogService:
         realm_name: str = "realm1",
         new_object: NewObject | None = None,
         budgets: Budgets = NO_BUDGETS,
+        limits: Limits = KEEP_ALL,
         *,
         is_shared: bool = False,
     ) -> LogService:
@@ -69,20 +78,30 @@ class LogService:
 
         Several servers may open a PostgreSQL database, each as shared: all of them write and read the same streams.
         """
-        return await cls.over(SqlStreamStore.open(database_url, realm_name, is_shared=is_shared), new_object, budgets)
+        store = SqlStreamStore.open(database_url, realm_name, is_shared=is_shared)
+        return await cls.over(store, new_object, budgets, limits)
 
     @classmethod
     async def over(
-        cls, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS
+        cls,
+        store: StreamStore,
+        new_object: NewObject | None = None,
+        budgets: Budgets = NO_BUDGETS,
+        limits: Limits = KEEP_ALL,
     ) -> LogService:
         """The same over any StreamStore, which the service closes in the end."""
-        service = cls(store, new_object, budgets)
+        service = cls(store, new_object, budgets, limits)
         try:
             await service._directory.load()
         except BaseException:
             await store.close()
             raise
         return service
+
+    @property
+    def damages(self) -> int:
+        """How many batches of the store were found damaged or missing, for metrics."""
+        return self._history.damages
 
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures and feed the topics."""
@@ -97,11 +116,13 @@ class LogService:
         topics = StreamTopics(self._directory, self._history, look)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, topics)
         self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
+        self._keeper.start(self._tasks)
         if self._elsewhere is not None:
             self._elsewhere.start()
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
+        self._keeper.stop()
         await asyncio.gather(*[live.close() for live in self._directory])
         await self._tasks.close()
         if self._member is not None:

@@ -172,8 +172,9 @@ class ObjectMaker:
 
 
 async def _open_logs(config: Config, directory: DataDirectory, authz: Authz) -> LogService:
-    url, budgets = config.logs.database_url(directory.logs_url), config.logs.budgets.budgets
-    return await LogService.open(url, config.realm, ObjectMaker(authz), budgets, is_shared=config.logs.shared)
+    table = config.logs
+    url, budgets, limits = table.database_url(directory.logs_url), table.budgets.budgets, table.retention.limits
+    return await LogService.open(url, config.realm, ObjectMaker(authz), budgets, limits, is_shared=table.shared)
 
 
 async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:

@@ -13,7 +13,6 @@ What it sends to is a sink: the call of `follow`, or one session's part in a top
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from enum import Enum, auto
 from typing import Protocol
@@ -39,8 +38,6 @@ router queues for one session, so that one read fills it."""
 TURN_BYTES = FETCH_BYTES
 """What one follower takes from memory before others have their turn: a filter may leave out all of it, and a sink may
 have room for ever."""
-
-_log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -201,7 +198,7 @@ class Follower:
                 if found is None:
                     self._fetch()
                 else:
-                    self._take(found)
+                    self._unsent.extend(found)
 
     def _send_first(self) -> None:
         assert self._first_notice is not None
@@ -209,15 +206,6 @@ class Follower:
             self._first_notice = None
         else:
             self._wait()
-
-    def _take(self, batches: list[Batch]) -> None:
-        """What was read is sent next. A hole in the store, which no code of ours makes, is told like any loss."""
-        first = batches[0].first if batches else self._live.stream.head
-        if first > self._cursor:
-            _log.error("stream %r has no records %d to %d", self._live.stream.name, self._cursor, first)
-            self._skip_to(first, is_damaged=True)
-        else:
-            self._unsent.extend(batches)
 
     def _send_unsent(self) -> None:
         while self._unsent:
@@ -294,7 +282,6 @@ class Follower:
         try:
             batches = await self._history.stored(self._live, self._cursor, FETCH_BYTES)
         except CorruptBatch as damage:
-            _log.error("stream %r: %s", self._live.stream.name, damage)
             self._fetched()
             self._skip_to(damage.next, is_damaged=True)
         except StoreError as error:
@@ -302,7 +289,7 @@ class Follower:
             self._sink.fail(self, StoreFailed(str(error)))
         else:
             self._fetched()
-            self._take(batches)
+            self._unsent.extend(batches)
         self._read_on()
 
     def _fetched(self) -> None:

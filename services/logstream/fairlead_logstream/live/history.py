@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import msgspec
 
@@ -13,6 +14,11 @@ from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
+
+REPORTED_LIMIT = 10_000
+"""Damaged batches that are remembered, so that each is told to the operator once."""
+
+_log = logging.getLogger(__name__)
 
 _EXCLUSIVE = ("start", "tail", "tail_bytes", "since")
 
@@ -57,6 +63,9 @@ class History:
     def __init__(self, store: StreamStore, tasks: Tasks) -> None:
         self._store = store
         self._turns = asyncio.Lock()
+        self._reported: set[tuple[int, int]] = set()
+        self.damages = 0
+        """How many batches were found damaged or missing."""
         self.tasks = tasks
 
     async def turn(self) -> None:
@@ -127,19 +136,39 @@ class History:
         return None if found is None else _clipped(found, start, live.stream.head)
 
     async def stored(self, live: LiveStream, start: int, limit_bytes: int) -> list[Batch]:
-        """The same from the store, which may hold more than is visible yet. Raises CorruptBatch, StoreError.
-
-        Should batches be missing there, what comes begins behind `start`, or ends early: the caller must look.
-        """
+        """The same from the store; none where retention has come by meanwhile. Raises CorruptBatch, StoreError."""
         head = live.stream.head
-        found = await self._store.read(live.stream.key, start, head, limit_bytes)
-        return _clipped(contiguous(found, start), start, head)
+        try:
+            found = contiguous(await self._store.read(live.stream.key, start, head, limit_bytes), start)
+            first = found[0].first if found else head
+            if first > start:  # a hole, which no code of ours makes
+                raise CorruptBatch(start, first)
+        except CorruptBatch as damage:
+            if start < live.stream.oldest:
+                return []
+            self._report(live, damage)
+            raise
+        return [] if start < live.stream.oldest else _clipped(found, start, head)
 
     async def scan(self, live: LiveStream, asked: Scan) -> Found:
         """What is found in the store, in a part of the stream that is visible. Raises CorruptBatch, StoreError."""
         if asked.start >= asked.end:
             return Found(asked.begin, [], [])
-        return await self._store.scan(live.stream.key, asked)
+        try:
+            return await self._store.scan(live.stream.key, asked)
+        except CorruptBatch as damage:
+            self._report(live, damage)
+            raise
+
+    def _report(self, live: LiveStream, damage: CorruptBatch) -> None:
+        """Who reads it again does not fill the log with it."""
+        place = (live.stream.id, damage.first)
+        if damage.first < live.stream.oldest or place in self._reported:
+            return
+        self.damages += 1
+        if len(self._reported) < REPORTED_LIMIT:
+            self._reported.add(place)
+        _log.error("stream %r: %s", live.stream.name, damage)
 
 
 def _clipped(batches: list[Batch], start: int, end: int) -> list[Batch]:

@@ -13,7 +13,7 @@ PRODUCERS_LIMIT = 10_000
 
 
 class Stream:
-    """The durable state of one stream, as the event loop knows it. Only its appender changes it.
+    """The durable state of one stream, as the event loop knows it. Its appender changes it, and retention trims it.
 
     `producers` is None until it has been loaded: most streams are only read. `buckets`, what is left of the rates of
     the budgets, are not durable: after a restart they are full.
@@ -81,6 +81,11 @@ class Stream:
     def stored_bytes(self) -> int:
         """The size of its records, as they are sent; what retention has removed does not count."""
         return self.written_bytes - self.trimmed_bytes
+
+    def trim(self, oldest: int, size: int, oldest_us: int) -> None:
+        """It is durable that all before `oldest`, so many bytes, is gone; what is the oldest now was stored then."""
+        self.oldest, self.oldest_us = oldest, oldest_us
+        self.trimmed_bytes += size
 
     def offered(self, append: Append) -> None:
         """An append has arrived, whatever becomes of it: an unknown producer begins here. Raises LimitExceeded."""

@@ -58,8 +58,8 @@ class Pages:
             except CorruptBatch as damage:
                 page.lose_before(damage.next, is_damaged=True)
                 continue
-            page.lose_before(found[0].first if found else stream.head, is_damaged=True)
             page.take(found)
+            page.lose_before(stream.oldest)  # retention may have come by meanwhile
             if not page.is_full:
                 await self._history.turn()
 

@@ -77,7 +77,8 @@ class Searching:
         try:
             found = await self._history.scan(live, _scan_of(live, first, arguments))
         except CorruptBatch as damage:
-            also["lagged"] = notices.lagged_of(damage.first, damage.next, is_damaged=True)
+            is_damaged = damage.first >= stream.oldest  # else retention has come by meanwhile
+            also["lagged"] = notices.lagged_of(damage.first, damage.next, is_damaged=is_damaged)
             found = Found(damage.first if arguments.backwards else damage.next, [], [])
         if live.is_gone:
             raise no_such_stream(stream.name)

@@ -146,7 +146,9 @@ class MemoryStreamStore:
         return None if kept is None else kept.version
 
     async def outlines(self, key: StreamKey, start: int, limit: int) -> list[Outline]:
-        kept = self._by_id[key.id]
+        kept = self._by_id.get(key.id)
+        if kept is None:
+            return []
         found = [batch for batch in kept.batches if batch.first >= start][:limit]
         return [Outline(batch.first, batch.count, batch.size, kept.stored_us[batch.first]) for batch in found]
 

@@ -40,6 +40,8 @@ def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connecti
                 if not found:
                     raise
                 break
+            if batch.next <= start:  # what should hold the start is missing
+                continue
             size += batch.size
             if found and size > limit_bytes:
                 break

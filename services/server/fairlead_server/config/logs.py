@@ -10,6 +10,7 @@ import msgspec
 
 from fairlead_logstream import NO_BUDGETS, Budget, Budgets
 from fairlead_server.config.databases import DatabaseKeys, check_database
+from fairlead_server.config.retention import RetentionTable, check_retention
 from fairlead_server.errors import ConfigError
 
 _LARGEST = 2**53
@@ -41,6 +42,7 @@ class LogsTable(DatabaseKeys, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Whether other servers have the same database open, and write and read the same streams."""
 
     budgets: BudgetsTable = BudgetsTable()
+    retention: RetentionTable = RetentionTable()
 
 
 def _budget(table: BudgetTable) -> Budget:
@@ -57,3 +59,4 @@ def check_logs(table: LogsTable) -> None:
             value = getattr(budget, name)
             if value is not None and not 0 < value <= _LARGEST:  # which no NaN is
                 raise ConfigError(f"logs.budgets.{whose}.{name}: {value} must be greater than 0, and at most 2^53")
+    check_retention(table.retention)

@@ -108,3 +108,29 @@ async def test_a_beginning_in_a_damaged_batch_is_told(store: MemoryStreamStore, 
     page = await again.peer().call("read", "s", **about)
     assert (page["lagged"], page["first"]) == ({"from": 1, "to": 2, "damaged": True}, 2)
     await again.close()
+
+
+async def test_what_retention_takes_while_it_is_read_is_told_as_gone_not_as_damaged(
+    service: ServiceHarness, store: MemoryStreamStore, alice: Peer
+) -> None:
+    await append_times(alice, [1], [2], [3])
+    again = ServiceHarness()  # with nothing in memory
+    await again.start(store)
+    live = again.logs._directory.get("s")
+    assert live is not None
+    read = store.read
+
+    async def trimmed_meanwhile(key: StreamKey, start: int, *rest: Any) -> list[Batch]:
+        if start == 0:
+            await store.trim(key, 2)
+            live.stream.trim(2, 0, 0)
+        return await read(key, start, *rest)
+
+    store.read = trimmed_meanwhile  # type: ignore[method-assign,assignment]
+    page = await again.peer().call("read", "s")
+    assert (page["lagged"], page["first"], [record[2] for record in page["records"]]) == (
+        {"from": 0, "to": 2},
+        2,
+        ["3"],
+    )
+    await again.close()
