@@ -50,6 +50,12 @@ class Dialect(Protocol):
         """Come first in each transaction of the writer; raises DatabaseInUse when the store is not ours any more."""
         ...
 
+    def tidy(self, connection: sa.Connection) -> None:
+        """Between two transactions of the writer, when all results are told: keep what the database needs beside its
+        data within bounds. Cheap where nothing is to do; nothing that goes wrong here is an error.
+        """
+        ...
+
     def has_committed(self, connection: sa.Connection) -> bool:
         """Whether the transaction was kept whose COMMIT a lost connection did not answer; asked on a new one."""
         ...

@@ -160,6 +160,9 @@ class PostgresqlDialect:
         if connection.execute(counted).rowcount != 1:
             raise self._taken_over()
 
+    def tidy(self, connection: sa.Connection) -> None:
+        """The server sees to it."""
+
     def has_committed(self, connection: sa.Connection) -> bool:
         with connection.begin():
             return self._read_row(connection)[1] == self._commits

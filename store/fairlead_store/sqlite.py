@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,16 @@ from fairlead_store.schema import Schema
 
 BUSY_TIMEOUT_MS = 5_000
 """How long we wait for a lock of another program (a backup, the sqlite3 shell)."""
+
+WAL_LIMIT_BYTES = 64 << 20
+"""How large the log of the database may be. It is written into the database after every 1 000 pages and begins anew
+when nobody reads in it, which with many readers may never be; beyond this the writer waits for that moment."""
+
+WAL_WAIT_MS = 100
+"""So long: our own reads are shorter. Who reads longer is another program, a backup as a rule: the log has to grow."""
+
+WAL_RETRY_S = 10.0
+"""After a wait for nothing."""
 
 POOL_SIZE = 8
 """More connections than reader threads plus the writer's: none ever waits for one."""
@@ -56,6 +68,9 @@ _SENTENCES: tuple[tuple[int, type[StoreError], str], ...] = (
 )
 
 
+_log = logging.getLogger(__name__)
+
+
 class SqliteDialect:
     """One SQLite file, locked for this process while it is open."""
 
@@ -66,6 +81,9 @@ class SqliteDialect:
         self.path = Path(self._url.database or "")
         self.place = f"'{self.path}'"
         self._lock: int | None = None
+        self._wal = Path(f"{self.path}-wal")
+        self._is_growing = False
+        self._retry_at_s = 0.0
 
     def acquire(self) -> None:
         """Make the directory, and lock `<file>.lock` until release (or our death)."""
@@ -113,6 +131,31 @@ class SqliteDialect:
 
     def begin_group(self, connection: sa.Connection) -> None:
         pass
+
+    def tidy(self, connection: sa.Connection) -> None:
+        """Have the log of the database begin anew where it has become large."""
+        try:
+            is_large = self._wal.stat().st_size > WAL_LIMIT_BYTES
+        except FileNotFoundError:
+            return
+        if not is_large:
+            self._is_growing = False
+        elif time.monotonic() >= self._retry_at_s:
+            self._begin_log(_driver(connection))
+
+    def _begin_log(self, driver: sqlite3.Connection) -> None:
+        driver.execute(f"PRAGMA busy_timeout = {WAL_WAIT_MS}")
+        try:
+            is_busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:  # a full disk, as a rule: the next transaction says so
+            is_busy = True
+        driver.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if is_busy:
+            self._retry_at_s = time.monotonic() + WAL_RETRY_S
+            if not self._is_growing:
+                text = "the log of the database %s is larger than %d MB: another program has been reading it for long"
+                _log.warning(text, self.place, WAL_LIMIT_BYTES >> 20)
+            self._is_growing = True
 
     def has_committed(self, connection: sa.Connection) -> bool:
         return False

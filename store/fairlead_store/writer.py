@@ -104,6 +104,7 @@ class Writer:
             if group:
                 self._write(group)
                 _tell(group)
+                self._dialect.tidy(self._connection)
         self._connection.close()
         self._when_done()
 

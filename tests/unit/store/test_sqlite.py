@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -99,3 +102,87 @@ async def test_readers_leave_no_transaction_open_behind_them(tmp_path: Path) -> 
         await database.read(lambda connection: connection.execute(sa.select(ITEMS.c.id).limit(3)).first())
     assert (tmp_path / "items.sqlite-wal").stat().st_size < 8_000_000  # written: 8 MB in 40 transactions
     await database.close()
+
+
+# ---- the log of the database
+
+
+MB = 1 << 20
+ROWS: list[dict[str, object]] = [{"text": "x" * 100_000}]
+
+
+def wal_bytes(directory: Path) -> int:
+    return (directory / "items.sqlite-wal").stat().st_size
+
+
+@pytest.fixture
+async def bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A database whose log may have 6 MB: it is written back at 4 MB where nobody hinders it."""
+    monkeypatch.setattr("fairlead_store.sqlite.WAL_LIMIT_BYTES", 6 * MB)
+    monkeypatch.setattr("fairlead_store.sqlite.WAL_RETRY_S", 0.0)
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA)
+    yield database
+    await database.close()
+
+
+class OtherProgram:
+    """Another program that reads the database."""
+
+    def __init__(self, directory: Path) -> None:
+        self._connection = sqlite3.connect(directory / "items.sqlite", isolation_level=None)
+
+    def begin(self) -> None:
+        self._connection.execute("BEGIN")
+        self._connection.execute("SELECT count(*) FROM items").fetchone()
+
+    def end(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def read_in_turns(directory: Path, ended: threading.Event) -> None:
+    """Until it is told to end there is always somebody who reads."""
+    readers = OtherProgram(directory), OtherProgram(directory)
+    readers[0].begin()
+    turn = 0
+    while not ended.wait(0.002):
+        readers[(turn + 1) % 2].begin()
+        readers[turn % 2].end()
+        turn += 1
+    for reader in readers:
+        reader.close()
+
+
+async def test_readers_that_take_turns_do_not_make_the_log_grow(bounded: Database, tmp_path: Path) -> None:
+    ended = threading.Event()
+    await bounded.write(insert(ROWS))
+    reading = asyncio.create_task(asyncio.to_thread(read_in_turns, tmp_path, ended))
+    sizes = []
+    for _ in range(200):
+        await bounded.write(insert(ROWS))
+        sizes.append(wal_bytes(tmp_path))
+    ended.set()
+    await reading
+    assert max(sizes) < 9 * MB
+
+
+async def test_a_program_that_reads_for_long_makes_the_log_grow_and_stops_nobody(
+    bounded: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairlead_store.sqlite.WAL_WAIT_MS", 1)
+    backup = OtherProgram(tmp_path)
+    backup.begin()
+    for _ in range(100):
+        await bounded.write(insert(ROWS))
+    assert wal_bytes(tmp_path) > 9 * MB
+    assert [record.getMessage().split(": ")[-1] for record in caplog.records] == [
+        "another program has been reading it for long"
+    ]
+    backup.end()
+    for _ in range(2):
+        await bounded.write(insert(ROWS))
+    await bounded.write(lambda _: None)
+    assert wal_bytes(tmp_path) < 6 * MB
+    backup.close()

@@ -35,7 +35,7 @@ def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connecti
     with connection.execute(queries.CHUNKS, {"stream_id": key.id, "start": start, "end": end}) as chunks:
         for row in chunks:
             try:
-                batch = _batch(key, end, connection, row)
+                batch = _batch(key, between, connection, row)
             except CorruptBatch:
                 if not found:
                     raise
@@ -49,12 +49,16 @@ def batches(key: StreamKey, between: tuple[int, int], limit_bytes: int, connecti
     return found
 
 
-def _batch(key: StreamKey, end: int, connection: sa.Connection, row: sa.Row[Any]) -> Batch:
-    """Raises CorruptBatch: what is lost reaches to the next chunk, or the end, whatever the chunk's own count says."""
+def _batch(key: StreamKey, between: tuple[int, int], connection: sa.Connection, row: sa.Row[Any]) -> Batch:
+    """Raises CorruptBatch: what is lost reaches to the next chunk, or the end, whatever the chunk's own count says.
+
+    The next one behind the start: where the index is damaged as well, a reader must not be sent back.
+    """
     try:
         return rows.batch(key, row)
     except Damaged:
-        values = {"stream_id": key.id, "first": row.first}
+        start, end = between
+        values = {"stream_id": key.id, "first": max(row.first, start)}
         following = connection.execute(queries.NEXT_CHUNK, values).scalar_one()
         raise CorruptBatch(row.first, end if following is None else min(following, end)) from None
 
@@ -64,7 +68,7 @@ def scan(key: StreamKey, asked: Scan, connection: sa.Connection) -> Found:
     query = queries.CHUNKS_BACKWARDS if asked.is_backwards else queries.CHUNKS
     values = {"stream_id": key.id, "start": asked.start, "end": asked.end}
     with connection.execute(query, values) as chunks:
-        stored = (_stored(row, partial(_batch, key, asked.end, connection, row)) for row in chunks)
+        stored = (_stored(row, partial(_batch, key, (asked.start, asked.end), connection, row)) for row in chunks)
         return scanning.scan(asked, stored)
 
 
@@ -91,13 +95,13 @@ def batch_with_byte(key: StreamKey, end: int, offset: int, connection: sa.Connec
     """The batch that holds a byte of the stream, and the byte at which it begins. Raises CorruptBatch."""
     values = {"stream_id": key.id, "end": end, "offset": offset}
     row = connection.execute(queries.CHUNK_WITH_BYTE, values).one_or_none()
-    return None if row is None else (row.bytes_before, _batch(key, end, connection, row))
+    return None if row is None else (row.bytes_before, _batch(key, (0, end), connection, row))
 
 
 def first_batch_since(key: StreamKey, time_us: int, connection: sa.Connection) -> Batch | None:
     """The first batch with a record of this time or later. Raises CorruptBatch."""
     row = connection.execute(queries.CHUNK_SINCE, {"stream_id": key.id, "time_us": time_us}).one_or_none()
-    return None if row is None else _batch(key, MAX_NUMBER, connection, row)
+    return None if row is None else _batch(key, (0, MAX_NUMBER), connection, row)
 
 
 def outlines(stream_id: int, start: int, limit: int, connection: sa.Connection) -> list[Outline]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -108,3 +110,17 @@ async def test_what_a_killed_server_left_goes_after_the_next_start(open_store: C
     assert (row.id, row.oldest, row.head) == (trimmed.id, 4, 5)
     await until_chunks(store, 1)
     assert await store.producers(deleted.id) == {}
+
+
+async def test_what_is_stored_later_takes_the_room_of_what_went(tmp_path: Path) -> None:
+    store = SqlStreamStore.open(f"sqlite:///{tmp_path}/logs.sqlite", "realm1")
+    stream = await store.create(StreamRow(0, "a", "a", 7, NOW_US))
+    batches = [batch_of(first, random.Random(first).randbytes(10_000).hex()) for first in range(200)]
+    pages: list[int] = []
+    for begin in range(0, 200, 50):
+        await store.write(Change(stream.id, batches[begin : begin + 50], {}, None))
+        pages.append(await store._database.read(lambda each: each.exec_driver_sql("PRAGMA page_count").scalar_one()))
+        await store.trim(key_of(stream), begin + 50)
+        await until_chunks(store, 0)
+    await store.close()
+    assert max(pages) <= pages[0] + 10
