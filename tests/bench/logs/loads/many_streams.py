@@ -64,8 +64,7 @@ class Streams:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._lines = Lines(0, 1)
-        self._sent_s = [0.0] * job.streams
-        self._written = [0] * job.streams
+        self._sent_s: list[list[float]] = [[] for _ in range(job.streams)]
         self._positions = [0] * job.followed
         self.acknowledged_s: list[float] = []
         self.delivered_s: list[float] = []
@@ -90,15 +89,14 @@ class Streams:
             self.disordered += first != self._positions[stream]
             self._positions[stream] = following
             self.received += following - first
-            self.delivered_s.append(time.perf_counter() - self._sent_s[stream])
+            self.delivered_s.append(time.perf_counter() - self._sent_s[stream][first])
 
         reader.call(b"fairlead.log.follow", b'["s%05d"]' % stream, progress, b'{"receive_progress":true}')
 
     def append(self, stream: int) -> None:
         """The stream's next line."""
-        number = self._written[stream]
-        self._written[stream] = number + 1
-        self._sent_s[stream] = sent_s = time.perf_counter()
+        number, sent_s = len(self._sent_s[stream]), time.perf_counter()
+        self._sent_s[stream].append(sent_s)
         self.appended += 1
         arguments = b'["s%05d",%b],{"producer":"p","seq":%d}' % (stream, self._lines.json(number), number)
         writer = self._writers[stream % SESSIONS]
@@ -110,7 +108,7 @@ class Streams:
 
     @property
     def expected_followed(self) -> int:
-        return sum(self._written[: self._job.followed])
+        return sum(map(len, self._sent_s[: self._job.followed]))
 
 
 async def run(job: Job) -> Result:
