@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from fairlead_logstream import MemoryStreamStore
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.rows import StreamKey
+from fairlead_logstream.model.scan import Found, Scan
 from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, SlowPeer, records_of, wire_record
 
@@ -113,3 +117,46 @@ async def test_damage_under_a_stopped_reader_is_told_and_the_rest_comes(
     await eventually(lambda: len(numbers(reader.dicts)) == 1999)
     assert {"lagged": {"from": 100, "to": 101, "damaged": True}} in reader.dicts
     assert numbers(reader.dicts) == [*range(100), *range(101, 2000)]
+
+
+class Trimming(MemoryStreamStore):
+    """Retention comes between the look at the oldest number and the look into the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.harness: ServiceHarness | None = None
+
+    async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+        await self._trim()
+        return await super().read(key, start, end, limit_bytes)
+
+    async def scan(self, key: StreamKey, asked: Scan) -> Found:
+        await self._trim()
+        return await super().scan(key, asked)
+
+    async def _trim(self) -> None:
+        if self.harness is not None:
+            harness, self.harness = self.harness, None
+            await trim(harness, 3)
+
+
+@pytest.mark.parametrize("name", ["read", "search", "follow"])
+async def test_what_retention_removes_during_a_read_is_no_damage(name: str) -> None:
+    store = Trimming()
+    before = ServiceHarness()
+    await before.start(store)
+    await before.peer().call("create", "s")
+    for number in range(5):
+        await append(before.peer(), number)
+    await before.close()
+    harness = ServiceHarness()
+    await harness.start(store)  # with nothing in memory
+    store.harness = harness
+    if name == "follow":
+        progress, _final = harness.peer().follow("s")
+        await eventually(lambda: numbers(progress) == [3, 4])
+        assert progress[0] == {"lagged": {"from": 0, "to": 3}}
+    else:
+        page = await harness.peer().call(name, "s")
+        assert page["lagged"] == {"from": 0, "to": 3}
+    await harness.close()
