@@ -33,7 +33,7 @@ async def power_losses(stage: Stage, seeds: Sequence[int], directory: Path) -> A
         group = seeds[begin : begin + CUTS]
         if number % GENERATIONS == 0:
             root, said = _new(directory / f"run{group[0]}"), []
-        for cut in Recording(stage, root, group[0], number, said).cuts(group, directory):
+        for cut in Recording(stage, root, group[0], number % GENERATIONS, said).cuts(group, directory):
             if cut.seed == group[0]:
                 root, said = _copied(cut.place), list(cut.said)
             yield cut.seed, await judged(stage, cut)
@@ -52,7 +52,7 @@ async def kills(stage: Stage, seeds: Sequence[int], directory: Path) -> AsyncIte
     for number, seed in enumerate(seeds):
         if number % GENERATIONS == 0:
             root, said = _new(directory / f"root{seed}"), []
-        command = stage.command(Run(root, "-", seed, number))
+        command = stage.command(Run(root, "-", seed, number % GENERATIONS))
         said += await said_until_killed(command, random.Random(seed).randint(1, LINES))
         yield seed, await judged(stage, Cut(seed, _copied(root), list(said)), was_killed=True)
 
