@@ -39,4 +39,4 @@ def test_every_change_on_the_page_is_one() -> None:
 def test_every_command_is_on_the_page_of_permissions_or_of_logs() -> None:
     pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("permissions.md", "logs.md"))
     shown = set(re.findall(r"`fairlead (\w+)[ `]", pages))
-    assert set(SUBCOMMANDS) - shown == {"serve", "demo"}
+    assert set(SUBCOMMANDS) - shown == {"demo"}
