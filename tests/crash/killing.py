@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
@@ -27,9 +28,10 @@ async def said_until_killed(command: Sequence[str], lines: int) -> list[bytes]:
         assert child.stdout is not None
         said = [line async for line in _first(lines, child.stdout)]
         if child.returncode is None:
-            child.kill()
+            os.kill(child.pid, signal.SIGKILL)  # child.kill() would reap one that has just ended, and lose its status
         said += (await child.stdout.read()).splitlines(keepends=True)
-        assert await child.wait() in {0, -signal.SIGKILL}, "the program failed"
+        status = await child.wait()
+        assert status in {0, -signal.SIGKILL}, f"the program failed: {status}"
     return [line for line in said if line.endswith(b"\n")]
 
 
