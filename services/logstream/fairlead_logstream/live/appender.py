@@ -154,16 +154,25 @@ class Appender:
         """Start the next write, if anything that waits needs one."""
         while self._waiting:
             group = self._take()
-            draft = Draft(self._stream, self._clock_us(), self._budgets)
-            told = [(request, _outcome(request, draft)) for request in group]
-            if not draft.is_empty or self._store.sharing is not None:
-                change = draft.change(new_id, claims=self._losses >= LOSSES_LIMIT)
-                write = self._in_flight = self._store.write(change)
-                write.add_done_callback(partial(self._written, change, draft, told))
-                return
-            _tell(told)
+            try:
+                if self._write(group):
+                    return
+            except Exception as error:  # noqa: BLE001 - a mistake of ours, and the draft may be half of what was asked
+                self._fail(group, error)
         self._is_busy = False
         self._in_flight = None
+
+    def _write(self, group: list[Request]) -> bool:
+        """Start the write of these; False: it took none, they are told."""
+        draft = Draft(self._stream, self._clock_us(), self._budgets)
+        told = [(request, _outcome(request, draft)) for request in group]
+        if draft.is_empty and self._store.sharing is None:
+            _tell(told)
+            return False
+        change = draft.change(new_id, claims=self._losses >= LOSSES_LIMIT)
+        write = self._in_flight = self._store.write(change)
+        write.add_done_callback(partial(self._written, change, draft, told))
+        return True
 
     def _take(self) -> list[Request]:
         """Requests for one write, in order."""
@@ -184,7 +193,7 @@ class Appender:
             self._losses = 0
             self._stream.adopt(change, draft.head)
             draft.settle()
-            self._durable.moved(change)
+            self._deliver(change)
             _tell(told)
             self._go_on()
         elif isinstance(error, MovedOn):
@@ -192,9 +201,19 @@ class Appender:
             self._again([request for request, _ in told])
         else:
             # What was refused for the state after this write was refused for nothing: all of them try again.
-            failure = self._explained(error)
-            _tell([(request, failure) for request, _ in told])
+            self._fail([request for request, _ in told], error)
             self._go_on()
+
+    def _deliver(self, change: Change) -> None:
+        """It is durable, and acknowledged whatever becomes of the delivery: who has missed it reads it."""
+        try:
+            self._durable.moved(change)
+        except Exception:  # noqa: BLE001 - logged whole
+            _log.exception("what was written to stream %r was not delivered", self._stream.name)
+
+    def _fail(self, requests: list[Request], error: BaseException) -> None:
+        failure = self._explained(error)
+        _tell([(request, failure) for request in requests])
 
     def _again(self, requests: list[Request]) -> None:
         """These were made of an old state: they come first when it is the newest."""
@@ -256,4 +275,7 @@ def _outcome(request: Request, draft: Draft) -> Outcome:
 
 def _tell(told: list[tuple[Request, Outcome]]) -> None:
     for request, outcome in told:
-        request.tell(outcome)
+        try:
+            request.tell(outcome)
+        except Exception:  # noqa: BLE001 - the others are told, and the stream goes on
+            _log.exception("a request was not told what came of it: %r", outcome)

@@ -153,7 +153,9 @@ class Follower:
 
     def deliver(self, batch: Batch) -> None:
         """The next batch; without room for it the follower goes back to reading."""
-        if self._sink.send_batch(batch):
+        if batch.first != self._cursor:  # a delivery before has failed, by a mistake of ours
+            self.fall_behind()
+        elif self._sink.send_batch(batch):
             self._cursor = batch.next
         else:
             self._fall_back()

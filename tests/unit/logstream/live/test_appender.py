@@ -241,3 +241,51 @@ async def test_other_requests_keep_their_place_in_the_queue() -> None:
     await held.let_through()
     assert told[2] == {"sealed at": 2}
     assert told[3].uri == "fairlead.error.sealed"
+
+
+async def test_a_delivery_that_fails_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    harness, held = await start()
+    told: list[Any] = []
+
+    def broken(stream: Stream, batch: Batch) -> int:
+        raise RuntimeError("a mistake of ours")
+
+    harness.audience.batch = broken  # type: ignore[method-assign]
+    submit(harness, told, "a")
+    submit(harness, told, "b")
+    await held.let_through()
+    await held.let_through()
+    assert [result["next"] for result in told] == [1, 2]
+    assert harness.live.appender.is_idle
+    assert "was not delivered" in caplog.text
+
+
+async def test_a_request_that_breaks_takes_nothing_behind_it_along(caplog: pytest.LogCaptureFixture) -> None:
+    harness, held = await start()
+    told: list[Any] = []
+
+    def broken(_draft: Any) -> Any:
+        raise RuntimeError("a mistake of ours")
+
+    harness.live.appender.submit(Request(broken, told.append))
+    submit(harness, told, "a")
+    await held.let_through()
+    assert isinstance(told[0], StoreFailed)
+    assert told[1] == {"first": 0, "next": 1, "epoch": 7}
+    assert "a mistake of ours" in caplog.text
+
+
+async def test_a_request_that_cannot_be_told_keeps_nobody_from_being_told(caplog: pytest.LogCaptureFixture) -> None:
+    harness, held = await start()
+    told: list[Any] = []
+
+    def broken(_outcome: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    submit(harness, told, "a")
+    harness.live.appender.append(append_of("b"), broken)
+    submit(harness, told, "c")
+    await held.let_through()
+    await held.let_through()
+    assert [result["next"] for result in told] == [1, 3]
+    assert "was not told" in caplog.text

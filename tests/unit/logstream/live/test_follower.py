@@ -14,6 +14,7 @@ from fairlead_logstream.live.follower import SEND_BYTES, Follower
 from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import StreamKey
+from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import CorruptBatch
 from fairlead_logstream.tasks import Tasks
 from fairlead_store import StoreUnavailable
@@ -362,3 +363,20 @@ async def test_no_head_overtakes_the_records_before_it() -> None:
     sink.is_idle = True
     sink.follower.beat()
     assert (sink.texts, sink.notices) == (["a", "b"], [])
+
+
+async def test_what_a_failed_delivery_has_left_out_is_read() -> None:
+    following = Following()
+    await following.start()
+    sink = following.follow()
+    healthy = following.audience.batch
+
+    def broken(stream: Stream, batch: Batch) -> int:
+        following.audience.batch = healthy  # type: ignore[method-assign]
+        raise RuntimeError("a mistake of ours")
+
+    following.audience.batch = broken  # type: ignore[method-assign]
+    await following.append("a")
+    await following.append("b")
+    assert sink.texts == ["a", "b"]
+    assert live(sink)
