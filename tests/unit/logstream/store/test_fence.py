@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator
 
 import msgspec
-import psycopg
 import pytest
 from sqlalchemy import make_url
 
@@ -15,7 +14,6 @@ from fairlead_logstream import MemoryStreamStore, SqlStreamStore, StreamStore
 from fairlead_logstream.model.rows import Change, Producer, StreamKey, StreamRow
 from fairlead_logstream.store.stream_store import MovedOn, Sharing
 from support import postgres
-from support.waiting import eventually
 from unit.logstream.fakes import NOW_US, batch_of, texts_of
 
 ALL = 1 << 30
@@ -46,10 +44,15 @@ def change_of(stream: StreamRow, first: int, *texts: str, version: int) -> Chang
     return Change(stream.id, [batch_of(first, *texts)], {"p": Producer(0, first + len(texts))}, None, version=version)
 
 
-def waiting_for_a_lock(url: str | None) -> bool:
-    name = make_url(url or "").database
-    waiting = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}' AND wait_event_type = 'Lock'"
-    return bool(postgres.server().execute(waiting))
+DEADLOCK_ONCE = """
+CREATE SEQUENCE inserted;
+CREATE FUNCTION deadlock_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('inserted') = 1 THEN RAISE deadlock_detected; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER deadlock_once BEFORE INSERT ON chunks FOR EACH ROW EXECUTE FUNCTION deadlock_once();
+"""
 
 
 @pytest.fixture(params=["memory", "postgresql"])
@@ -148,16 +151,10 @@ async def test_two_servers_that_write_the_same_streams_in_any_order_never_wait_f
 
 
 async def test_a_change_whose_transaction_the_database_ended_is_tried_once_more(pair: Pair) -> None:
-    """Another program locks rows in another order: the server ends one of the two that wait for each other."""
+    """As where another program locks rows in another order: the server ends one of the two that wait for each other."""
     if pair.url is None:
         return
-    first, second = await pair.create("a"), await pair.create("b")
-    async with await psycopg.AsyncConnection.connect(pair.url) as other:
-        await other.execute("SET deadlock_timeout = '10s'")  # so that it is the store whose wait is found out first
-        await other.execute("SELECT 1 FROM streams WHERE name = 'b' FOR UPDATE")
-        writes = [pair.first.write(change_of(stream, 0, "x", version=0)) for stream in (first, second)]
-        await eventually(lambda: waiting_for_a_lock(pair.url))
-        await other.execute("SELECT 1 FROM streams WHERE name = 'a' FOR UPDATE")
-        await other.rollback()
-    await asyncio.gather(*writes)
-    assert [(await pair.row(stream)).head for stream in (first, second)] == [1, 1]
+    streams = [await pair.create(name) for name in "ab"]
+    postgres.server().execute(DEADLOCK_ONCE, make_url(pair.url).database or "")
+    await asyncio.gather(*[pair.first.write(change_of(stream, 0, "x", version=0)) for stream in streams])
+    assert [(await pair.row(stream)).head for stream in streams] == [1, 1]
