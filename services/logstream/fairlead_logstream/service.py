@@ -158,7 +158,7 @@ class LogService:
         }
 
     async def _list(self, call: Call) -> Payload:
-        return await list_streams(self._directory, call, call.arguments(ListArguments))
+        return await list_streams(self._directory, self._history, call, call.arguments(ListArguments))
 
 
 def _clock_us() -> int:

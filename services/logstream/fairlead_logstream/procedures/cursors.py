@@ -7,10 +7,8 @@ consumer that was thought dead doesn't undo the work of its successor.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakValueDictionary
 
 from fairlead_logstream.errors import (
     AheadOfHead,
@@ -27,11 +25,15 @@ from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import CommitArguments, CursorArguments, StreamArguments, check_id
 from fairlead_logstream.store.stream_store import StreamStore
+from fairlead_logstream.turns import Locks
 from fairlead_router import Call, LimitExceeded, NotAuthorized
 from fairlead_store import StoreError
 
 CURSORS_LIMIT = 1_000
 """Cursors of one stream: one is a consumer, not a run of it."""
+
+CURSORS_PER_OWNER_LIMIT = 100
+"""Those of one authid: whoever may read a stream may make some, and leaves room for the others."""
 
 Result = dict[str, Any]
 
@@ -43,7 +45,8 @@ class Cursors:
         self._directory = directory
         self._store = store
         self._clock_us = clock_us
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._locks = Locks()
+        """One change of a stream's cursors at a time: whose a cursor is is looked up before."""
 
     async def commit(self, call: Call) -> Result:
         """`fairlead.log.commit`: a consumer has done with everything before `next`."""
@@ -53,11 +56,11 @@ class Cursors:
         me = call.caller.principal.authid
         wanted = Cursor(name, me, arguments.epoch, arguments.next, self._clock_us())
         try:
-            async with self._lock(live):
+            async with self._locks.of(live.stream.id):
                 _check_is_there(live)
                 known = await self._store.cursors(live.stream.key)
                 _check_owner(call, live.stream, _named(known, name))
-                _check_count(live.stream, known, name)
+                _check_count(live.stream, known, wanted)
                 kept = await self._store.commit_cursor(live.stream.key, wanted, back=arguments.back)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
@@ -95,7 +98,7 @@ class Cursors:
         """`fairlead.log.delete_cursor`: a consumer is no more; one that is not there is none already."""
         live, name = self._find(call, call.arguments(CursorArguments))
         try:
-            async with self._lock(live):
+            async with self._locks.of(live.stream.id):
                 _check_is_there(live)
                 _check_owner(call, live.stream, _named(await self._store.cursors(live.stream.key), name))
                 await self._store.delete_cursor(live.stream.key, name)
@@ -107,10 +110,6 @@ class Cursors:
         live = find(self._directory, call, "read", arguments.stream)
         call.hold("read", live.stream.object_id)
         return live, check_id("cursor", arguments.cursor)
-
-    def _lock(self, live: LiveStream) -> asyncio.Lock:
-        """One change of a stream's cursors at a time: whose a cursor is is looked up before."""
-        return self._locks.setdefault(live.stream.id, asyncio.Lock())
 
 
 def _check_is_there(live: LiveStream) -> None:
@@ -138,11 +137,16 @@ def _check_owner(call: Call, stream: Stream, known: Cursor | None) -> None:
         raise NotAuthorized(text)
 
 
-def _check_count(stream: Stream, known: list[Cursor], name: str) -> None:
-    """Raises LimitExceeded for one more than a stream may have."""
-    if len(known) >= CURSORS_LIMIT and _named(known, name) is None:
+def _check_count(stream: Stream, known: list[Cursor], wanted: Cursor) -> None:
+    """Raises LimitExceeded for one more than a stream, or one owner there, may have."""
+    if _named(known, wanted.name) is not None:
+        return
+    if len(known) >= CURSORS_LIMIT:
         text = f"stream '{stream.name}' has {CURSORS_LIMIT} cursors already: one is a consumer, not a run of it"
         raise LimitExceeded(text, limit="cursors_per_stream")
+    if sum(cursor.owner == wanted.owner for cursor in known) >= CURSORS_PER_OWNER_LIMIT:
+        text = f"'{wanted.owner}' has {CURSORS_PER_OWNER_LIMIT} cursors of stream '{stream.name}' already"
+        raise LimitExceeded(f"{text}: one is a consumer, not a run of it", limit="cursors_per_owner")
 
 
 def _named(known: list[Cursor], name: str) -> Cursor | None:

@@ -7,6 +7,8 @@ latest record. It reaches back HISTORY_BYTES; `read` reaches to the beginning.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fairlead_logstream.errors import StoreFailed, no_such_stream
@@ -18,7 +20,8 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, EventsArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_router import Call, InvalidArgument, Payload
+from fairlead_logstream.turns import Turns
+from fairlead_router import PENDING, Call, InvalidArgument, Payload
 from fairlead_router.meta.table import iso_8601
 from fairlead_store import StoreError
 
@@ -34,14 +37,18 @@ class EventHistory:
     def __init__(self, directory: Directory, history: History) -> None:
         self._directory = directory
         self._history = history
+        self._turns = Turns()
 
-    async def events(self, call: Call) -> Payload:
+    async def events(self, call: Call) -> Any:
         """`fairlead.log.events`: a dict for each event, and `is_limit_reached`."""
         arguments = call.arguments(EventsArguments)
         live = find(self._directory, call, "read", arguments.topic.removeprefix(TOPIC_PREFIX))
         call.hold("read", live.stream.object_id)
         try:
-            past = await self._past(live)
+            async with self._turns.turn(call.caller.session_id):
+                if not call.is_open:
+                    return PENDING
+                past = await self._past(live)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
         if live.is_gone:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.entries import entry_of
+from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, ListArguments
 from fairlead_logstream.procedures.metadata import checked_metadata, has_all
 from fairlead_router import Call, Payload
 
 SCANNED_PER_TURN = 500
-"""Streams judged before other work gets its turn: about a millisecond."""
+"""Streams judged before other work gets its turn: about a millisecond. One list goes on in a round of the loop."""
 
 _encode = msgspec.json.Encoder().encode
 
 
-async def list_streams(directory: Directory, call: Call, arguments: ListArguments) -> Payload:
+async def list_streams(directory: Directory, history: History, call: Call, arguments: ListArguments) -> Payload:
     """A page in order of name; `after` is what the next page begins behind, null when there is none."""
     if arguments.metadata is not None:
         arguments.metadata = checked_metadata(arguments.metadata)
@@ -27,7 +26,9 @@ async def list_streams(directory: Directory, call: Call, arguments: ListArgument
     has_more = False
     for scanned, name in enumerate(directory.names(arguments.prefix, arguments.after)):
         if scanned % SCANNED_PER_TURN == SCANNED_PER_TURN - 1:
-            await asyncio.sleep(0)
+            await history.turn()
+            if not call.is_open:
+                break
         live = directory.get(name)
         if live is None or not _matches(live, call, arguments):
             continue

@@ -19,6 +19,7 @@ from fairlead_logstream.model.batch import Batch, merged
 from fairlead_logstream.model.selection import Filter, nothing, together
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, WAIT_LIMIT_S, ReadArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
+from fairlead_logstream.turns import Locks
 from fairlead_router import Call, Payload
 
 SCAN_LIMIT_BYTES = 8 << 20
@@ -30,8 +31,10 @@ _encode = msgspec.json.Encoder().encode
 class Pages:
     """Answers reads from the history."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, sessions: Locks) -> None:
+        """A session asks the store while it has its lock."""
         self._history = history
+        self._sessions = sessions
 
     async def answer(self, call: Call, live: LiveStream, place: Place, arguments: ReadArguments) -> Payload:
         """The page at a place. Raises StoreError."""
@@ -40,21 +43,22 @@ class Pages:
         page = Page(live, place, limits) if wanted is None else FilteredPage(live, place, limits, wanted)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + min(arguments.wait_s, WAIT_LIMIT_S)
-        await self._fill(page, live)
+        await self._fill(call, page, live)
         while page.is_bare and await _moves(call, live, page.next, deadline - loop.time()):
-            await self._fill(page, live)
+            await self._fill(call, page, live)
         if live.is_gone:
             raise no_such_stream(live.stream.name)
         return page.payload()
 
-    async def _fill(self, page: Page, live: LiveStream) -> None:
+    async def _fill(self, call: Call, page: Page, live: LiveStream) -> None:
         stream = live.stream
         page.lose_before(stream.oldest)
-        while page.next < stream.head and not page.is_full:
+        while page.next < stream.head and not page.is_full and call.is_open:
             try:
                 found = self._history.cached(live, page.next, page.fetch_bytes)
                 if found is None:
-                    found = await self._history.stored(live, page.next, page.fetch_bytes)
+                    async with self._sessions.of(call.caller.session_id):
+                        found = await self._stored(call, live, page)
             except CorruptBatch as damage:
                 page.lose_before(damage.next, is_damaged=True)
                 continue
@@ -62,6 +66,10 @@ class Pages:
             page.lose_before(stream.oldest)  # retention may have come by meanwhile
             if not page.is_full:
                 await self._history.turn()
+
+    async def _stored(self, call: Call, live: LiveStream, page: Page) -> list[Batch]:
+        """From the store; nothing for a caller that has gone while it waited."""
+        return await self._history.stored(live, page.next, page.fetch_bytes) if call.is_open else []
 
 
 class Limits(NamedTuple):

@@ -14,6 +14,7 @@ from fairlead_logstream.model.selection import Selections
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import FollowArguments, ReadArguments
 from fairlead_logstream.procedures.page import Pages
+from fairlead_logstream.turns import Locks
 from fairlead_router import PENDING, Call, Payload
 from fairlead_store import StoreError
 
@@ -24,7 +25,9 @@ class Reading:
     def __init__(self, directory: Directory, history: History) -> None:
         self._directory = directory
         self._history = history
-        self._pages = Pages(history)
+        self._sessions = Locks()
+        """One question of a session to the store at a time: its thousand leave the readers' threads to the others."""
+        self._pages = Pages(history, self._sessions)
         self._selections = Selections()
 
     async def read(self, call: Call) -> Payload:
@@ -36,7 +39,7 @@ class Reading:
         place = self._history.place(live, begin)
         try:
             if place is None:
-                place = await self._history.find(live, begin)
+                place = await self._find(call, live, begin)
             return await self._pages.answer(call, live, place, arguments)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
@@ -57,11 +60,15 @@ class Reading:
 
     async def _follow_from(self, call: Call, live: LiveStream, begin: Begin, arguments: FollowArguments) -> Any:
         try:
-            place = await self._history.find(live, begin)
+            place = await self._find(call, live, begin)
         except StoreError as error:
             raise StoreFailed(str(error)) from error
         self._follow(call, live, place, arguments)
         return PENDING
+
+    async def _find(self, call: Call, live: LiveStream, begin: Begin) -> Place:
+        async with self._sessions.of(call.caller.session_id):
+            return await self._history.find(live, begin) if call.is_open else Place(live.stream.head)
 
     def _follow(self, call: Call, live: LiveStream, place: Place, arguments: FollowArguments) -> None:
         if not call.is_open:

@@ -1,13 +1,12 @@
 """`fairlead.log.search`: what a stream has of a text, of sources, of a time, page by page, forwards or backwards.
 
 The text is a plain substring: an expression could be one that holds a thread for hours. One call looks at
-SCAN_LIMIT_BYTES of the log at most and says with `next` where to go on; searches take turns, so that they leave the
-store's readers to those who follow. It rests on the right to read for as long as it runs (`Call.hold`).
+SCAN_LIMIT_BYTES of the log at most and says with `next` where to go on; searches take turns (turns.py), so that they
+leave the store's readers to those who follow. It rests on the right to read for as long as it runs (`Call.hold`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import msgspec
@@ -22,7 +21,8 @@ from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, SearchArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_router import Call, Payload
+from fairlead_logstream.turns import Turns
+from fairlead_router import PENDING, Call, Payload
 from fairlead_store import StoreError
 
 SCAN_LIMIT_BYTES = 8 << 20
@@ -37,16 +37,18 @@ class Searching:
     def __init__(self, directory: Directory, history: History) -> None:
         self._directory = directory
         self._history = history
-        self._turns = asyncio.Lock()
+        self._turns = Turns()
 
-    async def search(self, call: Call) -> Payload:
+    async def search(self, call: Call) -> Any:
         """`fairlead.log.search`: one page of what is found."""
         arguments = call.arguments(SearchArguments)
         live = find(self._directory, call, "read", arguments.stream)
         call.hold("read", live.stream.object_id)
         try:
-            place = await self._place(live, arguments)
-            async with self._turns:
+            async with self._turns.turn(call.caller.session_id):
+                if not call.is_open:
+                    return PENDING
+                place = await self._place(live, arguments)
                 return await self._page(live, place, arguments)
         except StoreError as error:
             raise StoreFailed(str(error)) from error

@@ -110,6 +110,18 @@ async def test_a_stream_has_so_many_cursors(alice: Peer, epoch: int, monkeypatch
     assert caught.value.uri == "fairlead.error.limit_exceeded"
 
 
+async def test_one_reader_leaves_room_for_the_cursors_of_others(
+    monkeypatch: pytest.MonkeyPatch, service: ServiceHarness, alice: Peer, epoch: int
+) -> None:
+    monkeypatch.setattr(cursors, "CURSORS_PER_OWNER_LIMIT", 2)
+    for name in ("a", "b", "a"):
+        await alice.call("commit", "s", name, 1, epoch)
+    with pytest.raises(CallError, match="'alice' has 2 cursors of stream 's' already") as caught:
+        await alice.call("commit", "s", "c", 1, epoch)
+    assert caught.value.error_kwargs["limit"] == "cursors_per_owner"
+    assert await service.peer("bob").call("commit", "s", "c", 1, epoch) == {"next": 1}
+
+
 async def test_a_failing_store_is_told(alice: Peer, epoch: int, store: MemoryStreamStore) -> None:
     store.fail_next = DiskFull("the disk is full")
     with pytest.raises(CallError, match="the disk is full") as caught:

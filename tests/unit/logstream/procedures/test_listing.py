@@ -6,6 +6,9 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
+from fairlead_logstream.procedures import listing
 from unit.logstream.fakes import Peer
 from unit.logstream.procedures.calling import fill
 
@@ -39,3 +42,24 @@ async def test_a_page_of_the_list_is_bounded_in_bytes(alice: Peer) -> None:
     assert len(json.dumps(page)) < 256 << 10
     assert len(page["streams"]) < 1000
     assert page["after"] == page["streams"][-1]["stream"]
+
+
+async def test_many_lists_at_once_do_not_hold_the_loop(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        await alice.call("create", str(number))
+    looked_at = [0]
+
+    def look(*_: Any) -> bool:
+        looked_at[-1] += 1
+        return False
+
+    monkeypatch.setattr(listing, "SCANNED_PER_TURN", 5)
+    monkeypatch.setattr(listing, "_is_wanted", look)
+    lists = [asyncio.ensure_future(alice.call("list")) for _ in range(20)]
+    while not all(each.done() for each in lists):
+        looked_at.append(0)
+        await asyncio.sleep(0)
+    first_parts, *others = sorted(looked_at, reverse=True)
+    assert first_parts == 20 * 4
+    assert max(others) <= 10
+    assert sum(looked_at) == 20 * 50

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from fairlead_logstream import MemoryStreamStore
+from fairlead_logstream.live.recent import Window
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.procedures.page import SCAN_LIMIT_BYTES
 from fairlead_router import CallError
 from support.waiting import eventually
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
+from unit.logstream.procedures.calling import fill
 
 
 async def append(peer: Peer, *records: tuple[str, str]) -> None:
@@ -137,3 +141,29 @@ async def test_a_lost_right_ends_a_filtered_wait(guarded: ServiceHarness) -> Non
     assert caught.value.uri == "wamp.error.not_authorized"
     live: Any = guarded.logs._directory.get("s")
     await eventually(lambda: not live._waiting)
+
+
+async def test_a_session_asks_the_store_for_one_page_at_a_time() -> None:
+    class Counting(MemoryStreamStore):
+        reading = most = 0
+
+        async def read(self, key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+            self.reading += 1
+            self.most = max(self.most, self.reading)
+            await asyncio.sleep(0)
+            self.reading -= 1
+            return await super().read(key, start, end, limit_bytes)
+
+    store, harness = Counting(), ServiceHarness()
+    await harness.start(store)
+    mallory, alice = harness.peer("mallory"), harness.peer()
+    await fill(alice)
+    live = harness.logs._directory.get("s")
+    assert live is not None
+    live.window = Window()  # it has left the memory
+    pages = await asyncio.gather(*[mallory.call("read", "s") for _ in range(50)])
+    assert [page["next"] for page in pages] == [5] * 50
+    assert store.most == 1
+    await asyncio.gather(mallory.call("read", "s"), alice.call("read", "s"))
+    assert store.most == 2
+    await harness.close()

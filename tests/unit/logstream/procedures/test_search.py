@@ -187,6 +187,39 @@ async def test_searches_take_turns() -> None:
     await harness.close()
 
 
+async def test_who_searches_for_a_hundred_things_at_once_makes_others_wait_for_one() -> None:
+    store, harness = Held(), ServiceHarness()
+    await harness.start(store)
+    mallory, alice = harness.peer("mallory"), harness.peer()
+    await alice.call("create", "s")
+    await alice.call("append", "s", [wire_record("x")])
+    flood = [asyncio.ensure_future(mallory.call("search", "s", text="x")) for _ in range(100)]
+    await eventually(lambda: store.scans == 1)
+    ours = asyncio.ensure_future(alice.call("search", "s", text="x"))
+    await alice.call("list")  # the search is in the queue
+    store.go.set()
+    await ours
+    assert store.scans < 10
+    await asyncio.gather(*flood)
+    await harness.close()
+
+
+async def test_who_has_gone_searches_nothing_any_more() -> None:
+    store, harness = Held(), ServiceHarness()
+    await harness.start(store)
+    mallory, alice = harness.peer("mallory"), harness.peer()
+    await alice.call("create", "s")
+    await alice.call("append", "s", [wire_record("x")])
+    flood = [asyncio.ensure_future(mallory.call("search", "s", text="x")) for _ in range(100)]
+    await eventually(lambda: store.scans == 1)
+    mallory.member.leave()
+    store.go.set()
+    await alice.call("search", "s", text="x")
+    await asyncio.gather(*flood, return_exceptions=True)
+    assert store.scans == 2
+    await harness.close()
+
+
 async def test_a_store_that_fails_is_told(alice: Peer, epoch: int, store: MemoryStreamStore) -> None:
     async def fail(*_: object) -> Found:
         raise StoreUnavailable("the disk has gone")
