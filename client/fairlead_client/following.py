@@ -11,7 +11,7 @@ No I/O, no clock, no framework.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
@@ -167,21 +167,22 @@ class Follower:
         if self._is_at_head and self.start.until_us is not None and now_us >= self.start.until_us:
             self.is_finished = True
 
-    def progressed(self, result: Result) -> list[Item]:
-        """A progressive result of `follow` has come."""
+    def progressed(self, result: Result) -> Iterator[Item]:
+        """A progressive result of `follow` has come. The cursor is behind each item when that is handed out."""
         return self._items(result)
 
-    def succeeded(self, request: Request, result: Result) -> list[Item]:
-        """The (final) result has come."""
-        before = self.cursor
-        items = self._items(result)
+    def succeeded(self, request: Request, result: Result) -> Iterator[Item]:
+        """The (final) result has come; as `progressed`."""
+        before, has_items = self.cursor, False
+        for item in self._items(result):
+            has_items = True
+            yield item
         if request.procedure == READ:
             self._has_read = True
-            self._note_head(int(result.get("head", 0)), has_moved=bool(items) or self.cursor != before)
-            if not items and self.cursor is not None:
+            self._note_head(int(result.get("head", 0)), has_moved=has_items or self.cursor != before)
+            if not has_items and self.cursor is not None:
                 self._is_at_head = True
-                items.append(Head(self.cursor.next))
-        return items
+                yield Head(self.cursor.next)
 
     def failed(self, request: Request, error: CallFailed) -> list[Item]:
         """The call was answered by an error; raises it unless it passes or means the end of the right to read."""
@@ -204,23 +205,21 @@ class Follower:
 
     # ------------------------------------------------------------ what a dict says
 
-    def _items(self, result: Result) -> list[Item]:
-        items: list[Item] = []
+    def _items(self, result: Result) -> Iterator[Item]:
         if "reset" in result:
-            items.append(self._reset(result["reset"]))
+            yield self._reset(result["reset"])
         if "lagged" in result:
-            items.append(self._lagged(result["lagged"]))
+            yield self._lagged(result["lagged"])
         if "records" in result:
-            items += self._batch(result)
+            yield from self._batch(result)
         elif "head" in result:
             self._is_at_head = True
-            items.append(Head(result["head"]))
+            yield Head(result["head"])
         if result.get("sealed") is not None and not self.is_finished:
-            items += self._sealed(result["sealed"], is_last_word="records" not in result)
+            yield from self._sealed(result["sealed"], is_last_word="records" not in result)
         if "revoked" in result:
             self.is_finished = True
-            items.append(Revoked(str(result["revoked"].get("reason", ""))))
-        return items
+            yield Revoked(str(result["revoked"].get("reason", "")))
 
     def _batch(self, result: Result) -> list[Item]:
         first, after, epoch, records = result["first"], result["next"], result["epoch"], result["records"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def service_with(count: int, epoch: int = 1) -> LogService:
 def step(follower: Follower, service: LogService) -> list[Item]:
     request = follower.request()
     assert request.procedure == READ
-    return follower.succeeded(request, service.answer(request))
+    return [*follower.succeeded(request, service.answer(request))]
 
 
 def at(follower: Follower, service: LogService) -> Follower:
@@ -49,7 +50,13 @@ def batch(first: int, count: int, epoch: int = 1, **others: Any) -> dict[str, An
     return {"first": first, "records": records, "next": first + count, "epoch": epoch, **others}
 
 
-def seqs(items: list[Item]) -> list[int]:
+def take(items: Iterable[Item]) -> None:
+    """Hands them all out."""
+    for _ in items:
+        pass
+
+
+def seqs(items: Iterable[Item]) -> list[int]:
     return [seq for item in items if isinstance(item, Batch) for seq in item.seqs]
 
 
@@ -87,7 +94,7 @@ def test_an_empty_stream_still_gives_a_place_to_go_on_from() -> None:
 def test_progressive_results_move_the_cursor() -> None:
     follower = at(Follower("log"), service_with(5))
     assert seqs(follower.progressed(batch(5, 2))) == [5, 6]
-    assert follower.progressed({"head": 7}) == [Head(7)]
+    assert [*follower.progressed({"head": 7})] == [Head(7)]
     assert follower.cursor == Cursor(1, 7)
 
 
@@ -114,26 +121,35 @@ def test_records_know_their_numbers_also_behind_a_filter() -> None:
 def test_what_does_not_fit_is_an_error(result: dict[str, Any], complaint: str) -> None:
     follower = at(Follower("log"), service_with(5))
     with pytest.raises(Incontiguous, match=complaint):
-        follower.progressed(result)
+        take(follower.progressed(result))
 
 
 def test_lagged_moves_the_cursor_and_is_told() -> None:
     follower = at(Follower("log"), service_with(5))
-    assert follower.progressed({"lagged": {"from": 5, "to": 8}}) == [Lagged(5, 8)]
+    assert [*follower.progressed({"lagged": {"from": 5, "to": 8}})] == [Lagged(5, 8)]
     assert seqs(follower.progressed(batch(8, 1))) == [8]
 
 
 def test_a_reset_is_told_and_followed_by_the_oldest_of_the_new_store() -> None:
     follower = at(Follower("log"), service_with(5))
     items = follower.progressed({"reset": {"epoch": 2, "oldest": 0, "next": 0}})
-    assert items == [Reset(2, 0, 0)]
+    assert [*items] == [Reset(2, 0, 0)]
     assert seqs(follower.progressed(batch(0, 3, epoch=2))) == [0, 1, 2]
 
 
 def test_after_a_reset_the_service_may_also_go_on_at_its_next() -> None:
     follower = at(Follower("log"), service_with(5))
-    follower.progressed({"reset": {"epoch": 2, "oldest": 0, "next": 7}})
+    take(follower.progressed({"reset": {"epoch": 2, "oldest": 0, "next": 7}}))
     assert seqs(follower.progressed(batch(7, 1, epoch=2))) == [7]
+
+
+def test_the_cursor_is_behind_what_was_handed_out_and_not_behind_what_comes_with_it() -> None:
+    follower = at(Follower("log"), service_with(5))
+    items = follower.progressed({"lagged": {"from": 5, "to": 8}, **batch(8, 2)})
+    assert next(items) == Lagged(5, 8)
+    assert follower.cursor == Cursor(1, 8)
+    assert seqs(items) == [8, 9]
+    assert follower.cursor == Cursor(1, 10)
 
 
 def test_a_reset_in_a_read_comes_before_its_records() -> None:
@@ -155,7 +171,7 @@ def test_a_seal_is_not_told_before_the_last_record() -> None:
     service = service_with(5)
     service.seal(0)
     follower = Follower("log", progressive=False)
-    items = follower.succeeded(follower.request(), service.read(limit=3))
+    items = [*follower.succeeded(follower.request(), service.read(limit=3))]
     assert not follower.is_finished
     assert not any(isinstance(item, Sealed) for item in items)
     assert step(follower, service)[-1] == Sealed(0, None, 5)
@@ -165,15 +181,15 @@ def test_it_ends_at_the_seal_of_follow_once() -> None:
     follower = at(Follower("log"), service_with(5))
     sealed = {"sealed": {"exit_code": 2, "reason": None, "next": 5}}
     request = follower.request()
-    assert follower.progressed(sealed) == [Sealed(2, None, 5)]
-    assert follower.succeeded(request, sealed) == []
+    assert [*follower.progressed(sealed)] == [Sealed(2, None, 5)]
+    assert [*follower.succeeded(request, sealed)] == []
     assert follower.is_finished
 
 
 def test_up_to_the_head_means_the_head_of_the_first_answer() -> None:
     service = service_with(5)
     follower = Follower("log", to_the_end=False)
-    follower.succeeded(follower.request(), service.read(limit=3))
+    take(follower.succeeded(follower.request(), service.read(limit=3)))
     service.records += batch(5, 100)["records"]
     assert not follower.is_finished
     step(follower, service)
@@ -221,7 +237,7 @@ def test_an_error_that_passes_leaves_the_cursor() -> None:
 
 def test_damaged_records_are_told_and_skipped() -> None:
     follower = at(Follower("log"), service_with(5))
-    assert follower.progressed({"lagged": {"from": 5, "to": 9, "damaged": True}}) == [Corrupt(5, 9)]
+    assert [*follower.progressed({"lagged": {"from": 5, "to": 9, "damaged": True}})] == [Corrupt(5, 9)]
     assert follower.request().kwargs["start"] == 9
 
 
@@ -234,7 +250,7 @@ def test_a_position_ahead_of_the_head_is_an_error() -> None:
 def test_an_answer_that_gets_nowhere_is_an_error() -> None:
     follower = at(Follower("log", Start(Cursor(1, 5))), service_with(5))
     with pytest.raises(Incontiguous, match="none from 5"):
-        follower.succeeded(Request(READ), {**batch(5, 0), "head": 9})
+        take(follower.succeeded(Request(READ), {**batch(5, 0), "head": 9}))
 
 
 @given(st.data())
@@ -279,7 +295,7 @@ def test_what_is_wanted_is_asked_for() -> None:
     follower = Follower("log", Start(tail_bytes=1000, sources=["a"], heartbeat_s=5.0))
     read = follower.request()
     assert read.kwargs == {"tail_bytes": 1000, "sources": ["a"], "limit": 10_000}
-    follower.succeeded(read, batch(0, 0, head=0))
+    take(follower.succeeded(read, batch(0, 0, head=0)))
     assert follower.request().kwargs == {"start": 0, "epoch": 1, "sources": ["a"], "heartbeat_s": 5.0}
 
 
@@ -320,7 +336,7 @@ def test_a_time_that_is_past_ends_at_the_head_and_not_before() -> None:
     step(follower, service)
     follower.look_at_clock(2000)
     assert not follower.is_finished  # records of the time before may be on their way
-    follower.progressed({"head": 5})
+    take(follower.progressed({"head": 5}))
     follower.look_at_clock(999)
     assert not follower.is_finished
     follower.look_at_clock(1000)
