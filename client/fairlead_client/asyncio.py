@@ -145,8 +145,8 @@ class Connection(connection.Connection):
         super().__init__(AsyncioRuntime(), partial(connect, checked_url(url), realm=realm, token=token), on_change)
 
     async def close(self) -> None:
-        """Leaves the realm and waits, shortly, until the connection is closed."""
-        session, self._session = self._session, None
+        """Leaves the realm and waits, shortly, until the connection is closed; it is not opened again."""
+        session = self._closed()
         if isinstance(session, AutobahnSession):
             await disconnect(session)
 

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import REVOKING, Refused, Unreachable
-from fairlead_client.runtime import Runtime, Session, Wakeup
+from fairlead_client.runtime import Runtime, Session
 from fairlead_client.shield import shielded
+from fairlead_client.waiting import Waiting
 
 # An ABORT with another reason (the router is starting, stopping, full) is worth another attempt.
 FINAL_REFUSALS = REVOKING | {"wamp.error.no_such_realm", "wamp.error.no_matching_auth_method"}
@@ -30,24 +31,26 @@ class Connection:
         self._opened_s = runtime.time_s()
         self._is_opening = False
         self._is_away = False
-        self._waiting: list[Wakeup] = []
+        self._is_closed = False
+        self._waiting = Waiting(runtime)
 
     async def session(self) -> Session:
-        """The open session, else a new one: tries until there is one. Raises Refused when the router will have none."""
+        """The open session, else a new one: tries until there is one.
+
+        Raises Refused when the router will have none, Unreachable when the connection was closed.
+        """
         while self._session is None or not self._session.is_open:
+            if self._is_closed:
+                raise Unreachable("the connection is closed")
             if self._is_opening:
-                bell = self.runtime.wakeup()
-                self._waiting.append(bell)
-                await bell.wait()
+                await self._waiting.wait()
                 continue
             self._is_opening = True
             try:
                 await self._open()
             finally:
                 self._is_opening = False
-                waiting, self._waiting = self._waiting, []
-                for bell in waiting:
-                    bell.set()
+                self._waiting.ring()
         return self._session
 
     @property
@@ -60,10 +63,16 @@ class Connection:
         if self._session is not None and self._session.is_open:
             self._session.end()
 
+    def _closed(self) -> Session | None:
+        """There will be no session any more: the last one, to take leave of."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        return session
+
     async def _open(self) -> None:
         if self._session is not None:
             await self._pause_after_loss()
-        while True:
+        while not self._is_closed:
             try:
                 session = await self._open_session()
             except Refused as error:
@@ -73,8 +82,14 @@ class Connection:
             except Unreachable as error:
                 self._say_away(str(error))
             else:
-                break
+                self._opened(session)
+                return
             await self._pause()
+
+    def _opened(self, session: Session) -> None:
+        if self._is_closed:  # meanwhile
+            session.end()
+            return
         self._session, self._opened_s = session, self.runtime.time_s()
         if self._is_away:
             self._is_away = False
@@ -110,19 +125,15 @@ class GivenSessions:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._session: Session | None = None
-        self._waiting: list[Wakeup] = []
+        self._waiting = Waiting(runtime)
 
     def joined(self, session: Session) -> None:
         """There is a session, the component's latest."""
         self._session = session
-        waiting, self._waiting = self._waiting, []
-        for bell in waiting:
-            bell.set()
+        self._waiting.ring()
 
     async def session(self) -> Session:
         """The open session, however long it takes until there is one."""
         while self._session is None or not self._session.is_open:
-            bell = self.runtime.wakeup()
-            self._waiting.append(bell)
-            await bell.wait()
+            await self._waiting.wait()
         return self._session

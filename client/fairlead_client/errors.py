@@ -21,6 +21,7 @@ from typing import Any
 
 NOT_AUTHORIZED = "wamp.error.not_authorized"
 NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
+CANCELED = "wamp.error.canceled"
 NO_SUCH_CURSOR = "fairlead.error.no_such_cursor"
 GAP = "fairlead.error.gap"
 FENCED = "fairlead.error.fenced"
@@ -51,7 +52,7 @@ PASSING = frozenset(
         "fairlead.error.busy",
         "fairlead.error.store_failed",
         "wamp.error.authorization_failed",
-        "wamp.error.canceled",
+        CANCELED,
         "wamp.error.network_failure",
         "wamp.error.timeout",
         "wamp.error.unavailable",

@@ -22,7 +22,8 @@ from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.errors import CallFailed, QueueFull, Refused, Unreachable
 from fairlead_client.keeping import Registration, Subscription, Wanted, restore
 from fairlead_client.merging import Event, Merger, RecentIds
-from fairlead_client.runtime import Runtime, Sessions, Task, Wakeup
+from fairlead_client.runtime import Runtime, Sessions, Task
+from fairlead_client.waiting import Waiting
 
 # Autobahn declares no types for these.
 _PublishOptions: Any = PublishOptions
@@ -62,7 +63,7 @@ class Peer:
         self._own = RecentIds()
         self._session: AutobahnSession | None = None
         self._is_stopped = False
-        self._waiting: list[Wakeup] = []
+        self._waiting = Waiting(self._runtime)
         self._staying: Task | None = None
         self._of_session: list[Task] = []
         self._queued_bell = self._runtime.wakeup()
@@ -182,7 +183,7 @@ class Peer:
         self._session_is_over()
         if self._staying is not None:
             self._staying.cancel()
-        self._ring()
+        self._waiting.ring()
 
     # ---- sessions ----
 
@@ -193,7 +194,7 @@ class Peer:
                 session = await self._sessions.session()
             except Refused as error:
                 self.refusal = error
-                self._ring()
+                self._waiting.ring()
                 return
             assert isinstance(session, AutobahnSession)
             over = self._runtime.wakeup()
@@ -201,7 +202,7 @@ class Peer:
             self._session = session
             jobs = [restore(self._runtime, kept, session, self._on_refused) for kept in self._kept]
             self._of_session = [self._runtime.spawn(job) for job in [*jobs, self._drain(session)]]
-            self._ring()
+            self._waiting.ring()
             while session.is_open:
                 await over.wait()
             self._session_is_over()
@@ -227,13 +228,7 @@ class Peer:
             left_s = None if deadline_s is None else deadline_s - self._runtime.time_s()
             if left_s is not None and left_s <= 0:
                 raise Unreachable("there is no session with the router now")
-            bell = self._runtime.wakeup()
-            self._waiting.append(bell)
-            try:
-                await bell.wait(left_s)
-            finally:
-                if bell in self._waiting:
-                    self._waiting.remove(bell)
+            await self._waiting.wait(left_s)
 
     async def _keep(self, kept: Subscription | Registration, wait_s: float | None) -> None:
         """Makes it, in this session or the next, and from then on in each."""
@@ -271,8 +266,3 @@ class Peer:
                     log.warning("a queued publication to %s was refused: %s", self._queue[0].topic, error)
                 self._queue.popleft()
             await self._queued_bell.wait()
-
-    def _ring(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for bell in waiting:
-            bell.set()

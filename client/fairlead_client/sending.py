@@ -5,12 +5,15 @@ On the framework that the sessions are of. What syncs a disk, which may take its
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from fairlead_client.appending import Appender
-from fairlead_client.errors import CallFailed, Refused
+from fairlead_client.errors import CANCELED, CallFailed, Refused, Unreachable
 from fairlead_client.runtime import Answer, Sessions
 from fairlead_client.source import Source
+
+log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -33,6 +36,11 @@ class Sender:
     def unsent(self) -> int:
         """How much the service has not acknowledged."""
         return self._appender.unsent
+
+    @property
+    def is_idle(self) -> bool:
+        """The service has acknowledged everything."""
+        return self._appender.is_idle
 
     @property
     def failure(self) -> CallFailed | None:
@@ -68,7 +76,7 @@ class Sender:
     async def drain(self, timeout_s: float) -> bool:
         """Waits until the service has everything; False when it did not within that time, or never will."""
         await self._wait_until(lambda: self._appender.is_idle or self._appender.is_finished, timeout_s)
-        return self._appender.is_idle
+        return self.is_idle
 
     # ------------------------------------------------------------ the loops
 
@@ -90,7 +98,13 @@ class Sender:
             except Refused as error:
                 appender.failure = CallFailed(error.uri, error.text)
                 self._tell_watchers()
-                return
+                break
+            except Unreachable as error:  # the program has closed it
+                appender.failure = CallFailed(CANCELED, str(error))
+                self._tell_watchers()
+                if appender.is_idle:
+                    return
+                break
             session.on_end(self._news.set)
             appender.connected()
             while session.is_open and not appender.is_finished:
@@ -98,6 +112,8 @@ class Sender:
                     session.call(request, self._on_answer)
                 await self._news.wait(appender.wait_s(self.runtime.time_s()))
             appender.disconnected()
+        if appender.failure is not None:
+            log.warning("the log %s takes no more: %s", self._source.meta.stream, appender.failure)
 
     def _on_answer(self, answer: Answer) -> None:
         if answer.error is None:

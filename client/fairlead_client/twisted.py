@@ -152,8 +152,8 @@ class Connection(connection.Connection):
         self._reactor = reactor
 
     async def close(self) -> None:
-        """Leaves the realm and waits, shortly, until the connection is closed."""
-        session, self._session = self._session, None
+        """Leaves the realm and waits, shortly, until the connection is closed; it is not opened again."""
+        session = self._closed()
         if isinstance(session, AutobahnSession):
             await disconnect(self._reactor, session)
 

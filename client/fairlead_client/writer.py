@@ -12,7 +12,7 @@ from typing import NamedTuple, Unpack
 
 from fairlead_client.errors import CallFailed
 from fairlead_client.records import Text, WireRecord, now_us, records_of
-from fairlead_client.runtime import Sessions
+from fairlead_client.runtime import Sessions, outcome_of
 from fairlead_client.sending import Sender
 from fairlead_client.spool import Spool
 from fairlead_client.spooling import About, new_spool
@@ -131,17 +131,19 @@ class LogWriter:
 
     async def close(self, linger_s: float = LINGER_S) -> Unsent | None:
         """Waits for the rest to be sent, deletes the spool if that succeeds, else says what is left in it."""
-        is_done = await self.drain(linger_s)
+        await self.drain(linger_s)
         self._sender.stop()
         self._syncing.cancel()
-        if is_done:
+        job = None if self._sender.is_idle else self.spool.unsynced()
+        if job is not None:
+            self._synced(outcome_of(job))
+        self.spool.close()  # what another thread has written just before this counts, too
+        if self._sender.is_idle:
             self.spool.remove()
             return None
-        job = self.spool.unsynced()
-        if job is not None:
-            job()
-        self.spool.close()
-        return Unsent(self.unsent, self.spool.path, self._sender.reason)
+        unsent = Unsent(self.unsent, self.spool.path, self._sender.reason)
+        log.warning("the log %s is not sent whole: records left: %d, in the spool %s: %s", self.stream, *unsent)
+        return unsent
 
     # ------------------------------------------------------------ beside the sending
 

@@ -38,7 +38,9 @@ from fairlead_client.asyncio import (
 )
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.errors import SpoolError
+from fairlead_client.records import records_of
 from fairlead_client.spool import Spool
+from fairlead_client.spool_meta import SpoolMeta
 from fairlead_logstream import LogService
 from fairlead_logstream.errors import Busy, NoProgress, StoreFailed
 from fairlead_router import NotAuthorized, Principal, Realm, RequestError, Router
@@ -186,6 +188,23 @@ async def test_a_realm_that_is_not_there_refuses_us(site: Site) -> None:
     assert caught.value.uri == "wamp.error.no_such_realm"
 
 
+async def test_a_closed_connection_stays_closed_and_tells_who_uses_it(site: Site, tmp_path: Path) -> None:
+    connection = Connection(site.url)
+    writer = LogWriter(connection, "log", spool=tmp_path / "spool")
+    assert await writer.opened(10)
+    items = follow(connection, "log")
+    assert isinstance(await anext(items), Head)
+    await connection.close()
+    with pytest.raises(Unreachable, match="the connection is closed"):
+        await anext(items)
+    writer.write("stdout", "too late")
+    left = await writer.close(10)
+    assert left is not None
+    assert "the connection is closed" in left.reason
+    assert site.realm is not None
+    assert [principal.authrole for _, principal in site.realm.sessions()] == ["service"]
+
+
 async def test_a_connection_says_once_that_it_is_away_and_once_that_it_is_back(site: Site) -> None:
     heard: list[str | None] = []
     async with Connection(site.url, on_change=heard.append) as connection:
@@ -281,6 +300,51 @@ async def test_what_is_not_sent_stays_in_the_spool_for_another_writer(
     again.seal(0)
     assert await again.close(20) is None
     assert texts(await collected(follow(connection, "log"))) == ["one", "two"]
+
+
+class Written(Spool):
+    """A spool that another thread writes to in the moment in which it is closed."""
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self.append(records_of("stdout", "at the last moment", 0))
+        super().close()
+
+
+async def test_what_another_thread_writes_while_a_writer_is_closed_is_kept(
+    connection: Connection, tmp_path: Path
+) -> None:
+    writer = LogWriter(connection, Written.create(tmp_path / "spool", SpoolMeta("log", "producer")))
+    writer.write("stdout", "before")
+    left = await writer.close(10)
+    assert left is not None
+    assert left.records == 1
+    again = LogWriter(connection, Spool.open(tmp_path / "spool"))
+    again.seal(0)
+    assert await again.close(10) is None
+    assert texts(await collected(follow(connection, "log"))) == ["before", "at the last moment"]
+
+
+async def test_what_is_not_sent_is_worth_a_warning(
+    site: Site, connection: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await site.stop()
+    writer = LogWriter(connection, "log", spool=tmp_path / "spool")
+    writer.write("stdout", "one\ntwo")
+    await writer.close(0)
+    assert caplog.messages == [
+        f"the log log is not sent whole: records left: 2, in the spool {tmp_path / 'spool'}: no server took it in time"
+    ]
+
+
+async def test_a_refusal_for_good_is_worth_a_warning_before_anything_is_closed(
+    connection: Connection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await write_log(connection, tmp_path / "first")
+    writer = LogWriter(connection, "log", spool=tmp_path / "second")
+    assert not await writer.opened(10)
+    await eventually(lambda: "the log log takes no more" in caplog.text)
+    await writer.close(0)
 
 
 async def test_a_program_that_was_killed_goes_on_in_its_spool(site: Site, tmp_path: Path) -> None:
