@@ -7,6 +7,7 @@
 | `fairlead.error.fenced` | expected, term | stop: another process writes as this producer, with that term |
 | `fairlead.error.sealed` | exit_code, reason, next | the log is complete; a new attempt is `create` with `attempt` |
 | `fairlead.error.attempt` | expected | attempts are numbered without holes: this is the next |
+| `fairlead.error.no_such_attempt` | attempts | there is none of that number, or it is forgotten: these are known |
 | `fairlead.error.ahead` | head, epoch | the cursor is of another copy of the log: begin anew |
 | `fairlead.error.other_epoch` | epoch, oldest | the commit is of another copy of the log: read this one |
 | `fairlead.error.backwards` | next, epoch | another consumer has come further; `back=true` if it is meant |
@@ -59,6 +60,12 @@ class AttemptOutOfTurn(RequestError):
     """Attempts of one stream are numbered one after the other."""
 
     uri = "fairlead.error.attempt"
+
+
+class NoSuchAttempt(RequestError):
+    """The stream has no attempt of that number, or does not know any more where it began."""
+
+    uri = "fairlead.error.no_such_attempt"
 
 
 class AheadOfHead(RequestError):

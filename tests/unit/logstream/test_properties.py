@@ -1,7 +1,7 @@
 """Whatever happens in whatever order: the log is the list that it should be (L2 to L5, L7).
 
 Producers append with repetitions, gaps, losses and terms, one of them by byte offsets;
-readers of every kind begin anywhere and are slow; writes fail; attempts end and begin;
+readers of every kind begin anywhere, with an attempt too, and are slow; writes fail; attempts end and begin;
 the service restarts, and while it is away what is old is trimmed. A plain list says what
 must be there. HISTORIES=20 makes twenty times as many histories.
 """
@@ -43,7 +43,7 @@ class Model:
         self.first_offered: dict[str, int] = {}
         """Where a producer began whose append was refused: what it sends next is not its first."""
         self.lines_of_file = 0
-        self.attempt = 1
+        self.attempts: list[dict[str, Any]] = [{"attempt": 1, "first": 0, "exit_code": None}]
         self.is_sealed = False
         self.seals: list[int] = []
         """Where it ended."""
@@ -83,12 +83,19 @@ class Model:
 
     def seal(self) -> None:
         self.is_sealed = True
+        self.attempts[-1]["exit_code"] = self.exit_code
         self.seals.append(len(self.texts))
 
     def begin_attempt(self) -> None:
-        self.attempt += 1
+        attempt = self.attempts[-1]["attempt"] + 1
+        self.attempts.append({"attempt": attempt, "first": len(self.texts), "exit_code": None})
         self.is_sealed = False
-        self.texts.append(f"attempt {self.attempt}")
+        self.texts.append(f"attempt {attempt}")
+
+    @property
+    def exit_code(self) -> int:
+        """Of the latest attempt: each has its own."""
+        return int(self.attempts[-1]["attempt"])
 
 
 def line_of(number: int) -> str:
@@ -169,11 +176,22 @@ class Run:
 
     async def seal_or_begin(self) -> None:
         if self.model.is_sealed or self.data.draw(st.booleans()):
-            await self.alice.call("create", "s", attempt=self.model.attempt + 1)
+            await self.alice.call("create", "s", attempt=self.model.attempts[-1]["attempt"] + 1)
             self.model.begin_attempt()
         else:
-            await self.alice.call("seal", "s", exit_code=0)
+            await self.alice.call("seal", "s", exit_code=self.model.exit_code)
             self.model.seal()
+
+    async def read_attempt(self) -> None:
+        """One of them, from its begin on; retention may have taken that."""
+        wanted = self.data.draw(st.sampled_from(self.model.attempts))
+        page = await self.alice.call("read", "s", attempt=wanted["attempt"])
+        del page["attempt"]["begun_us"], page["attempt"]["reason"]
+        later = self.model.attempts[wanted["attempt"] :]
+        following = later[0]["first"] if later else None
+        assert page["attempt"] == {**wanted, "next": following}
+        assert page["first"] == max(wanted["first"], self.model.oldest)
+        assert [text_of(record) for record in page["records"]] == self.model.texts[page["first"] :]
 
     async def send(self, texts: list[str], about: dict[str, Any]) -> str | None:
         """Append, and give the error's URI."""
@@ -254,7 +272,7 @@ class Run:
     async def finish(self) -> None:
         progress, final = self.alice.follow("s")
         if not self.model.is_sealed:
-            await self.alice.call("seal", "s", exit_code=0)
+            await self.alice.call("seal", "s", exit_code=self.model.exit_code)
             self.model.seal()
         assert (await final)["sealed"]["next"] == len(self.model.texts)
         assert [text_of(record) for record in records_of(progress)] == self.model.texts[self.model.oldest :]
@@ -265,7 +283,7 @@ class Run:
 async def run_history(data: st.DataObject, store: StreamStore) -> None:
     run = Run(data, store)
     await run.start()
-    reading = [run.subscribe, run.follow, run.pause_or_resume, run.read, run.read_filtered]
+    reading = [run.subscribe, run.follow, run.pause_or_resume, run.read, run.read_filtered, run.read_attempt]
     steps = [run.append, run.append, run.append, run.append_file, run.seal_or_begin, *reading, run.restart]
     for _ in range(data.draw(st.integers(1, 25), label="steps")):
         await data.draw(st.sampled_from(steps))()

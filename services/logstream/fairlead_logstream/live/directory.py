@@ -34,6 +34,10 @@ class Directory:
         """A stream by its id in the store."""
         return self._by_id.get(stream_id)
 
+    def now_us(self) -> int:
+        """The time by which streams are created."""
+        return self._surroundings.clock_us()
+
     async def create(self, name: str, object_id: str, state: State) -> LiveStream:
         """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
         shared = self._surroundings

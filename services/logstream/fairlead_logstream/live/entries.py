@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.rows import Retention
@@ -23,6 +25,7 @@ def entry_of(live: LiveStream) -> dict[str, Any]:
         "created_us": stream.created_us,
         "last_us": stream.last_us or None,
         "attempt": stream.attempt,
+        "attempts": [msgspec.structs.asdict(attempt) for attempt in stream.state.attempts],
         "metadata": stream.state.metadata,
         "retention": retention_of(stream.state.retention),
         "heartbeat_s": stream.state.heartbeat_s,

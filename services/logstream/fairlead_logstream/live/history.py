@@ -20,17 +20,18 @@ REPORTED_LIMIT = 10_000
 
 _log = logging.getLogger(__name__)
 
-_EXCLUSIVE = ("start", "tail", "tail_bytes", "since")
+_EXCLUSIVE = ("start", "tail", "tail_bytes", "since", "attempt")
 
 
 class Begin(msgspec.Struct, frozen=True):
-    """Where a reader wants to begin: a cursor, the last records, a time, or the oldest record."""
+    """Where a reader wants to begin: a cursor, the last records, a time, an attempt, or the oldest record."""
 
     start: int | None = None
     epoch: int | None = None
     tail: int | None = None
     since: int | None = None
     tail_bytes: int | None = None
+    attempt: int | None = None
 
     @property
     def asks_the_store(self) -> bool:
@@ -51,10 +52,11 @@ class Begin(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a reader begins, and whether its cursor was of another epoch."""
+    """Where a reader begins, whether its cursor was of another epoch, and the attempt if it begins with one."""
 
     position: int
     is_reset: bool = False
+    attempt: int | None = None
 
 
 class History:
@@ -74,7 +76,7 @@ class History:
             await asyncio.sleep(0)
 
     def place(self, live: LiveStream, begin: Begin) -> Place | None:
-        """Where to begin, or None where the store must be asked (`find`). Raises AheadOfHead."""
+        """Where to begin, or None where the store must be asked (`find`). Raises AheadOfHead, NoSuchAttempt."""
         stream = live.stream
         if begin.epoch is not None and begin.epoch != stream.epoch:
             return Place(stream.oldest, is_reset=True)
@@ -86,6 +88,8 @@ class History:
                     epoch=stream.epoch,
                 )
             return Place(begin.start)
+        if begin.attempt is not None:
+            return Place(stream.first_of(begin.attempt), attempt=begin.attempt)
         if begin.tail is not None:
             return Place(max(stream.oldest, stream.head - begin.tail))
         return None if begin.asks_the_store else Place(stream.oldest)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from fairlead_logstream.model.attempts import found
 from fairlead_logstream.model.rows import Sealed
 from fairlead_logstream.model.stream import Stream
 from fairlead_router import Payload
@@ -48,6 +51,15 @@ def reset_of(stream: Stream) -> dict[str, int]:
 def sealed_of(end: Sealed | None) -> dict[str, Any] | None:
     """The value of `sealed`: null while the stream is open."""
     return None if end is None else {"exit_code": end.exit_code, "reason": end.reason, "next": end.next}
+
+
+def attempt_of(stream: Stream, attempt: int | None) -> dict[str, Any]:
+    """`attempt` of a page that begins with one: what is known of it, and `next`, where the next one begins."""
+    known = None if attempt is None else found(stream.state.attempts, attempt)
+    if known is None:
+        return {}
+    this, following = known
+    return {"attempt": {**msgspec.structs.asdict(this), "next": following}}
 
 
 def _payload(value: dict[str, Any]) -> Payload:

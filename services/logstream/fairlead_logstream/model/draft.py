@@ -18,6 +18,7 @@ import msgspec
 
 from fairlead_logstream.errors import AttemptOutOfTurn, StreamSealed
 from fairlead_logstream.model.append import Append, first_records, without_first
+from fairlead_logstream.model.attempts import Attempt, begun, ended
 from fairlead_logstream.model.batch import Batch, in_groups
 from fairlead_logstream.model.budget import NO_BUDGETS, Amount, Budgets
 from fairlead_logstream.model.producers import UNIT_NAMES, Position, Producers
@@ -80,7 +81,8 @@ class Draft:
         """End the stream at its head; again with the same values it changes nothing. Raises StreamSealed."""
         if self.sealed is None:
             self.tell_dropped()
-            self.set(sealed=Sealed(exit_code, reason, self.head))
+            attempts = ended(self.state.attempts, exit_code, reason)
+            self.set(sealed=Sealed(exit_code, reason, self.head), attempts=attempts)
         elif self.sealed != Sealed(exit_code, reason, self.head):
             raise _sealed(self._stream.name, self.sealed)
         return self.head
@@ -96,7 +98,8 @@ class Draft:
                 expected=expected,
             )
         self.tell_dropped()
-        self.set(attempt=attempt, sealed=None)
+        attempts = begun(self.state.attempts, Attempt(attempt, self.head, self._now_us))
+        self.set(attempt=attempt, sealed=None, attempts=attempts)
         self._mark(attempt=attempt)
 
     def tell_dropped(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fairlead_logstream.model.attempts import Attempts
 from fairlead_logstream.model.batch import Batch
 
 RECORDS = 0
@@ -58,7 +59,11 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What may change of a stream besides its records."""
+    """What may change of a stream besides its records.
+
+    `attempts` are the latest ones that are known, with their begins; `attempt` may be none of them: it is the number
+    before the first one of a new stream that does not begin with 1.
+    """
 
     attempt: int = 1
     sealed: Sealed | None = None
@@ -66,6 +71,7 @@ class State(msgspec.Struct, frozen=True):
     retention: Retention = Retention()
     heartbeat_s: int | None = None
     dropped: Dropped = Dropped()
+    attempts: Attempts = ()
 
 
 class StreamRow(msgspec.Struct, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fairlead_logstream.errors import NoSuchAttempt
 from fairlead_logstream.model.append import Append
+from fairlead_logstream.model.attempts import found
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer, Sealed, StreamKey, StreamRow
 from fairlead_logstream.model.spending import Buckets
@@ -71,6 +73,15 @@ class Stream:
     def attempt(self) -> int:
         """Which attempt it is at."""
         return self.state.attempt
+
+    def first_of(self, attempt: int) -> int:
+        """The number of an attempt's first record, which retention may have removed. Raises NoSuchAttempt."""
+        known = found(self.state.attempts, attempt)
+        if known is None:
+            numbers = [each.attempt for each in self.state.attempts]
+            some = f"{numbers[0]} to {numbers[-1]}" if numbers else "none"
+            raise NoSuchAttempt(f"stream '{self.name}' knows of no attempt {attempt}, but of {some}", attempts=numbers)
+        return known[0].first
 
     @property
     def sealed(self) -> Sealed | None:

@@ -36,6 +36,7 @@ _ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
 _SHOWN_CHARACTERS = 40
 
 Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+AttemptNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Sources = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\0]*$")]
 
@@ -49,12 +50,13 @@ class ReaderArguments(msgspec.Struct):
     epoch: Number | None = None
     tail: Number | None = None
     tail_bytes: Number | None = None
+    attempt: AttemptNumber | None = None
     since: Number | None = None
     sources: Sources | None = None
 
     def begin(self) -> Begin:
         """Where to begin. Raises InvalidArgument."""
-        begin = Begin(self.start, self.epoch, self.tail, self.since, self.tail_bytes)
+        begin = Begin(self.start, self.epoch, self.tail, self.since, self.tail_bytes, self.attempt)
         begin.check()
         return begin
 
@@ -89,8 +91,17 @@ class SearchArguments(msgspec.Struct):
     until: Number | None = None
     start: Number | None = None
     epoch: Number | None = None
+    attempt: AttemptNumber | None = None
     limit: Annotated[int, Meta(ge=1, le=READ_RECORDS_LIMIT)] = READ_RECORDS
     backwards: bool = False
+
+    def begin(self) -> Begin:
+        """Where to begin; `since` only leaves out. Raises InvalidArgument."""
+        if self.attempt is not None and self.backwards:
+            raise InvalidArgument("attempt and backwards exclude each other: an attempt is searched from its begin on")
+        begin = Begin(self.start, self.epoch, attempt=self.attempt)
+        begin.check()
+        return begin
 
     def wanted(self) -> Filter:
         """What is looked for."""

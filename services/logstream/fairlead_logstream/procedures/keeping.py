@@ -16,6 +16,7 @@ from fairlead_logstream.live.appender import Outcome, Request, Result
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.entries import retention_of
 from fairlead_logstream.live.live_stream import LiveStream
+from fairlead_logstream.model.attempts import Attempt
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.producers import UNIT_NAMES
 from fairlead_logstream.model.rows import Retention, State
@@ -89,8 +90,10 @@ class Keeping:
             await self._new_object(call.caller.principal, object_id, arguments.project)
         if not call.caller.can("write", object_id):
             raise not_authorized(call, "write", name)
+        first = Attempt(1, 0, self._directory.now_us())  # it has no marker; where a number is given, that one has
         state = State(
             attempt=1 if arguments.attempt is None else arguments.attempt - 1,
+            attempts=(first,) if arguments.attempt is None else (),
             metadata=metadata,
             retention=_retention(arguments.retention),
             heartbeat_s=arguments.heartbeat_s,

@@ -87,6 +87,7 @@ class Page:
         self._limits = limits
         self._also: dict[str, Any] = {"reset": notices.reset_of(live.stream)} if place.is_reset else {}
         self._batch: Batch | None = None
+        self._attempt = place.attempt
         self.first = place.position
         self.next = place.position
         self.is_full = False
@@ -121,6 +122,7 @@ class Page:
         stream = self._stream
         rest = {
             **self._seqs(),
+            **notices.attempt_of(stream, self._attempt),
             "next": self.next,
             "head": stream.head,
             "oldest": stream.oldest,

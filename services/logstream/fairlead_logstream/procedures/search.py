@@ -54,12 +54,11 @@ class Searching:
             raise StoreFailed(str(error)) from error
 
     async def _place(self, live: LiveStream, arguments: SearchArguments) -> Place:
-        """Where the search begins. Raises AheadOfHead, InvalidArgument, StoreError."""
-        begin = Begin(arguments.start, arguments.epoch)
-        begin.check()
+        """Where the search begins. Raises AheadOfHead, NoSuchAttempt, InvalidArgument, StoreError."""
+        begin = arguments.begin()
         place = self._history.place(live, begin)
         assert place is not None
-        if arguments.start is not None and not place.is_reset:
+        if (begin.start is not None or begin.attempt is not None) and not place.is_reset:
             return place
         if arguments.backwards:
             return Place(live.stream.head, place.is_reset)

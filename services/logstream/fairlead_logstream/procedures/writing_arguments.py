@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.rows import BYTES, RECORDS, Retention
-from fairlead_logstream.procedures.arguments import Name, Number, decode_name, decode_values
+from fairlead_logstream.procedures.arguments import AttemptNumber, Name, Number, decode_name, decode_values
 from fairlead_router import Call, InvalidArgument
 
 APPEND_LIMIT_BYTES = 1 << 20
@@ -41,7 +41,7 @@ class CreateArguments(msgspec.Struct):
     object: str | None = None
     project: str | None = None
     producer: Name | None = None
-    attempt: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    attempt: AttemptNumber | None = None
     metadata: dict[str, Any] | None = None
     retention: RetentionArguments | None = None
     heartbeat_s: Annotated[int, Meta(ge=1, le=SILENCE_LIMIT_S)] | None = None

@@ -11,7 +11,7 @@ from sqlalchemy import text
 STREAMS = text(
     """
     SELECT streams.id, name, object, epoch, created_us, attempt, is_sealed, exit_code, reason, metadata, retention,
-           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, dropped_producer, oldest, version,
+           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, dropped_producer, attempts, oldest, version,
            coalesce(last.first + last.count, oldest) AS head,
            coalesce(last.bytes_before + last.size, 0) AS written_bytes,
            coalesce(kept.bytes_before, last.bytes_before + last.size, 0) AS trimmed_bytes,
@@ -50,8 +50,9 @@ COUNT_VERSIONS = text("UPDATE streams SET version = version + 1 WHERE id = ANY(:
 INSERT_STREAM = text(
     """
     INSERT INTO streams (realm, name, object, epoch, created_us, attempt, oldest, is_sealed, metadata, retention,
-                         heartbeat_s)
-    VALUES (:realm, :name, :object, :epoch, :created_us, :attempt, 0, :is_sealed, :metadata, :retention, :heartbeat_s)
+                         heartbeat_s, attempts)
+    VALUES (:realm, :name, :object, :epoch, :created_us, :attempt, 0, :is_sealed, :metadata, :retention,
+            :heartbeat_s, :attempts)
     ON CONFLICT (realm, name) DO NOTHING
     """
 )
@@ -62,7 +63,7 @@ UPDATE_STREAM = text(
     UPDATE streams SET attempt = :attempt, is_sealed = :is_sealed, exit_code = :exit_code, reason = :reason,
         metadata = :metadata, retention = :retention, heartbeat_s = :heartbeat_s,
         dropped_records = :dropped_records, dropped_bytes = :dropped_bytes, dropped_reason = :dropped_reason,
-        dropped_producer = :dropped_producer
+        dropped_producer = :dropped_producer, attempts = :attempts
     WHERE id = :id
     """
 )

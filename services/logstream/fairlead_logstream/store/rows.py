@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from fairlead_logstream.model.attempts import Attempts
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import (
     Change,
@@ -28,6 +29,7 @@ Row = dict[str, Any]
 
 _encode = msgspec.json.Encoder().encode
 _decode_metadata = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_attempts = msgspec.json.Decoder(Attempts).decode
 _decode_retention = msgspec.json.Decoder(Retention).decode
 
 
@@ -47,6 +49,7 @@ def state_row(stream_id: int, state: State) -> Row:
         "dropped_bytes": state.dropped.bytes,
         "dropped_reason": state.dropped.reason,
         "dropped_producer": state.dropped.producer,
+        "attempts": _encode(state.attempts).decode(),
     }
 
 
@@ -59,6 +62,7 @@ def stream_row(row: sa.Row[Any]) -> StreamRow:
         retention=Retention() if row.retention is None else _decode_retention(row.retention),
         heartbeat_s=row.heartbeat_s,
         dropped=Dropped(row.dropped_records, row.dropped_bytes, row.dropped_reason, row.dropped_producer),
+        attempts=_decode_attempts(row.attempts),
     )
     return StreamRow(
         id=row.id,

@@ -44,12 +44,13 @@ streams = sa.Table(
     sa.Column("dropped_bytes", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("dropped_reason", sa.Text),
     sa.Column("dropped_producer", sa.Text),
+    sa.Column("attempts", sa.Text, nullable=False, server_default="[]"),
     sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("archived", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("realm", "name"),
 )
-"""`metadata` and `retention` are JSON. `version` counts the changes where servers share a database. What is below
-`oldest` is gone, what is below `archived` is in the archives."""
+"""`metadata`, `retention` and `attempts` are JSON. `version` counts the changes where servers share a database. What is
+below `oldest` is gone, what is below `archived` is in the archives."""
 
 producers = sa.Table(
     "producers",

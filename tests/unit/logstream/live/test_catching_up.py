@@ -50,6 +50,11 @@ async def servers() -> AsyncIterator[Servers]:
     await servers.tasks.close()
 
 
+def restart(draft: Draft) -> dict[str, Any]:
+    draft.begin_attempt(2)
+    return {}
+
+
 def seal(draft: Draft) -> dict[str, Any]:
     return {"next": draft.seal(0, None)}
 
@@ -233,3 +238,10 @@ def count_calls(store: MemoryStreamStore, name: str, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(store, name, counted)
     return calls
+
+
+async def test_the_attempts_are_those_that_the_other_server_has_begun(servers: Servers) -> None:
+    for step in (seal, restart):
+        await ask(servers.first, step)
+    await servers.second.live.appender.catch_up()
+    assert servers.second.live.stream.state.attempts == servers.first.live.stream.state.attempts != ()

@@ -134,3 +134,76 @@ async def test_what_retention_takes_while_it_is_read_is_told_as_gone_not_as_dama
         ["3"],
     )
     await again.close()
+
+
+# ---- attempts
+
+
+async def begin_attempts(peer: Peer) -> None:
+    """Numbers 0 and 1, a seal, the marker 2 and number 3, the marker 4."""
+    await append_times(peer, [1, 2])
+    await peer.call("seal", "s", exit_code=3, reason="killed")
+    await peer.call("create", "s", attempt=2)
+    await peer.call("append", "s", [wire_record("3", 3)])
+    await peer.call("create", "s", attempt=3)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "first", "following", "exit_code", "reason"),
+    [(1, 0, 2, 3, "killed"), (2, 2, 4, None, None), (3, 4, None, None, None)],
+)
+async def test_a_page_that_begins_with_an_attempt_says_how_that_ended_and_where_the_next_begins(
+    alice: Peer, attempt: int, first: int, following: int | None, exit_code: int | None, reason: str | None
+) -> None:
+    await begin_attempts(alice)
+    page = await alice.call("read", "s", attempt=attempt, limit=1)
+    begun_us = page["attempt"].pop("begun_us")
+    assert begun_us > 0
+    assert (page["first"], page["next"]) == (first, first + 1)
+    how = {"exit_code": exit_code, "reason": reason, "next": following}
+    assert page["attempt"] == {"attempt": attempt, "first": first, **how}
+
+
+async def test_a_follower_begins_with_an_attempt_and_goes_on_behind_it(alice: Peer) -> None:
+    await begin_attempts(alice)
+    progress, _final = alice.follow("s", attempt=2)
+    await eventually(lambda: len(records_of(progress)) == 3)
+    assert progress[0]["first"] == 2
+
+
+async def test_an_attempt_of_which_the_begin_is_gone_is_told_so(alice: Peer, service: ServiceHarness) -> None:
+    await begin_attempts(alice)
+    live = service.logs._directory.get("s")
+    assert live is not None
+    live.stream.oldest = 3
+    page = await alice.call("read", "s", attempt=2)
+    assert (page["first"], page["lagged"]) == (3, {"from": 2, "to": 3})
+    assert page["attempt"]["first"] == 2
+
+
+@pytest.mark.parametrize("procedure", ["read", "search"])
+async def test_an_attempt_that_is_not_there_is_refused(alice: Peer, procedure: str) -> None:
+    await begin_attempts(alice)
+    with pytest.raises(CallError, match="stream 's' knows of no attempt 4, but of 1 to 3") as caught:
+        await alice.call(procedure, "s", attempt=4)
+    assert (caught.value.uri, caught.value.error_kwargs) == ("fairlead.error.no_such_attempt", {"attempts": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("other", [{"start": 0}, {"tail": 1}, {"tail_bytes": 1}, {"since": 1}])
+async def test_an_attempt_and_another_begin_exclude_each_other(alice: Peer, other: dict[str, int]) -> None:
+    await begin_attempts(alice)
+    with pytest.raises(CallError, match=f"{next(iter(other))} and attempt exclude each other"):
+        await alice.call("read", "s", attempt=1, **other)
+
+
+async def test_an_attempt_has_a_number_from_1_on(alice: Peer) -> None:
+    await begin_attempts(alice)
+    with pytest.raises(CallError) as caught:
+        await alice.call("read", "s", attempt=0)
+    assert caught.value.uri == "wamp.error.invalid_argument"
+
+
+async def test_an_attempt_of_another_epoch_is_the_whole_log(alice: Peer) -> None:
+    await begin_attempts(alice)
+    page = await alice.call("read", "s", attempt=2, epoch=1)
+    assert (page["first"], "reset" in page, "attempt" in page) == (0, True, False)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_logstream.errors import AttemptOutOfTurn, StreamSealed
+from fairlead_logstream.model.attempts import Attempt
 from fairlead_logstream.model.budget import Budget, Budgets
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.records import BATCH_LIMIT_BYTES, MARKER, Record
@@ -112,7 +113,24 @@ def test_the_next_attempt_is_marked_and_reopens() -> None:
     draft.begin_attempt(2)
     assert markers_of(draft) == [{"attempt": 2}]
     assert draft.append(append_of("again"))[:2] == (6, 7)
-    assert change_of(draft).state == State(2, None)
+    assert change_of(draft).state == State(2, None, attempts=(Attempt(2, 5, NOW_US),))
+
+
+def test_an_attempt_begins_with_its_marker_and_ends_with_the_seal() -> None:
+    stream = stream_at(5)
+    draft = draft_of(stream, Budgets(stream=Budget(records=5)))
+    draft.append(append_of("too much"))
+    draft.begin_attempt(2)
+    draft.seal(3, "killed")
+    assert list(map(list, markers_of(draft))) == [["truncated"], ["attempt"]]
+    assert change_of(draft).state == State(2, Sealed(3, "killed", 7), attempts=(Attempt(2, 6, NOW_US, 3, "killed"),))
+
+
+def test_an_attempt_that_is_overtaken_has_no_exit_code() -> None:
+    draft = draft_of(stream_at(5))
+    draft.begin_attempt(2)
+    draft.begin_attempt(3)
+    assert draft.state.attempts == (Attempt(2, 5, NOW_US), Attempt(3, 6, NOW_US))
 
 
 def test_the_same_attempt_again_changes_nothing() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from fairlead_logstream.errors import NoSuchAttempt
+from fairlead_logstream.model.attempts import Attempt
 from fairlead_logstream.model.rows import Producer, Sealed, State, StreamRow
 from fairlead_logstream.model.stream import PRODUCERS_LIMIT, Stream, check_producers
 from fairlead_router import LimitExceeded
@@ -18,6 +20,19 @@ def test_it_stands_where_its_row_says() -> None:
     assert (stream.key.id, stream.key.epoch) == (1, 7)
     assert (stream.attempt, stream.sealed, stream.oldest, stream.head) == (2, sealed, 4, 10)
     assert stream.stored_bytes == 60
+
+
+@pytest.mark.parametrize(
+    ("attempts", "text", "known"),
+    [((Attempt(4, 9, NOW_US), Attempt(5, 12, NOW_US)), "but of 4 to 5", [4, 5]), ((), "but of none", [])],
+)
+def test_an_attempt_that_is_not_known_has_no_first_record(
+    attempts: tuple[Attempt, ...], text: str, known: list[int]
+) -> None:
+    stream = Stream(StreamRow(1, "s", "o", 7, NOW_US, State(5, attempts=attempts), head=20))
+    with pytest.raises(NoSuchAttempt, match=f"stream 's' knows of no attempt 3, {text}") as caught:
+        stream.first_of(3)
+    assert caught.value.details == {"attempts": known}
 
 
 def test_a_durable_change_moves_the_head_the_size_and_the_producers() -> None:

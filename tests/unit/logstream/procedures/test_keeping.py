@@ -36,6 +36,34 @@ async def test_create_says_where_stream_and_producer_stand(alice: Peer) -> None:
     assert again == {**created, "next": 1, "producer_term": 3, "producer_seq": 1}
 
 
+async def attempts_of(peer: Peer) -> list[tuple[int, int, int | None]]:
+    """As the list has them: which, where it begins, its exit code."""
+    (entry,) = (await peer.call("list", prefix="s"))["streams"]
+    assert all(attempt["begun_us"] >= entry["created_us"] - 1_000_000 for attempt in entry["attempts"])
+    return [(attempt["attempt"], attempt["first"], attempt["exit_code"]) for attempt in entry["attempts"]]
+
+
+async def test_the_entry_has_the_attempts_with_their_ends(alice: Peer) -> None:
+    await alice.call("create", "s")
+    assert await attempts_of(alice) == [(1, 0, None)]
+    await alice.call("append", "s", [wire_record("a")])
+    await alice.call("seal", "s", exit_code=1)
+    await alice.call("create", "s", attempt=2)
+    assert await attempts_of(alice) == [(1, 0, 1), (2, 1, None)]
+
+
+async def test_a_stream_that_begins_with_a_later_attempt_knows_of_no_earlier_one(alice: Peer) -> None:
+    await alice.call("create", "s", attempt=2)
+    assert await attempts_of(alice) == [(2, 0, None)]
+
+
+async def test_a_hundred_attempts_are_known(alice: Peer) -> None:
+    for attempt in range(1, 103):
+        await alice.call("create", "s", attempt=attempt)
+    known = await attempts_of(alice)
+    assert (known[0][0], known[-1][0], len(known)) == (3, 102, 100)
+
+
 async def test_create_waits_for_what_was_appended_before(alice: Peer) -> None:
     await alice.call("create", "s")
     appending = asyncio.ensure_future(alice.call("append", "s", [wire_record("a")], producer="p", seq=0))

@@ -42,6 +42,7 @@ def texts(page: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("about", "found"),
     [
+        ({"attempt": 1, "text": "error", "since": 4}, [5]),
         ({"text": "error"}, [3, 5]),
         ({"text": "error", "ignore_case": True}, [1, 3, 5]),
         ({"text": "error", "backwards": True}, [5, 3]),
@@ -300,3 +301,15 @@ async def test_pages_are_what_a_look_at_each_record_finds(
             seqs += page["seqs"]
         assert seqs == (expected[::-1] if about["backwards"] else expected)
         await harness.close()
+
+
+async def test_an_attempt_is_searched_from_its_begin_on(alice: Peer, epoch: int) -> None:
+    await alice.call("create", "s", attempt=2)
+    await alice.call("append", "s", [wire_record("error again", 7)])
+    assert (await alice.call("search", "s", text="error", attempt=2))["seqs"] == [7]
+    assert (await alice.call("search", "s", text="error", attempt=1))["seqs"] == [3, 5, 7]
+
+
+async def test_an_attempt_and_backwards_exclude_each_other(alice: Peer, epoch: int) -> None:
+    with pytest.raises(CallError, match="attempt and backwards exclude each other"):
+        await alice.call("search", "s", attempt=1, backwards=True)

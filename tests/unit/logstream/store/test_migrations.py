@@ -12,6 +12,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from fairlead_logstream import SqlStreamStore
+from fairlead_logstream.model.attempts import Attempt
+from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.records import Record, marker, pieces
 from fairlead_logstream.model.rows import Change, Producer, Sealed, State, StreamKey, StreamRow
 from fairlead_logstream.store import migrations
 from fairlead_logstream.store.tables import SCHEMA
@@ -67,9 +70,14 @@ STREAMS: list[dict[str, Any]] = [
     _OPEN | {"id": 1, "name": "open", "object": "o", "exit_code": None, "reason": None},
     _OPEN | {"id": 2, "name": "done", "object": "o", "is_sealed": True, "exit_code": 3, "reason": "why", "attempt": 2},
     _OPEN | {"id": 3, "name": "empty", "object": "e", "exit_code": None, "reason": None},
+    _OPEN | {"id": 4, "name": "unmarked", "object": "o", "exit_code": None, "reason": None, "attempt": 2},
 ]
 PRODUCERS = [{"stream_id": 1, "name": "p", "term": 4, "seq": 3}]
-BATCHES = {1: [batch_of(0, "x" * 5_000, "ü"), batch_of(2, "z")], 2: [batch_of(0, "q"), batch_of(1, "r" * 60_000)]}
+(MARKED,) = pieces([Record(NOW_US, "stdout", '{"attempt":2}', 0), marker(NOW_US + 5, attempt=2)])
+BATCHES = {
+    1: [batch_of(0, "x" * 5_000, "ü"), batch_of(2, "z")],
+    2: [batch_of(0, "q"), Batch(1, 2, (NOW_US, NOW_US + 5), 7, 1001, MARKED.data), batch_of(3, "r" * 60_000)],
+}
 
 
 def fill(connection: sa.Connection) -> None:
@@ -124,15 +132,17 @@ async def test_on_sqlite_data_is_the_last_column_of_a_migrated_store_too(first_r
 async def test_what_was_in_an_old_store_is_in_the_new_one(first_release: str) -> None:
     store = SqlStreamStore.open(first_release, "realm1")
     written = {stream_id: sum(batch.size for batch in batches) for stream_id, batches in BATCHES.items()}
-    done = State(2, Sealed(3, "why", 2))
+    done = State(2, Sealed(3, "why", 4), attempts=(Attempt(2, 2, NOW_US + 5, 3, "why"),))
+    first = State(1, attempts=(Attempt(1, 0, NOW_US),))
     assert await streams_of(store) == [
-        StreamRow(1, "open", "o", 7, NOW_US, State(1), 0, 3, written[1], 0, oldest_us=NOW_US + 1, last_us=NOW_US),
-        StreamRow(2, "done", "o", 7, NOW_US, done, 0, 2, written[2], 0, oldest_us=NOW_US, last_us=NOW_US),
-        StreamRow(3, "empty", "e", 7, NOW_US),
+        StreamRow(1, "open", "o", 7, NOW_US, first, 0, 3, written[1], 0, oldest_us=NOW_US + 1, last_us=NOW_US),
+        StreamRow(2, "done", "o", 7, NOW_US, done, 0, 4, written[2], 0, oldest_us=NOW_US, last_us=NOW_US),
+        StreamRow(3, "empty", "e", 7, NOW_US, first),
+        StreamRow(4, "unmarked", "o", 7, NOW_US, State(2)),
     ]
     assert await store.producers(1) == {"p": Producer(4, 3)}
     for stream_id, batches in BATCHES.items():
-        assert texts_of(await store.read(StreamKey(stream_id, 7), 0, 3, 1 << 30)) == texts_of(batches)
+        assert texts_of(await store.read(StreamKey(stream_id, 7), 0, 4, 1 << 30)) == texts_of(batches)
     await store.close()
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore, StreamStore
+from fairlead_logstream.model.attempts import Attempt
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import (
     BYTES,
@@ -148,8 +149,12 @@ async def test_streams_are_listed_as_they_stand_after_a_restart(reopening: Reope
 
 async def test_everything_of_a_state_is_kept(reopening: Reopening) -> None:
     metadata = {"workflow": "wörk", "n": [1, None, {"deep": True}]}
-    state = State(2, None, metadata, Retention(3600, max_records=10), 30, Dropped(5, 2**52, "rate", "p"))
-    new = StreamRow(0, "a", "a", 7, NOW_US, State(1, None, metadata, Retention(max_bytes=2**52), 15))
+    begun = Attempt(1, 0, NOW_US)
+    attempts = (Attempt(1, 0, NOW_US, 9, "wörse"), Attempt(2, 2**52, NOW_US + 1))
+    dropped = Dropped(5, 2**52, "rate", "p")
+    state = State(2, None, metadata, Retention(3600, max_records=10), 30, dropped, attempts)
+    set_first = State(1, None, metadata, Retention(max_bytes=2**52), 15, attempts=(begun,))
+    new = StreamRow(0, "a", "a", 7, NOW_US, set_first)
     made = await reopening.store.create(new)
     assert made.state == new.state
     await reopening.store.write(Change(made.id, [], {}, state))

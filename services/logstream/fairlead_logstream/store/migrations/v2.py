@@ -4,6 +4,7 @@ import struct
 import zlib
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from alembic.operations import Operations
 
@@ -29,6 +30,7 @@ def upgrade(op: Operations) -> None:
     op.add_column("streams", sa.Column("dropped_bytes", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("streams", sa.Column("dropped_reason", sa.Text))
     op.add_column("streams", sa.Column("dropped_producer", sa.Text))
+    op.add_column("streams", sa.Column("attempts", sa.Text, nullable=False, server_default="[]"))
     op.add_column("streams", sa.Column("version", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("streams", sa.Column("archived", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("producers", sa.Column("unit", sa.SmallInteger, nullable=False, server_default="0"))
@@ -44,6 +46,7 @@ def upgrade(op: Operations) -> None:
             batch.add_column(column, **place)
     op.execute(_FILL_CHUNKS)
     _cover_heads(op.get_bind())
+    _find_attempts(op.get_bind())
     op.create_table(
         "cursors",
         sa.Column("stream_id", _SERIAL, sa.ForeignKey("streams.id"), primary_key=True),
@@ -84,3 +87,43 @@ def _cover_heads(connection: sa.Connection) -> None:
         ]
         if crcs:
             connection.execute(_SET_CRC, crcs)
+
+
+_STREAMS = sa.text("SELECT id, created_us, attempt, exit_code, reason FROM streams")
+_SET_ATTEMPTS = sa.text("UPDATE streams SET attempts = :attempts WHERE id = :id")
+_CHUNKS_BACKWARDS = sa.text("SELECT first, data FROM chunks WHERE stream_id = :id ORDER BY first DESC")
+
+_decode_records = msgspec.json.Decoder(list[tuple[int, str, str, int]]).decode
+
+
+def _find_attempts(connection: sa.Connection) -> None:
+    """The attempt that a stream is at begins with its marker; of the first, which has none, with the stream.
+
+    Earlier attempts are forgotten, and one whose marker cannot be read.
+    """
+    for stream in connection.execute(_STREAMS).all():
+        begin = (0, stream.created_us) if stream.attempt == 1 else _marker_of(connection, stream.id, stream.attempt)
+        if begin is not None:
+            first, begun_us = begin
+            reason = None if stream.reason is None else stream.reason[:128]
+            attempt = {"attempt": stream.attempt, "first": first, "begun_us": begun_us}
+            ended = [{**attempt, "exit_code": stream.exit_code, "reason": reason}]
+            connection.execute(_SET_ATTEMPTS, {"id": stream.id, "attempts": msgspec.json.encode(ended).decode()})
+
+
+def _marker_of(connection: sa.Connection, stream_id: int, attempt: int) -> tuple[int, int] | None:
+    """Its number and its time. The text is as version 1 wrote it, quoted in its record."""
+    text = msgspec.json.encode({"attempt": attempt}).decode()
+    quoted = msgspec.json.encode(text)
+    with connection.execute(_CHUNKS_BACKWARDS, {"id": stream_id}) as chunks:
+        for first, data in chunks:
+            if quoted not in data:
+                continue
+            try:
+                records = _decode_records(data)
+            except msgspec.MsgspecError:  # it is damaged
+                continue
+            for number, (time_us, source, found, _flags) in enumerate(records, first):
+                if (source, found) == ("fairlead", text):
+                    return number, time_us
+    return None
