@@ -10,13 +10,23 @@ are partial: the line goes on in the next record of that source. So nothing is c
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from fairlead_client.errors import ClientError
 
 PARTIAL = 1
 MARKER = 2
 HAS_RETURN = 4
+
+# As the service has them: of a source; of a time and the flags (2**53 is what JavaScript keeps).
+SOURCE_CHARACTERS = 64
+LARGEST_TIME_US = 2**53
+LARGEST_FLAGS = 2**31 - 1
+_BAD_IN_SOURCE = re.compile("[\0\ud800-\udfff]")
 
 # The longest text of one record, in bytes; a longer line comes in parts.
 LONGEST_TEXT_BYTES = 64 * 1024
@@ -88,11 +98,36 @@ def character_boundary(data: bytes, end: int) -> int:
     return end
 
 
+def _check(source: Any, text: Any, time_us: Any, flags: Any) -> None:
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"a record's text is str or bytes, not {type(text).__name__}")
+    if not isinstance(source, str) or not 0 < len(source) <= SOURCE_CHARACTERS or _BAD_IN_SOURCE.search(source):
+        rule = f"text of 1 to {SOURCE_CHARACTERS} characters, without U+0000 and surrogates"
+        raise ClientError(f"a record's source is {rule}, not {source!r}")
+    for name, value, largest in (("time_us", time_us, LARGEST_TIME_US), ("flags", flags, LARGEST_FLAGS)):
+        if not isinstance(value, int) or not 0 <= value <= largest:
+            raise ClientError(f"a record's {name} is an integer from 0 to {largest}, not {value!r}")
+    if flags & MARKER:
+        _check_marker(text)
+
+
+def _check_marker(text: Text) -> None:
+    problem = f"a marker's text is one line of JSON, not {text[:80]!r}"
+    if isinstance(text, bytes) or "\n" in text:
+        raise ClientError(problem)
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        raise ClientError(problem) from None
+
+
 def records_of(source: str, text: Text, time_us: int, flags: int = 0) -> list[WireRecord]:
     """The records of what a program hands over as a whole: one a line, in parts where one is too long.
 
     A text that ends without a line's end is a whole line all the same; `flags` of PARTIAL say otherwise, of the last.
+    Raises ClientError, or TypeError, for what the service would refuse: one such record would hold up all behind it.
     """
+    _check(source, text, time_us, flags)
     data = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
     lines = data.removesuffix(b"\n").split(b"\n")
     records = [

@@ -56,7 +56,10 @@ def new_spool(stream: str, **about: Unpack[About]) -> Spool:
 
 
 def meta_of(stream: str, unit: str | None = None, **about: Unpack[About]) -> SpoolMeta:
-    """What is said of a stream. Raises ClientError for an id that cannot be one."""
+    """What is said of a stream. Raises ClientError for a wrong id, TypeError for what `About` does not know."""
+    unknown = about.keys() - About.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"{', '.join(sorted(unknown))}: nothing of that name can be said of a stream or its spool")
     for name, value in (("the log's id", stream), ("object", about.get("object")), ("project", about.get("project"))):
         if value is not None:
             checked_id(name, value)

@@ -207,6 +207,9 @@ def test_what_cannot_be_is_an_error_of_the_configuration(tmp_path: Path) -> None
         LogHandler(NOBODY, "log", spool=tmp_path / "file" / "spool")
     with pytest.raises(FileNotFoundError):
         LogHandler(NOBODY, "log", token_file=tmp_path / "nowhere")
+    misspelt: Any = {"produccer": "p"}
+    with pytest.raises(TypeError, match="produccer: nothing of that name"):
+        LogHandler(NOBODY, "log", **misspelt)
 
 
 def test_a_forked_child_logs_into_a_spool_of_its_own(logger: logging.Logger, tmp_path: Path) -> None:
