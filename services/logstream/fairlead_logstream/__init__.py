@@ -7,21 +7,27 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
+from fairlead_logstream.counters import COMMIT_BOUNDS_S, Durations, LogCounters
 from fairlead_logstream.live.retention import Limits
 from fairlead_logstream.model.budget import NO_BUDGETS, Budget, Budgets
 from fairlead_logstream.model.rows import Retention
 from fairlead_logstream.procedures.keeping import NewObject
 from fairlead_logstream.service import LogService
+from fairlead_logstream.stats import LogStats
 from fairlead_logstream.store.memory_store import MemoryStreamStore
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
 
 __all__ = [
+    "COMMIT_BOUNDS_S",
     "NO_BUDGETS",
     "Budget",
     "Budgets",
+    "Durations",
     "Limits",
+    "LogCounters",
     "LogService",
+    "LogStats",
     "MemoryStreamStore",
     "NewObject",
     "Retention",

@@ -25,6 +25,7 @@ from fairlead_logstream.procedures.reading import Reading
 from fairlead_logstream.procedures.search import Searching
 from fairlead_logstream.procedures.sharing import Sharing
 from fairlead_logstream.procedures.writing import Writing
+from fairlead_logstream.stats import LogStats, log_stats
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
 from fairlead_logstream.tasks import Tasks
@@ -47,17 +48,18 @@ class LogService:
         self._tasks = Tasks()
         self._topics = Topics()
         self._surroundings = Surroundings(store, Recent(), self._topics, _clock_us, budgets)
+        self.counters = self._surroundings.counters
         self._directory = Directory(self._surroundings)
         self._directory_topics = DirectoryTopics(self._directory)
         self._surroundings.announce = self._directory_topics.announce
-        self._keeper = Keeper(store, self._directory, limits, _clock_us)
-        self._history = History(store, self._tasks)
+        self._keeper = Keeper(store, self._directory, limits, _clock_us, self.counters)
+        self._history = History(store, self._tasks, self.counters)
         self._keeping = Keeping(self._directory, new_object)
         self._writing = Writing(self._directory)
         self._reading = Reading(self._directory, self._history)
         self._searching = Searching(self._directory, self._history)
         self._events = EventHistory(self._directory, self._history)
-        self._cursors = Cursors(self._directory, store, _clock_us)
+        self._cursors = Cursors(self._directory, store, _clock_us, self.counters)
         self._elsewhere = (
             None if store.sharing is None else Elsewhere(store.sharing, self._directory, self._watched, self._tasks)
         )
@@ -98,10 +100,9 @@ class LogService:
             raise
         return service
 
-    @property
-    def damages(self) -> int:
-        """How many batches of the store were found damaged or missing, for metrics."""
-        return self._history.damages
+    def stats(self) -> LogStats:
+        """The figures of now and since the start."""
+        return log_stats(self._surroundings, self._directory)
 
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures and feed the topics."""

@@ -30,6 +30,7 @@ from fairlead_server.config.reloading import keys_to_restart_for
 from fairlead_server.datadir import DataDirectory
 from fairlead_server.errors import CommandError
 from fairlead_server.http import HTTP_IDLE_S, WEBSOCKET_PATH, HttpService, bounded, http_log
+from fairlead_server.log_metrics import LogCollector
 from fairlead_server.metrics import Metrics
 from fairlead_server.page import find_page
 from fairlead_server.realms import ServedRealms
@@ -92,7 +93,7 @@ class Server:
         realms = ServedRealms(router, config, authz, Decoys(directory.decoy_key()))
         authz.bind(realms.main.realm)
         logs.bind(realms.main.realm)
-        metrics = Metrics(router) if config.shows_metrics else None
+        metrics = Metrics(router, LogCollector(config.realm, logs)) if config.shows_metrics else None
         guard = HttpGuard(config.allowed_hosts, config.allowed_origins)
         http = HttpService(find_page(), guard, metrics, realms.main.realm)
         runner = await _http_runner(http, opened)

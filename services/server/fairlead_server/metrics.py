@@ -1,4 +1,6 @@
-"""What Prometheus reads at /metrics: the figures of `Router.stats`, made anew for each scrape, and of the process.
+"""What Prometheus reads at /metrics: the figures of `Router.stats`, of others (log_metrics.py) and of the process.
+
+They are made anew for each scrape.
 
 Nobody logs in to read it, as is usual with Prometheus. It names realms and counts what is in them: on loopback
 everybody on the machine may see that; a server that others can reach says so in its configuration (`metrics = true`).
@@ -91,9 +93,10 @@ class RouterCollector(Collector):
 class Metrics:
     """The text of /metrics."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, *others: Collector) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(RouterCollector(router))
+        for collector in (RouterCollector(router), *others):
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:

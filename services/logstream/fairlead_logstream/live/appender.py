@@ -18,11 +18,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from fairlead_logstream.counters import LogCounters, count
 from fairlead_logstream.errors import Busy, StoreFailed
 from fairlead_logstream.model.append import Append
-from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
+from fairlead_logstream.model.budget import Budgets
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.rows import Change
 from fairlead_logstream.model.stream import Stream
@@ -58,6 +59,15 @@ class Request:
         self.size = size
 
 
+class _Step(NamedTuple):
+    """A write in flight: what it makes durable, who is told what then, and when it began."""
+
+    change: Change
+    draft: Draft
+    told: list[tuple[Request, Outcome]]
+    begun_s: float
+
+
 class Durable(Protocol):
     """What follows a durable change, in the same turn and before it is acknowledged."""
 
@@ -79,13 +89,15 @@ class Appender:
         store: StreamStore,
         durable: Durable,
         clock_us: Callable[[], int],
-        budgets: Budgets = NO_BUDGETS,
+        budgets: Budgets,
+        counters: LogCounters,
     ) -> None:
         self._stream = stream
         self._store = store
         self._durable = durable
         self._clock_us = clock_us
         self._budgets = budgets
+        self._counters = counters
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
         self._is_busy = False
@@ -99,8 +111,14 @@ class Appender:
         """Whether nothing is being written, and nothing waits."""
         return not self._is_busy
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Of records that wait for the next write."""
+        return self._waiting_bytes
+
     def append(self, append: Append, tell: Callable[[Outcome], None]) -> None:
         """Queue records; raises Busy."""
+        self._counters.appends += 1
         self._stream.offered(append)
         self.submit(Request(partial(_append, append, self._stream.epoch), tell, append.size))
 
@@ -109,6 +127,7 @@ class Appender:
         if self._closed_because is not None:
             raise self._closed_because
         if self._waiting_bytes + request.size > WAITING_LIMIT_BYTES:
+            count(self._counters.refused, Busy.uri)
             raise Busy(
                 f"{self._waiting_bytes} bytes wait for stream '{self._stream.name}' already: wait for acknowledgements",
                 limit_bytes=WAITING_LIMIT_BYTES,
@@ -122,7 +141,7 @@ class Appender:
         """Start no more writes and refuse what waits; return when the one in flight has been told."""
         self._closed_because = error
         waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
-        _tell([(request, error) for request in waiting])
+        self._tell([(request, error) for request in waiting])
         if self._in_flight is not None:
             await asyncio.wait([self._in_flight])
         if self._behind is not None and not self._behind.done():
@@ -167,11 +186,12 @@ class Appender:
         draft = Draft(self._stream, self._clock_us(), self._budgets)
         told = [(request, _outcome(request, draft)) for request in group]
         if draft.is_empty and self._store.sharing is None:
-            _tell(told)
+            self._tell(told)
             return False
         change = draft.change(new_id, claims=self._losses >= LOSSES_LIMIT)
         write = self._in_flight = self._store.write(change)
-        write.add_done_callback(partial(self._written, change, draft, told))
+        begun_s = asyncio.get_running_loop().time()
+        write.add_done_callback(partial(self._written, _Step(change, draft, told, begun_s)))
         return True
 
     def _take(self) -> list[Request]:
@@ -185,24 +205,35 @@ class Appender:
         self._waiting_bytes -= size
         return group
 
-    def _written(
-        self, change: Change, draft: Draft, told: list[tuple[Request, Outcome]], write: asyncio.Future[None]
-    ) -> None:
+    def _written(self, step: _Step, write: asyncio.Future[None]) -> None:
         error = write.exception()
         if error is None:
             self._losses = 0
-            self._stream.adopt(change, draft.head)
-            draft.settle()
-            self._deliver(change)
-            _tell(told)
+            self._count(step)
+            self._stream.adopt(step.change, step.draft.head)
+            step.draft.settle()
+            self._deliver(step.change)
+            self._tell(step.told)
             self._go_on()
         elif isinstance(error, MovedOn):
             self._losses += 1
-            self._again([request for request, _ in told])
+            self._again([request for request, _ in step.told])
         else:
             # What was refused for the state after this write was refused for nothing: all of them try again.
-            self._fail([request for request, _ in told], error)
+            self._counters.writes_failed += 1
+            self._fail([request for request, _ in step.told], error)
             self._go_on()
+
+    def _count(self, step: _Step) -> None:
+        if step.change.is_empty:
+            return
+        counters, draft = self._counters, step.draft
+        counters.writes += 1
+        counters.records += draft.head - self._stream.head
+        counters.record_bytes += sum(batch.size for batch in step.change.batches)
+        counters.dropped_records += draft.dropped.records
+        counters.dropped_bytes += draft.dropped.bytes
+        counters.commits.add(asyncio.get_running_loop().time() - step.begun_s)
 
     def _deliver(self, change: Change) -> None:
         """It is durable, and acknowledged whatever becomes of the delivery: who has missed it reads it."""
@@ -213,12 +244,12 @@ class Appender:
 
     def _fail(self, requests: list[Request], error: BaseException) -> None:
         failure = self._explained(error)
-        _tell([(request, failure) for request in requests])
+        self._tell([(request, failure) for request in requests])
 
     def _again(self, requests: list[Request]) -> None:
         """These were made of an old state: they come first when it is the newest."""
         if self._closed_because is not None:
-            _tell([(request, self._closed_because) for request in requests])
+            self._tell([(request, self._closed_because) for request in requests])
             return
         self._waiting.extendleft(reversed(requests))
         self._waiting_bytes += sum(request.size for request in requests)
@@ -231,6 +262,15 @@ class Appender:
         if not isinstance(error, StoreError):
             _log.error("the store failed to write stream %r", self._stream.name, exc_info=error)
         return StoreFailed(f"stream '{self._stream.name}' was not written: {error}")
+
+    def _tell(self, told: list[tuple[Request, Outcome]]) -> None:
+        for request, outcome in told:
+            if isinstance(outcome, RequestError):
+                count(self._counters.refused, outcome.uri)
+            try:
+                request.tell(outcome)
+            except Exception:  # noqa: BLE001 - the others are told, and the stream goes on
+                _log.exception("a request was not told what came of it: %r", outcome)
 
     # ---- what must be there before the next write
 
@@ -251,7 +291,7 @@ class Appender:
             behind.set_result(failure)
         if failure is not None:
             group, self._waiting, self._waiting_bytes = list(self._waiting), deque(), 0
-            _tell([(request, failure) for request in group])
+            self._tell([(request, failure) for request in group])
         if failure is None or self._waiting or self._behind is not None:
             self._go_on()
         else:
@@ -271,11 +311,3 @@ def _outcome(request: Request, draft: Draft) -> Outcome:
         return request.apply(draft)
     except RequestError as error:
         return error
-
-
-def _tell(told: list[tuple[Request, Outcome]]) -> None:
-    for request, outcome in told:
-        try:
-            request.tell(outcome)
-        except Exception:  # noqa: BLE001 - the others are told, and the stream goes on
-            _log.exception("a request was not told what came of it: %r", outcome)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live import notices
 from fairlead_logstream.model.batch import Batch, in_groups, merged
 from fairlead_logstream.model.records import BATCH_LIMIT_BYTES
@@ -73,17 +74,18 @@ class LiveFollower(Protocol):
 class Delivery:
     """To the live readers of one stream: the topic's members, and followers."""
 
-    def __init__(self, stream: Stream, audience: Audience) -> None:
+    def __init__(self, stream: Stream, audience: Audience, counters: LogCounters) -> None:
         self._stream = stream
         self._audience = audience
+        self._counters = counters
         self._followers: dict[LiveFollower, None] = {}
         self._undelivered: list[Batch] = []
         self._pause: asyncio.TimerHandle | None = None
 
     @property
-    def has_followers(self) -> bool:
-        """Whether there is one, not counting the topic's members."""
-        return bool(self._followers)
+    def follower_count(self) -> int:
+        """How many there are, not counting the topic's members."""
+        return len(self._followers)
 
     def add(self, batches: list[Batch]) -> None:
         """These have become durable, behind all before: now, or with the next group."""
@@ -120,7 +122,9 @@ class Delivery:
         batches, self._undelivered = self._undelivered, []
         reached = len(self._followers)
         for batch in batches:
-            reached = max(reached, self._audience.batch(self._stream, batch) + len(self._followers))
+            members = self._audience.batch(self._stream, batch)
+            self._counters.records_delivered += members * batch.count
+            reached = max(reached, members + len(self._followers))
         if self._followers:
             for group in in_groups(batches, BATCH_LIMIT_BYTES):
                 self._deliver(merged(group))
@@ -138,6 +142,7 @@ class Delivery:
     def _deliver(self, batch: Batch) -> None:
         for follower in list(self._followers):
             follower.deliver(batch)
+        self._counters.records_delivered += len(self._followers) * batch.count  # who had no room has left
 
     def _wait(self, readers: int) -> None:
         pause_s = min(readers * PAUSE_PER_READER_S, PAUSE_LIMIT_S)

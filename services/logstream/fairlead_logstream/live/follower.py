@@ -102,6 +102,7 @@ class Follower:
         self, live: LiveStream, history: History, sink: Sink, place: Place, heartbeat_s: float | None = None
     ) -> None:
         """With `heartbeat_s` something is sent at least so often once it has caught up."""
+        history.counters.followers_opened += 1
         self._live = live
         self._history = history
         self._sink = sink
@@ -131,6 +132,8 @@ class Follower:
 
     def end(self) -> None:
         """Send nothing more."""
+        if self._state is not _State.ENDED:
+            self._history.counters.followers_ended += 1
         self._state = _State.ENDED
         self._unsent.clear()
         self._live.leave(self)
@@ -218,6 +221,7 @@ class Follower:
                 return
             self._cursor = batch.next
             self._turn_bytes += batch.size
+            self._history.counters.records_delivered += batch.count
 
     def _together(self) -> list[Batch]:
         """Take the next batches up to SEND_BYTES, at least one."""

@@ -7,6 +7,7 @@ import logging
 
 import msgspec
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch, contiguous
@@ -14,6 +15,7 @@ from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
 from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
+from fairlead_store import StoreError
 
 REPORTED_LIMIT = 10_000
 """Damaged batches that are remembered, so that each is told to the operator once."""
@@ -62,12 +64,11 @@ class Place(msgspec.Struct, frozen=True):
 class History:
     """Reads streams. Nothing at or behind the head that a read began with is ever returned."""
 
-    def __init__(self, store: StreamStore, tasks: Tasks) -> None:
+    def __init__(self, store: StreamStore, tasks: Tasks, counters: LogCounters) -> None:
         self._store = store
         self._turns = asyncio.Lock()
         self._reported: set[tuple[int, int]] = set()
-        self.damages = 0
-        """How many batches were found damaged or missing."""
+        self.counters = counters
         self.tasks = tasks
 
     async def turn(self) -> None:
@@ -152,6 +153,9 @@ class History:
                 return []
             self._report(live, damage)
             raise
+        except StoreError:
+            self.counters.reads_failed += 1
+            raise
         return [] if start < live.stream.oldest else _clipped(found, start, head)
 
     async def scan(self, live: LiveStream, asked: Scan) -> Found:
@@ -163,13 +167,16 @@ class History:
         except CorruptBatch as damage:
             self._report(live, damage)
             raise
+        except StoreError:
+            self.counters.reads_failed += 1
+            raise
 
     def _report(self, live: LiveStream, damage: CorruptBatch) -> None:
         """Who reads it again does not fill the log with it."""
         place = (live.stream.id, damage.first)
         if damage.first < live.stream.oldest or place in self._reported:
             return
-        self.damages += 1
+        self.counters.damages += 1
         if len(self._reported) < REPORTED_LIMIT:
             self._reported.add(place)
         _log.error("stream %r: %s", live.stream.name, damage)

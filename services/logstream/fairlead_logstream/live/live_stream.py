@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
@@ -48,6 +49,7 @@ class Surroundings:
         self.audience = audience
         self.clock_us = clock_us
         self.budgets = budgets
+        self.counters = LogCounters()
         self.announce: Callable[[LiveStream, EntryChange], None] = lambda _live, _change: None
         """Tells who watches the directory."""
         self.followed: dict[LiveStream, None] = {}
@@ -91,7 +93,7 @@ class LiveStream:
         """Through which everything that changes the stream goes."""
         if self._appender is None:
             shared = self._surroundings
-            self._appender = Appender(self.stream, shared.store, self, shared.clock_us, shared.budgets)
+            self._appender = Appender(self.stream, shared.store, self, shared.clock_us, shared.budgets, shared.counters)
         return self._appender
 
     @property
@@ -103,7 +105,7 @@ class LiveStream:
     def delivery(self) -> Delivery:
         """Through which the live readers get everything."""
         if self._delivery is None:
-            self._delivery = Delivery(self.stream, self._surroundings.audience)
+            self._delivery = Delivery(self.stream, self._surroundings.audience, self._surroundings.counters)
         return self._delivery
 
     def moved(self, change: Change) -> None:
@@ -128,13 +130,23 @@ class LiveStream:
     @property
     def is_watched(self) -> bool:
         """Whether anybody here wants its next records."""
-        is_followed = self._delivery is not None and self._delivery.has_followers
+        is_followed = self._delivery is not None and self._delivery.follower_count > 0
         return is_followed or bool(self._waiting) or self._surroundings.audience.hears(self.stream)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being written to it, and nothing waits."""
         return self._appender is None or self._appender.is_idle
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Of records that wait for the next write."""
+        return 0 if self._appender is None else self._appender.waiting_bytes
+
+    @property
+    def waiting_count(self) -> int:
+        """How many reads wait for the stream to move."""
+        return len(self._waiting)
 
     async def catch_up(self) -> None:
         """Bring the stream to the state in which another server has left it; called by the appender."""
@@ -160,7 +172,7 @@ class LiveStream:
         """Deliver nothing more; harmless for one that is not live."""
         if self._delivery is not None:
             self._delivery.leave(follower)
-            if not self._delivery.has_followers:
+            if not self._delivery.follower_count:
                 self._surroundings.followed.pop(self, None)
 
     @contextlib.contextmanager

@@ -19,6 +19,7 @@ from functools import partial
 
 import msgspec
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.model.rows import Outline, Retention
 from fairlead_logstream.model.stream import Stream
@@ -52,11 +53,19 @@ KEEP_ALL = Limits()
 class Keeper:
     """Trims the streams of a directory."""
 
-    def __init__(self, store: StreamStore, directory: Directory, limits: Limits, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: StreamStore,
+        directory: Directory,
+        limits: Limits,
+        clock_us: Callable[[], int],
+        counters: LogCounters,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._limits = limits
         self._clock_us = clock_us
+        self._counters = counters
         # Open streams whose last batch is beyond their limits, until another one follows or they are sealed.
         self._settled: dict[int, tuple[int, bool]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -78,12 +87,14 @@ class Keeper:
         try:
             await self.round()
         except StoreError as error:
+            self._counters.retention_failures += 1
             _log.warning("old records are not trimmed: %s", error)
         finally:
             self.start(tasks)
 
     async def round(self) -> None:
         """Bring all streams within their limits, as far as they can be. Raises StoreError."""
+        self._counters.retention_rounds += 1
         settled, self._settled = self._settled, {}
         for scanned, live in enumerate(list(self._directory)):
             if scanned % SCANNED_PER_TURN == SCANNED_PER_TURN - 1:
@@ -133,8 +144,10 @@ class Keeper:
         rest = outlines[len(going) :]
         oldest = rest[0].first if rest else min(going[-1].next, stream.head)
         await self._store.trim(stream.key, oldest)
-        oldest_us = rest[0].stored_us if rest else going[-1].stored_us
-        stream.trim(oldest, sum(outline.size for outline in going), oldest_us)
+        size = sum(outline.size for outline in going)
+        self._counters.trimmed_records += oldest - stream.oldest
+        self._counters.trimmed_bytes += size
+        stream.trim(oldest, size, rest[0].stored_us if rest else going[-1].stored_us)
         return True
 
 

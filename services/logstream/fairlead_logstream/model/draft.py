@@ -50,6 +50,8 @@ class Draft:
         self.producers = Producers(stream)
         self.head = stream.head
         self.state = stream.state
+        self.dropped = Amount(0, 0)
+        """What this step drops over budgets."""
 
     @property
     def attempt(self) -> int:
@@ -161,6 +163,7 @@ class Draft:
         over = _over(amount_of(asked), amount_of(kept), verdict.reason, request.producer)
         if loss and not kept:  # what was lost before is part of the same hole
             over = _with_loss(over, position)
+        self.dropped = self.dropped.plus(Amount(over.records, over.bytes))
         self.set(dropped=_together(self.state.dropped, over))
         return self.head, over
 

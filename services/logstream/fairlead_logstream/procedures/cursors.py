@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import (
     AheadOfHead,
     CommitBackwards,
@@ -41,10 +42,13 @@ Result = dict[str, Any]
 class Cursors:
     """The procedures of who processes logs."""
 
-    def __init__(self, directory: Directory, store: StreamStore, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self, directory: Directory, store: StreamStore, clock_us: Callable[[], int], counters: LogCounters
+    ) -> None:
         self._directory = directory
         self._store = store
         self._clock_us = clock_us
+        self._counters = counters
         self._locks = Locks()
         """One change of a stream's cursors at a time: whose a cursor is is looked up before."""
 
@@ -67,6 +71,7 @@ class Cursors:
         if kept.next != wanted.next:
             text = f"cursor '{name}' is at {kept.next}: going back to {wanted.next} takes back=true"
             raise CommitBackwards(text, next=kept.next, epoch=kept.epoch)
+        self._counters.cursors_committed += 1
         return {"next": kept.next}
 
     async def cursor(self, call: Call) -> Result:

@@ -57,6 +57,10 @@ class MemoryStreamStore:
         self._ids = itertools.count(1)
         self.fail_next: Exception | None = None
 
+    @property
+    def backlog(self) -> int:
+        return 0
+
     async def close(self) -> None:
         """Nothing to close: what is here can be opened again by another service."""
 

@@ -43,6 +43,10 @@ class SqlStreamStore:
         """Open or make the database, for this process or to share it with others; raises StoreError."""
         return cls(Database.open(url, SCHEMA, realm, is_shared=is_shared), realm, is_shared=is_shared)
 
+    @property
+    def backlog(self) -> int:
+        return self._database.backlog + len(self._waiting)
+
     async def close(self) -> None:
         await self._sweeper.close()
         if self.sharing is not None:

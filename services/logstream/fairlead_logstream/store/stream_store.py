@@ -67,6 +67,11 @@ class StreamStore(Protocol):
         """None: this process has the store for itself."""
         ...
 
+    @property
+    def backlog(self) -> int:
+        """Jobs and changes that wait to be written, roughly."""
+        ...
+
     async def streams(self) -> list[StreamRow]:
         """All streams, for the directory: once, at the start."""
         ...

@@ -37,7 +37,9 @@ class Servers:
     def follow_second(self, room: int = 1_000) -> SlowSink:
         live = self.second.live
         sink = SlowSink(live, room)
-        sink.follower = Follower(live, History(self.store, self.tasks), sink, Place(live.stream.head))
+        sink.follower = Follower(
+            live, History(self.store, self.tasks, self.second.surroundings.counters), sink, Place(live.stream.head)
+        )
         sink.follower.resume()
         return sink
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live.delivery import Delivery
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Sealed, State, StreamRow
@@ -36,7 +37,7 @@ def delivery_to(members: int) -> tuple[Delivery, SilentAudience, Stream]:
     audience = SilentAudience()
     audience.members = members
     stream = Stream(StreamRow(1, "s", "s", 7, 0))
-    return Delivery(stream, audience), audience, stream
+    return Delivery(stream, audience, LogCounters()), audience, stream
 
 
 async def test_a_few_readers_get_everything_at_once() -> None:

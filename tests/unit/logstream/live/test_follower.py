@@ -28,7 +28,7 @@ class Following(StreamHarness):
     def __init__(self, recent_bytes: int = 1 << 20) -> None:
         super().__init__(recent_bytes)
         self.tasks = Tasks()
-        self.history = History(self.store, self.tasks)
+        self.history = History(self.store, self.tasks, self.surroundings.counters)
 
     def follow(
         self, cursor: int = 0, room: int = 1_000_000, *, merges: bool = True, is_reset: bool = False

@@ -29,7 +29,7 @@ class Kept:
         self.now_us = NOW_US
         surroundings = Surroundings(self.store, Recent(), SilentAudience(), lambda: self.now_us)
         self.directory = Directory(surroundings)
-        self.keeper = Keeper(self.store, self.directory, limits, lambda: self.now_us)
+        self.keeper = Keeper(self.store, self.directory, limits, lambda: self.now_us, surroundings.counters)
 
     async def fill(self, name: str, ages_s: list[int], retention: Retention, *, is_sealed: bool = OPEN) -> None:
         """A stream whose batches were stored so long ago, the oldest first."""

@@ -167,4 +167,4 @@ async def test_damage_is_counted_and_logged_once(
         "stream 's': the records 2 to 4 are damaged in the store",
         "stream 's': the records 4 to 6 are damaged in the store",
     ]
-    assert harness.logs.damages == 2
+    assert harness.logs.counters.damages == 2
