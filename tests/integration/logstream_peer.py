@@ -50,7 +50,7 @@ class WirePeer:
     async def call(self, procedure: str, *args: Any, **kwargs: Any) -> Any:
         """The whole answer: a RESULT or an ERROR."""
         request = await self.request(48, {}, f"fairlead.log.{procedure}", list(args), kwargs)
-        return await self.first(lambda message: message[0] in (RESULT, ERROR) and request in message[1:3])
+        return await self.first(lambda message: message[:2] == [RESULT, request] or message[:3] == [ERROR, 48, request])
 
     async def request(self, kind: int, *rest: Any) -> int:
         self._requests += 1
