@@ -12,5 +12,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/ws": { target: SERVER, ws: true } } },
+  server: { proxy: { "/ws": { target: SERVER, ws: true }, "/logs": SERVER } },
 });

@@ -3,9 +3,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import type { Caller } from "../src/sdk/connection.ts";
-import type { Dict, ProgressiveCall } from "../src/sdk/session.ts";
+import type { ProgressiveCall } from "../src/sdk/session.ts";
+import type { Match, Subscription } from "../src/sdk/subscriptions.ts";
 import type { Text } from "../src/sdk/text.ts";
-import type { LogRecord } from "../src/sdk/wire.ts";
+import type { Dict, LogRecord } from "../src/sdk/wire.ts";
 
 export function record(seq: number, text: Text, source = "stdout", flags = 0): LogRecord {
   return { seq, timeUs: 1_000_000 + seq, source, text, flags };
@@ -49,13 +50,39 @@ export class AskedCall implements ProgressiveCall {
   }
 }
 
+/** A subscription whose events the test sends. */
+export class AskedSubscription implements Subscription {
+  readonly topic: string;
+  readonly match: Match;
+  readonly ready: Promise<void>;
+  isOver = false;
+  stand!: () => void;
+  refuse!: (error: Error) => void;
+  readonly send: (dict: Dict) => void;
+
+  constructor(topic: string, match: Match, onDict: (dict: Dict) => void) {
+    this.topic = topic;
+    this.match = match;
+    this.send = onDict;
+    this.ready = new Promise((resolve, reject) => {
+      this.stand = resolve;
+      this.refuse = reject;
+    });
+  }
+
+  end(): void {
+    this.isOver = true;
+  }
+}
+
 /** A connection without a network: calls wait for the test's answer. */
 export class ScriptedCaller implements Caller {
   isLive = true;
   readonly asked: AskedCall[] = [];
+  readonly subscriptions: AskedSubscription[] = [];
   readonly #listeners = new Set<() => void>();
   /** Answers plain calls. */
-  answer: (procedure: string, kwargs: Dict) => Dict = () => ({});
+  answer: (procedure: string, kwargs: Dict) => Dict | Promise<Dict> = () => ({});
 
   get last(): AskedCall {
     const call = this.asked.at(-1);
@@ -68,13 +95,20 @@ export class ScriptedCaller implements Caller {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The latest subscription. */
+  get topic(): AskedSubscription {
+    const subscription = this.subscriptions.at(-1);
+    if (subscription === undefined) throw new Error("nothing was subscribed to");
+    return subscription;
+  }
+
   comeBack(): void {
     this.isLive = true;
     for (const listener of this.#listeners) listener();
   }
 
   call(procedure: string, kwargs: Dict): Promise<Dict> {
-    return Promise.resolve(this.answer(procedure, kwargs));
+    return Promise.resolve().then(() => this.answer(procedure, kwargs));
   }
 
   callProgressively(
@@ -85,5 +119,11 @@ export class ScriptedCaller implements Caller {
     const call = new AskedCall(procedure, kwargs, onDict);
     this.asked.push(call);
     return call;
+  }
+
+  subscribe(topic: string, match: Match, onDict: (dict: Dict) => void): AskedSubscription {
+    const subscription = new AskedSubscription(topic, match, onDict);
+    this.subscriptions.push(subscription);
+    return subscription;
   }
 }

@@ -23,9 +23,16 @@ export class Chunk {
   removals = 0;
 }
 
+/** How much is held. */
+export interface Limit {
+  readonly lines: number;
+  readonly characters: number;
+}
+
 export class LogBook {
   readonly chunks: Chunk[] = [];
   #lineCount = 0;
+  #size = 0;
   #firstSeq: number | null = null;
   /** The unfinished line of each source, at the end of what is held. */
   readonly #open = new Map<string, Line>();
@@ -37,14 +44,29 @@ export class LogBook {
     return this.#lineCount;
   }
 
-  /** The sequence number of the earliest record held; null while there is none. */
+  /** From this sequence number on all is held that is wanted; null while there is none. */
   get firstSeq(): number | null {
     return this.#firstSeq;
   }
 
-  /** Adds records behind all that is held. */
-  append(records: readonly LogRecord[]): void {
-    this.#firstSeq ??= records[0]?.seq ?? null;
+  /** Whether more is held than one should. */
+  exceeds(limit: Limit): boolean {
+    return this.#lineCount > limit.lines || this.#size > limit.characters;
+  }
+
+  /** The line that a record of this source has become, or a part of; null where it is not held. */
+  lineOf({ seq, source }: Pick<LogRecord, "seq" | "source">): Line | null {
+    for (const chunk of this.chunks) {
+      for (const line of chunk.lines) {
+        if (line.source === source && line.seq <= seq && line.lastSeq >= seq) return line;
+      }
+    }
+    return null;
+  }
+
+  /** Adds records behind all that is held; they are what is wanted of the stream from `from` on. */
+  append(records: readonly LogRecord[], from: number | null = records[0]?.seq ?? null): void {
+    this.#firstSeq ??= from;
     for (const record of records) this.#appendOne(record);
   }
 
@@ -54,15 +76,16 @@ export class LogBook {
     this.#place(Line.ofGap(text));
   }
 
-  /** Adds the records that lie directly in front of all that is held. */
-  prepend(records: readonly LogRecord[]): void {
-    const first = records[0];
-    if (first === undefined) return;
+  /** Adds the records that lie directly in front of all that is held, wanted from `from` on. */
+  prepend(
+    records: readonly LogRecord[],
+    from: number | null = records[0]?.seq ?? this.#firstSeq,
+  ): void {
     const earlier = new LogBook();
     earlier.append(records);
     for (const [source, unfinished] of earlier.#open) this.#joinRest(source, unfinished);
-    this.#takeFront(earlier, first.seq);
-    this.#severed.clear();
+    this.#takeFront(earlier, from);
+    if (records.length > 0) this.#severed.clear();
   }
 
   /** Adds a notice in front of all that is held: the records from `firstSeq` on are missing. */
@@ -72,22 +95,25 @@ export class LogBook {
     this.#takeFront(earlier, firstSeq);
   }
 
-  /** Lets go of the earliest chunks while more than `limit` lines are held. */
-  trim(limit: number): void {
+  /** Lets go of the earliest chunks while more is held than one should. */
+  trim(limit: Limit): void {
     const gone: Line[] = [];
-    while (this.#lineCount - gone.length > limit && this.chunks.length > 1) {
-      gone.push(...(this.chunks.shift()?.lines ?? []));
+    while (this.exceeds(limit) && this.chunks.length > 1) {
+      const lines = this.chunks.shift()?.lines ?? [];
+      this.#lineCount -= lines.length;
+      for (const line of lines) this.#size -= line.size;
+      gone.push(...lines);
     }
     if (gone.length === 0) return;
-    this.#lineCount -= gone.length;
     this.#firstSeq = this.#earliestRecord() ?? this.#firstSeq;
     for (const line of gone) this.#forget(line);
   }
 
-  #takeFront(earlier: LogBook, firstSeq: number): void {
+  #takeFront(earlier: LogBook, firstSeq: number | null): void {
     for (const [line, chunk] of earlier.#chunkOf) this.#chunkOf.set(line, chunk);
     this.chunks.unshift(...earlier.chunks);
     this.#lineCount += earlier.#lineCount;
+    this.#size += earlier.#size;
     this.#firstSeq = firstSeq;
   }
 
@@ -99,7 +125,9 @@ export class LogBook {
       if (line.isOpen) this.#open.set(line.source, line);
       return;
     }
+    this.#size -= unfinished.size;
     unfinished.extend(record);
+    this.#size += unfinished.size;
     this.#touch(unfinished);
     if (!unfinished.isOpen) this.#open.delete(record.source);
   }
@@ -114,6 +142,7 @@ export class LogBook {
     chunk.version += 1;
     this.#chunkOf.set(line, chunk);
     this.#lineCount += 1;
+    this.#size += line.size;
   }
 
   #touch(line: Line): void {
@@ -128,7 +157,9 @@ export class LogBook {
       for (const line of chunk.lines) {
         if (line.isGap) return;
         if (line.kind !== "output" || line.source !== source) continue;
+        this.#size -= unfinished.size;
         unfinished.absorb(line);
+        this.#size += unfinished.size;
         if (this.#open.get(source) === line) this.#open.set(source, unfinished);
         this.#remove(line);
         return;
@@ -145,6 +176,7 @@ export class LogBook {
     chunk.removals += 1;
     this.#chunkOf.delete(line);
     this.#lineCount -= 1;
+    this.#size -= line.size;
   }
 
   #earliestRecord(): number | null {

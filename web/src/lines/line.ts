@@ -19,6 +19,8 @@ export class Line {
   version = 0;
   /** Everything that was printed, as it came. */
   readonly parts: Text[] = [];
+  /** Characters, or bytes where it is no text, of what was printed. */
+  size = 0;
   /** The sequence number of its last record. */
   lastSeq: number;
   #isOpen = false;
@@ -97,6 +99,7 @@ export class Line {
 
   #write(part: Text): void {
     this.parts.push(part);
+    this.size += part.length;
     this.#terminal.write(part);
     this.version += 1;
   }

@@ -1,43 +1,44 @@
 /** The list of the logs that the user may read: kept up to date, filtered, walked with arrow keys. */
 
-import { plural } from "../lines/marker.ts";
-import { ConnectionLost, listLogs, type Caller, type StreamInfo } from "../sdk/index.ts";
+import { plural, shownSize } from "../lines/marker.ts";
+import { ConnectionLost, Directory, type Caller, type StreamInfo } from "../sdk/index.ts";
 import { fragmentOf } from "./address.ts";
 import { byId, make } from "./dom.ts";
-import { badgeOf } from "./status.ts";
-import { shownMoment } from "./times.ts";
+import { badgeOfStream } from "./status.ts";
+import { shownAge, shownMoment } from "./times.ts";
 
-/** How old the list may get while it is looked at. */
-const REFRESH_MS = 5_000;
+/** How old sizes, and what new rights have brought, may get; all else comes as it happens. */
+const REFRESH_MS = 15_000;
 /** More entries than this help nobody without the filter; the note says that there are more. */
 const SHOWN_LIMIT = 1_000;
-/** Pages of 1 000 that one refresh reads at most. */
-const PAGES_LIMIT = 10;
+/** A thousand containers that start at once are shown at once, not a thousand times. */
+const SETTLE_MS = 50;
+
+export type Streams = ReadonlyMap<string, StreamInfo>;
 
 export class ListPane {
-  readonly #onList: (streams: readonly StreamInfo[]) => void;
+  readonly #onStreams: (streams: Streams) => void;
   readonly #list = byId("list");
   readonly #filter = byId<HTMLInputElement>("filter");
   readonly #items = new Map<string, HTMLLIElement>();
-  #caller: Caller | null = null;
-  #streams: readonly StreamInfo[] | null = null;
+  #directory: Directory | null = null;
   #chosen: string | null = null;
-  #isReading = false;
+  #isScheduled = false;
 
-  /** @param onList called with every list that was read */
-  constructor(onList: (streams: readonly StreamInfo[]) => void) {
-    this.#onList = onList;
+  /** @param onStreams called when the streams have changed */
+  constructor(onStreams: (streams: Streams) => void) {
+    this.#onStreams = onStreams;
     this.#filter.addEventListener("input", () => this.#show());
     this.#filter.addEventListener("keydown", (event) => this.#filterKey(event));
     this.#list.addEventListener("keydown", (event) => this.#listKey(event));
-    setInterval(() => void this.#refreshIfSeen(), REFRESH_MS);
-    addEventListener("focus", () => void this.refresh());
-    document.addEventListener("visibilitychange", () => void this.#refreshIfSeen());
+    setInterval(() => this.#refreshIfSeen(), REFRESH_MS);
+    addEventListener("focus", () => this.refresh());
+    document.addEventListener("visibilitychange", () => this.#refreshIfSeen());
   }
 
   open(caller: Caller | null): void {
-    this.#caller = caller;
-    this.#streams = null;
+    this.#directory?.stop();
+    this.#directory = caller === null ? null : this.#directoryOf(caller);
     this.#show();
   }
 
@@ -47,27 +48,34 @@ export class ListPane {
   }
 
   /** Reads the list again. */
-  async refresh(): Promise<void> {
-    const caller = this.#caller;
-    if (caller === null || !caller.isLive || this.#isReading) return;
-    this.#isReading = true;
-    try {
-      const streams = await readAll(caller);
-      if (caller !== this.#caller) return;
-      this.#streams = streams;
-      this.#show();
-      this.#onList(streams);
-    } catch (error) {
-      // The connection's own line tells of a lost connection, and the next session reads again.
-      if (!(error instanceof ConnectionLost))
-        this.#note(`The list cannot be read: ${String(error)}`);
-    } finally {
-      this.#isReading = false;
-    }
+  refresh(): void {
+    void this.#directory?.refresh();
   }
 
-  async #refreshIfSeen(): Promise<void> {
-    if (document.visibilityState === "visible") await this.refresh();
+  #refreshIfSeen(): void {
+    if (document.visibilityState === "visible") this.refresh();
+  }
+
+  #directoryOf(caller: Caller): Directory {
+    return new Directory(caller, {
+      changed: () => this.#changed(),
+      failed: (error) => {
+        // The connection's own line tells of a lost one, and the next session reads again.
+        if (error instanceof ConnectionLost) return;
+        this.#note(`The list cannot be read: ${String(error)}`);
+      },
+    });
+  }
+
+  #changed(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // No animation frame: those of a hidden page do not come.
+    setTimeout(() => {
+      this.#isScheduled = false;
+      this.#show();
+      if (this.#directory !== null) this.#onStreams(this.#directory.streams);
+    }, SETTLE_MS);
   }
 
   // ---- keys
@@ -110,19 +118,25 @@ export class ListPane {
 
   #show(): void {
     const wanted = this.#filter.value.trim().toLowerCase();
-    const found = (this.#streams ?? []).filter(
+    const streams = [...(this.#directory?.streams.values() ?? [])];
+    const found = streams.filter(
       ({ stream, object }) =>
         stream.toLowerCase().includes(wanted) || object.toLowerCase().includes(wanted),
     );
-    const shown = [...found].sort(byImportance).slice(0, SHOWN_LIMIT);
+    const shown = found.sort(byImportance).slice(0, SHOWN_LIMIT);
     this.#match(shown);
-    const hidden = found.length - shown.length;
-    if (this.#streams === null) this.#note("");
-    else if (this.#streams.length === 0) this.#note("There is no log that you may read.");
-    else if (found.length === 0) this.#note("No log matches the filter.");
-    else if (hidden > 0)
-      this.#note(`${plural(hidden, "more log")}: narrow the filter to see them.`);
-    else this.#note("");
+    this.#note(this.#noteOn(streams.length, found.length, shown.length));
+  }
+
+  #noteOn(all: number, found: number, shown: number): string {
+    if (this.#directory?.isListed !== true) return "";
+    if (all === 0) return "There is no log that you may read.";
+    if (found === 0) return "No log matches the filter.";
+    if (found > shown)
+      return `${plural(found - shown, "more log")}: narrow the filter to see them.`;
+    return this.#directory.isComplete
+      ? ""
+      : `Only ${plural(all, "log")} of all are looked through.`;
   }
 
   #note(text: string): void {
@@ -166,18 +180,6 @@ export class ListPane {
   }
 }
 
-async function readAll(caller: Caller): Promise<StreamInfo[]> {
-  const streams: StreamInfo[] = [];
-  let after: string | null = null;
-  for (let pages = 0; pages < PAGES_LIMIT; pages += 1) {
-    const page = await listLogs(caller, after === null ? {} : { after });
-    streams.push(...page.streams);
-    after = page.after;
-    if (after === null) break;
-  }
-  return streams;
-}
-
 /** Those that run come first, then the newest. */
 function byImportance(one: StreamInfo, other: StreamInfo): number {
   const isLive = Number(other.sealed === null) - Number(one.sealed === null);
@@ -188,7 +190,6 @@ function makeItem(stream: string): HTMLLIElement {
   const item = make("li", "item");
   const link = make("a", "");
   link.href = fragmentOf(stream);
-  link.title = stream;
   link.append(make("span", "name", stream), make("span", "badge"), make("span", "about"));
   item.append(link);
   return item;
@@ -201,11 +202,14 @@ function fillItem(item: HTMLLIElement, info: StreamInfo, isChosen: boolean): voi
   if (link === null || badge === null || about === null) return;
   if (isChosen) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
-  const { text, tone } = badgeOf(info.sealed);
+  const { text, tone } = badgeOfStream(info);
   setText(badge, text);
   badge.dataset["tone"] = tone;
+  link.title = info.createdUs > 0 ? `${info.stream}, ${shownMoment(info.createdUs)}` : info.stream;
   const facts = [
-    info.createdUs > 0 ? shownMoment(info.createdUs) : "",
+    info.createdUs > 0 ? shownAge(info.createdUs, Date.now()) : "",
+    info.attempt > 1 ? `attempt ${info.attempt}` : "",
+    shownSize(info.bytes),
     info.object === info.stream ? "" : info.object,
   ];
   setText(about, facts.filter((fact) => fact !== "").join(" \u00b7 "));

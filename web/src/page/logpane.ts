@@ -1,60 +1,76 @@
-/** The chosen log: its lines, its head, the way back to earlier lines, and its end. */
+/**
+ * The chosen log: its lines, its head, what one may do with it, and its end.
+ *
+ * The follower goes on as long as the log is chosen, also while the window that is shown stays
+ * elsewhere: it counts new lines, and hears at once of a right that is withdrawn.
+ */
 
-import { LogBook } from "../lines/book.ts";
+import type { Line } from "../lines/line.ts";
 import { plural } from "../lines/marker.ts";
 import {
   ConnectionLost,
+  findNext,
   followLog,
   NOT_AUTHORIZED,
-  readRange,
   RequestError,
+  type Batch,
   type Caller,
   type FollowEnd,
   type Follower,
-  type FollowStart,
-  type Lagged,
+  type FollowOptions,
   type LogRecord,
   type StreamInfo,
 } from "../sdk/index.ts";
 import { announce, button, byId } from "./dom.ts";
+import type { Streams } from "./listpane.ts";
 import { LogView } from "./logview.ts";
-import { badgeOf, badgeOfEnd, LIVE, sentenceOf, type Badge } from "./status.ts";
+import { HELD, LogWindow, type Shown } from "./logwindow.ts";
+import { saveLog } from "./save.ts";
+import { badgeOfEnd, badgeOfStream, LIVE, sentenceOf, type Badge } from "./status.ts";
+import { shownMoment, shownTime } from "./times.ts";
+import { Toolbar } from "./toolbar.ts";
 
 /** The history that is fetched before the live lines: some 50 screens, under half a second. */
 const HISTORY_RECORDS = 2_000;
-/** Fetched each time the reader comes near the earliest line. */
-const EARLIER_RECORDS = 2_000;
-/**
- * Lines held in memory, about 100 MB of them at worst in a browser; the earliest go first and can
- * be fetched again. Twice as many while the reader has scrolled up and looks at them.
- */
-const HELD_LINES = 200_000;
+
+/** What a search has found last, and for what; the next one goes on from there. */
+interface Match {
+  readonly text: string;
+  readonly seq: number;
+  readonly epoch: number;
+}
 
 export class LogPane {
+  /** For downloads; null asks as anybody. */
+  token: string | null = null;
   readonly #view: LogView;
+  readonly #toolbar: Toolbar;
   readonly #onEnded: () => void;
-  #caller: Caller | null = null;
-  #stream: string | null = null;
+  #shown: Shown | null = null;
   #follower: Follower | null = null;
-  #book = new LogBook();
-  #epoch: number | null = null;
-  /** The earliest record that can still be fetched, as far as we know. */
-  #oldest = 0;
+  #window: LogWindow | null = null;
   #end: FollowEnd | null = null;
-  #isFetching = false;
   #missed = 0;
+  #match: Match | null = null;
+  /** Counts searches, so that an earlier one asks for nothing more. */
+  #searches = 0;
 
   /** @param onEnded called when the log ended, so that the list can show it at once */
   constructor(onEnded: () => void) {
     this.#onEnded = onEnded;
     this.#view = new LogView(byId("scroller"), byId("chunks"), {
-      nearTop: () => void this.#fetchEarlier(),
-      following: (isFollowing) => this.#showJump(isFollowing),
+      nearTop: () => this.#fetchEarlier(),
+      nearEnd: () => {
+        if (this.#isReadable) void this.#window?.fetchLater();
+      },
+      following: () => this.#showJump(),
     });
-    byId("jump").addEventListener("click", () => {
-      this.#view.jumpToEnd();
-      byId("scroller").focus();
+    this.#toolbar = new Toolbar({
+      find: (text, ignoreCase, backwards) => void this.#find(text, ignoreCase, backwards),
+      chooseSource: (source) => this.#chooseSource(source),
+      download: (format) => void this.#download(format),
     });
+    byId("jump").addEventListener("click", () => this.#jump());
     byId<HTMLInputElement>("wrap").addEventListener("change", (event) => {
       const isWrapped = (event.target as HTMLInputElement).checked;
       byId("chunks").classList.toggle("unwrapped", !isWrapped);
@@ -63,150 +79,232 @@ export class LogPane {
   }
 
   get stream(): string | null {
-    return this.#stream;
+    return this.#shown?.stream ?? null;
   }
 
   /** Shows this log from its recent history on; null shows none. */
   open(caller: Caller | null, stream: string | null): void {
-    this.#follower?.stop();
-    this.#follower = null;
-    this.#caller = caller;
-    this.#stream = stream;
+    this.#close();
     byId("log").hidden = stream === null;
     byId("nothing-chosen").hidden = stream !== null;
     byId("log-title").textContent = stream ?? "";
+    this.#toolbar.clear();
+    this.#showStale(null);
     if (caller === null || stream === null) return;
-    this.#startBook();
+    this.#shown = { caller, stream, sources: null };
+    this.#start();
+  }
+
+  /** What the list says: a log that had ended goes on when a new attempt begins. */
+  update(streams: Streams): void {
+    const info = this.stream === null ? undefined : streams.get(this.stream);
+    if (info === undefined) return;
+    const end = this.#end;
+    if (end === null) this.#showBadge(badgeOfStream(info));
+    else if (end.kind === "sealed" && info.sealed === null && info.next > (end.sealed.next ?? 0)) {
+      this.#goOn();
+    }
+    this.#showStale(end === null && info.sealed === null ? info.staleSinceUs : null);
+  }
+
+  #close(): void {
+    this.#follower?.stop();
+    this.#window?.close();
+    this.#searches += 1;
+    this.#follower = this.#window = this.#shown = this.#match = null;
+  }
+
+  // ---- following
+
+  /** Shows the recent history and what follows. */
+  #start(): void {
+    this.#follower?.stop();
+    this.#openWindow();
     this.#showEnd(null);
     this.#showBadge(LIVE);
     this.#follow({ tail: HISTORY_RECORDS });
   }
 
-  /** What the list says: a log that had ended goes on when a new attempt begins. */
-  update(info: StreamInfo): void {
-    if (info.stream !== this.#stream) return;
-    if (this.#end?.kind === "sealed" && info.sealed === null) this.#goOn();
-    else if (this.#end === null) this.#showBadge(badgeOf(info.sealed));
+  /** Follows again from where it stood. */
+  #goOn(): void {
+    const position = this.#follower?.position ?? null;
+    if (position === null) return this.#start();
+    this.#follower?.stop();
+    this.#showEnd(null);
+    this.#showBadge(LIVE);
+    this.#follow({ from: position });
   }
 
-  // ---- following
-
-  #follow(start: FollowStart): void {
-    if (this.#caller === null || this.#stream === null) return;
+  #follow(begin: FollowOptions): void {
+    if (this.#shown === null) return;
+    const { caller, stream, sources } = this.#shown;
     this.#follower = followLog(
-      this.#caller,
-      this.#stream,
+      caller,
+      stream,
       {
-        records: (records, epoch) => this.#add(records, epoch),
-        lagged: (lagged) => this.#lag(lagged),
+        records: (records, batch) => this.#add(records, batch),
+        lagged: (lagged) => {
+          this.#window?.lag(lagged);
+          this.#changed();
+        },
         reset: () => {
-          this.#startBook();
-          this.#book.interrupt(
+          const window = this.#openWindow();
+          window?.book.interrupt(
             "The store of this log was replaced: here it is from its oldest line on.",
           );
         },
         ended: (end) => this.#ended(end),
       },
-      start,
+      sources === null ? begin : { ...begin, sources },
     );
   }
 
-  /** Follows again from where it stood. */
-  #goOn(): void {
-    const position = this.#follower?.position ?? null;
-    this.#follower?.stop();
-    this.#showEnd(null);
-    this.#showBadge(LIVE);
-    this.#follow(position === null ? { tail: HISTORY_RECORDS } : { from: position });
-  }
-
-  #startBook(): void {
-    this.#book = new LogBook();
-    this.#epoch = null;
-    this.#oldest = 0;
+  /** Holds nothing, and what comes from now on. */
+  #openWindow(): LogWindow | null {
+    this.#window?.close();
+    if (this.#shown === null) return null;
     this.#missed = 0;
-    this.#isFetching = false;
-    this.#view.show(this.#book);
-    this.#showCount();
-    this.#showEarlier();
-  }
-
-  #add(records: readonly LogRecord[], epoch: number): void {
-    this.#epoch = epoch;
-    const before = this.#book.lineCount;
-    this.#book.append(records);
-    const added = this.#book.lineCount - before;
-    this.#book.trim(this.#view.isFollowing ? HELD_LINES : 2 * HELD_LINES);
-    if (!this.#view.isFollowing) this.#missed += added;
+    this.#window = new LogWindow(this.#shown, {
+      changed: () => this.#changed(),
+      failed: (error) => this.#fetchFailed(error),
+      replaced: () => this.#start(),
+      followedTo: () => this.#follower?.position?.next ?? null,
+    });
+    this.#view.show(this.#window.book);
     this.#changed();
+    return this.#window;
   }
 
-  #lag(lagged: Lagged): void {
-    if (this.#book.firstSeq === null) this.#oldest = lagged.to;
-    this.#book.interrupt(missing(lagged));
+  #add(records: readonly LogRecord[], batch: Batch): void {
+    const added = this.#window?.add(records, batch, this.#view.isFollowing) ?? 0;
+    if (!this.#view.isFollowing) this.#missed += added;
+    this.#toolbar.offer(records);
     this.#changed();
   }
 
   #ended(end: FollowEnd): void {
     this.#showBadge(badgeOfEnd(end));
     this.#showEnd(end);
-    announce(`${this.#stream ?? ""}: ${sentenceOf(end)}`);
+    if (!this.#isReadable) {
+      this.#searches += 1;
+      this.#toolbar.say("");
+    }
+    this.#showStale(null);
+    announce(`${this.stream ?? ""}: ${sentenceOf(end)}`);
     this.#onEnded();
   }
 
-  // ---- earlier lines
+  // ---- other lines than the last
 
-  async #fetchEarlier(): Promise<void> {
-    const book = this.#book;
-    const to = book.firstSeq;
-    if (this.#isFetching || to === null || !this.#hasEarlier()) return;
-    if (this.#caller === null || this.#stream === null || this.#epoch === null) return;
-    this.#isFetching = true;
-    this.#showEarlier();
-    try {
-      const from = Math.max(this.#oldest, to - EARLIER_RECORDS);
-      const range = await readRange(this.#caller, this.#stream, this.#epoch, from, to);
-      if (book !== this.#book || book.firstSeq !== to) return;
-      book.prepend(range.records);
-      if (range.damage !== null) book.prependMissing(missing(range.damage), range.damage.from);
-      this.#oldest = Math.max(this.#oldest, range.oldest);
-    } catch (error) {
-      if (book === this.#book) this.#fetchFailed(error);
-    } finally {
-      if (book === this.#book) {
-        this.#isFetching = false;
-        this.#changed();
-      }
-    }
+  #fetchEarlier(): void {
+    const window = this.#window;
+    if (window === null || !this.#isReadable || !window.hasEarlier || window.isFetching) return;
+    const line = window.book.chunks[0]?.lines[0];
+    // It is full: another one begins where the reader is, without what is far below.
+    if (window.book.exceeds(HELD) && line !== undefined) void this.#show(line, window.epoch, false);
+    else void window.fetchEarlier();
   }
 
   #fetchFailed(error: unknown): void {
     // There is a next time when the connection is back.
     if (error instanceof ConnectionLost) return;
-    const reason = error instanceof Error ? error.message : String(error);
     const isRevoked = error instanceof RequestError && error.uri === NOT_AUTHORIZED;
     this.#follower?.stop();
-    this.#ended({ kind: isRevoked ? "revoked" : "failed", reason });
+    this.#ended({ kind: isRevoked ? "revoked" : "failed", reason: textOf(error) });
   }
 
-  #hasEarlier(): boolean {
-    const isReadable = this.#end === null || this.#end.kind === "sealed";
-    return isReadable && this.#book.firstSeq !== null && this.#book.firstSeq > this.#oldest;
+  /** Brings a line into sight, wherever in the log it is. */
+  async #show(
+    at: Pick<Line, "seq" | "source">,
+    epoch: number | null,
+    isFound: boolean,
+  ): Promise<void> {
+    const held = isFound ? (this.#window?.book.lineOf(at) ?? null) : null;
+    if (held !== null) return this.#view.reveal(held, isFound);
+    const window = this.#openWindow();
+    if (window === null || epoch === null) return;
+    await window.openAt(at.seq, epoch);
+    const line = window.book.lineOf(at);
+    if (window === this.#window && line !== null) this.#view.reveal(line, isFound);
+  }
+
+  #jump(): void {
+    if (this.#window?.isAttached === false && this.#isReadable) this.#start();
+    this.#view.jumpToEnd();
+    byId("scroller").focus();
+  }
+
+  get #isReadable(): boolean {
+    return this.#end === null || this.#end.kind === "sealed";
+  }
+
+  // ---- what one may do with it
+
+  async #find(text: string, ignoreCase: boolean, backwards: boolean): Promise<void> {
+    const shown = this.#shown;
+    if (shown === null) return;
+    const search = ++this.#searches;
+    const last = this.#match?.text === text ? this.#match : null;
+    const start = last === null ? {} : { start: last.seq + (backwards ? 0 : 1), epoch: last.epoch };
+    const chosen = shown.sources === null ? {} : { sources: shown.sources };
+    this.#toolbar.say("Searching\u2026");
+    try {
+      const found = await findNext(
+        shown.caller,
+        shown.stream,
+        { text, ignoreCase, ...chosen },
+        { ...start, backwards },
+        () => search === this.#searches,
+      );
+      if (search !== this.#searches) return;
+      if (found === null) return this.#toolbar.say(nothingFound(last !== null, backwards));
+      this.#match = { text, seq: found.record.seq, epoch: found.epoch };
+      this.#toolbar.say(`Found at ${shownTime(found.record.timeUs).clock}`);
+      await this.#show(found.record, found.epoch, true);
+    } catch (error) {
+      if (search === this.#searches) this.#toolbar.say(`Not searched: ${textOf(error)}`);
+    }
+  }
+
+  #chooseSource(source: string | null): void {
+    if (this.#shown === null) return;
+    this.#shown = { ...this.#shown, sources: source === null ? null : [source] };
+    this.#start();
+  }
+
+  async #download(format: "text" | "ndjson"): Promise<void> {
+    const shown = this.#shown;
+    if (shown === null) return;
+    this.#toolbar.say("Downloading\u2026");
+    const chosen = shown.sources === null ? {} : { sources: shown.sources };
+    const said = await saveLog(shown.stream, this.token, { format, ...chosen }).then(
+      () => "Downloaded",
+      (error: unknown) => `Not downloaded: ${textOf(error)}`,
+    );
+    if (shown.stream === this.stream) this.#toolbar.say(said);
   }
 
   // ---- showing it
 
   #changed(): void {
+    this.#view.holdsEnd = this.#window?.isAttached ?? true;
     this.#view.refresh();
     this.#showCount();
     this.#showEarlier();
-    this.#showJump(this.#view.isFollowing);
+    this.#showJump();
+    // What stands below the lines is said of the end of the log only.
+    byId("end").hidden = this.#end === null || (this.#isReadable && !this.#isAtEnd);
+  }
+
+  get #isAtEnd(): boolean {
+    return this.#window?.isAttached ?? true;
   }
 
   #showCount(): void {
-    const count = this.#book.lineCount;
+    const count = this.#window?.book.lineCount ?? 0;
     const text = count === 0 ? "" : plural(count, "line");
-    byId("log-count").textContent = this.#hasEarlier() ? `last ${text}` : text;
+    const part = !this.#isAtEnd ? "a part, " : this.#window?.hasEarlier ? "last " : "";
+    byId("log-count").textContent = text === "" ? "" : part + text;
   }
 
   #showBadge({ text, tone }: Badge): void {
@@ -215,19 +313,33 @@ export class LogPane {
     badge.dataset["tone"] = tone;
   }
 
+  #showStale(sinceUs: StreamInfo["staleSinceUs"]): void {
+    const banner = byId("stale");
+    const text =
+      sinceUs === null
+        ? ""
+        : `Nothing is heard of this log's producer since ${shownMoment(sinceUs)}. It may have ended without a word.`;
+    banner.hidden = sinceUs === null;
+    if (banner.textContent !== text) banner.textContent = text;
+  }
+
   #showEarlier(): void {
     const element = byId("earlier");
-    const kind = this.#hasEarlier() ? "more" : this.#oldest > 0 ? "gone" : "none";
-    const state = `${kind} ${String(this.#isFetching)}`;
+    const window = this.#window;
+    const hasMore = this.#isReadable && window?.hasEarlier === true;
+    const kind = hasMore ? "more" : window?.hasLostEarlier ? "gone" : "none";
+    const isFetching = window?.isFetching === true;
+    const state = `${kind} ${String(isFetching)}`;
     if (element.dataset["state"] === state) return;
     element.dataset["state"] = state;
     element.hidden = kind === "none";
     if (kind === "gone") element.replaceChildren("Earlier lines are not kept any more.");
-    else if (this.#isFetching) element.replaceChildren("Fetching earlier lines\u2026");
-    else element.replaceChildren(button("plain", "Earlier lines", () => void this.#fetchEarlier()));
+    else if (isFetching) element.replaceChildren("Fetching more lines\u2026");
+    else element.replaceChildren(button("plain", "Earlier lines", () => this.#fetchEarlier()));
   }
 
-  #showJump(isFollowing: boolean): void {
+  #showJump(): void {
+    const { isFollowing } = this.#view;
     if (isFollowing) this.#missed = 0;
     const jump = byId("jump");
     jump.hidden = isFollowing;
@@ -238,7 +350,6 @@ export class LogPane {
   #showEnd(end: FollowEnd | null): void {
     this.#end = end;
     const element = byId("end");
-    element.hidden = end === null;
     if (end !== null) {
       element.dataset["tone"] = badgeOfEnd(end).tone;
       element.replaceChildren(sentenceOf(end));
@@ -255,8 +366,11 @@ export class LogPane {
   }
 }
 
-function missing({ from, to, isDamage }: Lagged): string {
-  const lines = plural(to - from, "line");
-  const are = `${lines} ${to - from === 1 ? "is" : "are"}`;
-  return isDamage ? `${are} damaged and left out here.` : `${are} not kept any more.`;
+function nothingFound(isAfterMatch: boolean, backwards: boolean): string {
+  if (!isAfterMatch) return "Not found";
+  return backwards ? "No earlier match" : "No later match";
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

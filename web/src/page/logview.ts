@@ -16,6 +16,8 @@ import { Unfolding } from "./row.ts";
 export interface LogViewEvents {
   /** The reader comes near the earliest line. */
   nearTop(): void;
+  /** The reader comes near the last line that is held. */
+  nearEnd(): void;
   /** The view follows the end from now on, or does not any more. */
   following(isFollowing: boolean): void;
 }
@@ -41,6 +43,7 @@ export class LogView {
   readonly #events: LogViewEvents;
   readonly #unfolding = new Unfolding();
   #book: LogBook | null = null;
+  #holdsEnd = true;
   #blocks: Block[] = [];
   #isFollowing = true;
   #lastTop = 0;
@@ -66,8 +69,29 @@ export class LogView {
   show(book: LogBook): void {
     this.#book = book;
     this.#clear();
+    this.#unfolding.marked = null;
+    this.holdsEnd = true;
     this.#follow(true);
     this.refresh();
+  }
+
+  /** Whether the end of what is held is that of the log, so that it may be followed. */
+  set holdsEnd(holdsEnd: boolean) {
+    this.#holdsEnd = holdsEnd;
+    if (!holdsEnd) this.#follow(false);
+  }
+
+  /** Brings the line into sight; with `isFound` it is marked as what was looked for. */
+  reveal(line: Line, isFound: boolean): void {
+    if (this.#book === null) return;
+    this.#follow(false);
+    this.#matchBlocks(this.#book);
+    if (isFound) this.#mark(line);
+    const block = this.#blockOf(line);
+    if (block === undefined) return;
+    block.render(this.#lineBefore(block), this.#unfolding);
+    const { top } = this.#scroller.getBoundingClientRect();
+    this.#render({ block, line, top: top + this.#scroller.clientHeight / 3 });
   }
 
   /** Something changed in the book; shows it in the next frame. */
@@ -97,10 +121,11 @@ export class LogView {
   #scrolled(): void {
     const { scrollTop } = this.#scroller;
     const isAtEnd = this.#distanceToEnd() <= AT_END_PX;
-    if (isAtEnd) this.#follow(true);
+    if (isAtEnd && this.#holdsEnd) this.#follow(true);
     else if (scrollTop < this.#lastTop) this.#follow(false);
     this.#lastTop = scrollTop;
     if (!this.#isFollowing && scrollTop < this.#scroller.clientHeight) this.#events.nearTop();
+    if (this.#distanceToEnd() < this.#scroller.clientHeight) this.#events.nearEnd();
     this.refresh();
   }
 
@@ -143,9 +168,9 @@ export class LogView {
 
   // ---- showing it
 
-  #render(): void {
+  #render(wanted: Anchor | null = null): void {
     if (this.#book === null || this.#scroller.clientHeight === 0) return;
-    const anchor = this.#isFollowing ? null : this.#anchor();
+    const anchor = this.#isFollowing ? null : (wanted ?? this.#anchor());
     this.#matchBlocks(this.#book);
     this.#place(anchor);
     for (let pass = 0; pass < PASSES && this.#renderNear(); pass += 1) this.#place(anchor);
@@ -204,6 +229,24 @@ export class LogView {
     } else {
       this.#clear();
     }
+  }
+
+  #mark(line: Line): void {
+    const before = this.#unfolding.marked;
+    this.#unfolding.marked = line;
+    for (const changed of [before, line]) {
+      if (changed === null) continue;
+      changed.version += 1;
+      this.#blockOf(changed)?.touch();
+    }
+  }
+
+  #blockOf(line: Line): Block | undefined {
+    return this.#blocks.find(({ chunk }) => chunk.lines.includes(line));
+  }
+
+  #lineBefore(block: Block): Line | null {
+    return this.#blocks[this.#blocks.indexOf(block) - 1]?.chunk.lines.at(-1) ?? null;
   }
 
   #newBlock(chunk: Block["chunk"]): Block {

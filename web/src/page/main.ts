@@ -24,8 +24,8 @@ const REALM = "realm1";
 class Page {
   readonly #bar = new ConnectionBar();
   readonly #login = new Login((credentials) => this.#signIn(credentials));
-  readonly #log = new LogPane(() => void this.#list.refresh());
-  readonly #list = new ListPane((streams) => streams.forEach((info) => this.#log.update(info)));
+  readonly #log = new LogPane(() => this.#list.refresh());
+  readonly #list = new ListPane((streams) => this.#log.update(streams));
   #connection: Connection | null = null;
 
   start(): void {
@@ -98,6 +98,7 @@ class Page {
     byId("sign-out").textContent = isAnonymous ? "Sign in" : "Sign out";
     this.#bar.watch(connection);
     this.#list.open(connection);
+    this.#log.token = isAnonymous ? null : credentials.token;
     connection.open();
   }
 
@@ -105,6 +106,7 @@ class Page {
     const connection = this.#connection;
     this.#connection = null;
     this.#log.open(null, null);
+    this.#log.token = null;
     this.#list.open(null);
     byId("user").textContent = "";
     byId("sign-out").hidden = true;
@@ -112,7 +114,6 @@ class Page {
   }
 
   #entered(state: ConnectionState, credentials: Credentials): void {
-    if (state.kind === "live") void this.#list.refresh();
     if (state.kind !== "refused") return;
     const who =
       credentials === "anonymous" ? "you without a token" : `this token of '${credentials.user}'`;

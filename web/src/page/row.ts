@@ -16,6 +16,8 @@ export const SHOWN_MORE = 100_000;
 export class Unfolding {
   readonly #characters = new WeakMap<Line, number>();
   readonly #unfolded = new WeakSet<Line>();
+  /** The line that a search has found. */
+  marked: Line | null = null;
 
   charactersOf(line: Line): number {
     return this.#characters.get(line) ?? SHOWN_AT_FIRST;
@@ -38,6 +40,7 @@ export class Unfolding {
 export function makeRow(line: Line, before: Line | null, unfolding: Unfolding): HTMLElement {
   const row = make("div", line.kind === "notice" ? "row notice" : "row");
   row.dataset["seq"] = String(line.seq);
+  if (line === unfolding.marked) row.setAttribute("aria-current", "true");
   if (line.timeUs > 0) {
     const { clock, day } = shownTime(line.timeUs);
     if (before === null || (before.timeUs > 0 && shownTime(before.timeUs).day !== day)) {

@@ -1,6 +1,6 @@
 /** How a log stands, in a word and a sentence: live, ended, or not readable any more. */
 
-import type { FollowEnd, Sealed } from "../sdk/index.ts";
+import type { FollowEnd, Sealed, StreamInfo } from "../sdk/index.ts";
 
 export type Tone = "live" | "good" | "bad" | "quiet";
 
@@ -18,8 +18,15 @@ export function badgeOf(sealed: Sealed | null): Badge {
   return { text: `exit ${sealed.exitCode}`, tone: sealed.exitCode === 0 ? "good" : "bad" };
 }
 
+/** Of a log in the list: also "stale", where it has not ended but nobody is heard. */
+export function badgeOfStream({ sealed, staleSinceUs }: StreamInfo): Badge {
+  if (sealed === null && staleSinceUs !== null) return { text: "stale", tone: "bad" };
+  return badgeOf(sealed);
+}
+
 export function badgeOfEnd(end: FollowEnd): Badge {
   if (end.kind === "sealed") return badgeOf(end.sealed);
+  if (end.kind === "deleted") return { text: "deleted", tone: "bad" };
   if (end.kind === "failed") return { text: "stopped", tone: "bad" };
   return { text: "no access", tone: "bad" };
 }
@@ -33,6 +40,8 @@ export function sentenceOf(end: FollowEnd): string {
       return "Your permission to read this log was withdrawn. What came before is shown; nothing after it is.";
     case "denied":
       return "You may not read this log, or there is no log of this name.";
+    case "deleted":
+      return "This log was deleted. What came before is shown.";
     case "failed":
       return `This log cannot be shown: ${end.reason}`;
   }

@@ -27,6 +27,15 @@ export function dayHeading(timeUs: number): string {
   });
 }
 
+/** How long ago that was, in few words: "just now", "5 min ago", "3 days ago". */
+export function shownAge(timeUs: number, nowMs: number): string {
+  const minutes = Math.floor((nowMs - timeUs / 1_000) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return `${Math.floor(minutes / 60 / 24)} days ago`;
+}
+
 /** A moment in few words: "today, 14:03", "21 Nov, 14:03". */
 export function shownMoment(timeUs: number): string {
   const { clock, day } = shownTime(timeUs);

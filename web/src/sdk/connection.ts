@@ -7,7 +7,9 @@
 
 import { delayBeforeAttempt } from "./backoff.ts";
 import { ConnectionLost, SessionRefused } from "./errors.ts";
-import { Session, type Dict, type ProgressiveCall, type SessionOptions } from "./session.ts";
+import { Session, type ProgressiveCall, type SessionOptions } from "./session.ts";
+import type { Match, Subscription } from "./subscriptions.ts";
+import type { Dict } from "./wire.ts";
 
 export type ConnectionState =
   | { readonly kind: "connecting" }
@@ -25,6 +27,8 @@ export interface Caller {
   onLive(listener: () => void): () => void;
   call(procedure: string, kwargs: Dict): Promise<Dict>;
   callProgressively(procedure: string, kwargs: Dict, onDict: (dict: Dict) => void): ProgressiveCall;
+  /** Subscribes for the session that stands; a new session knows nothing of it. */
+  subscribe(topic: string, match: Match, onDict: (dict: Dict) => void): Subscription;
 }
 
 /**
@@ -88,17 +92,7 @@ export class Connection implements Caller {
 
   async call(procedure: string, kwargs: Dict): Promise<Dict> {
     const session = this.#established();
-    const generation = this.#generation;
-    const timer = setTimeout(() => {
-      if (generation !== this.#generation) return;
-      session.drop();
-      this.#lost(new ConnectionLost("the server does not answer"));
-    }, ANSWER_TIMEOUT_MS);
-    try {
-      return await session.call(procedure, kwargs);
-    } finally {
-      clearTimeout(timer);
-    }
+    return this.#inTime(session, session.call(procedure, kwargs));
   }
 
   callProgressively(
@@ -107,6 +101,27 @@ export class Connection implements Caller {
     onDict: (dict: Dict) => void,
   ): ProgressiveCall {
     return this.#established().callProgressively(procedure, kwargs, onDict);
+  }
+
+  subscribe(topic: string, match: Match, onDict: (dict: Dict) => void): Subscription {
+    const session = this.#established();
+    const { ready, end } = session.subscribe(topic, match, onDict);
+    return { ready: this.#inTime(session, ready), end };
+  }
+
+  /** The answer, or the end of a session that gives none. */
+  async #inTime<Answer>(session: Session, answer: Promise<Answer>): Promise<Answer> {
+    const generation = this.#generation;
+    const timer = setTimeout(() => {
+      if (generation !== this.#generation) return;
+      session.drop();
+      this.#lost(new ConnectionLost("the server does not answer"));
+    }, ANSWER_TIMEOUT_MS);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #established(): Session {

@@ -54,11 +54,16 @@ export class Cursor {
     return fresh;
   }
 
-  /** Steps over what retention removed. */
+  /** Steps over what is gone. */
   lag(lagged: Lagged): void {
+    this.passTo(lagged.to);
+  }
+
+  /** The service says that everything in front of `next` has come: what a filter left out, too. */
+  passTo(next: number): void {
     const position = this.#position;
-    if (position !== null && lagged.to > position.next) {
-      this.#position = { epoch: position.epoch, next: lagged.to };
+    if (position !== null && next > position.next) {
+      this.#position = { epoch: position.epoch, next };
     }
   }
 

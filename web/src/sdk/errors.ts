@@ -5,11 +5,13 @@
  * `SessionRefused` the router will not have this session; trying again with the same
  *                  credentials is pointless.
  * `ConnectionLost` the transport went away or never came; trying again is the cure.
+ * `DownloadFailed` a download was refused (its `status` says why) or cut off (status 0).
  */
 
 export const NOT_AUTHORIZED = "wamp.error.not_authorized";
 /** A cursor beyond the head: it belongs to another copy of the log. */
 export const AHEAD = "fairlead.error.ahead";
+export const NO_SUCH_STREAM = "fairlead.error.no_such_stream";
 /** What passes by itself: the service starts, stops, or has no room just now. */
 const PASSING: ReadonlySet<string> = new Set([
   "fairlead.error.busy",
@@ -62,6 +64,17 @@ export class ConnectionLost extends Error {
   constructor(message: string) {
     super(message);
     this.name = "ConnectionLost";
+  }
+}
+
+export class DownloadFailed extends Error {
+  /** The HTTP status; 0 where the answer did not come, or not to its end. */
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "DownloadFailed";
+    this.status = status;
   }
 }
 

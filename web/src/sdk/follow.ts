@@ -1,26 +1,34 @@
 /**
  * Following a log: its history, then every new line, each exactly once, across reconnects.
  *
- * It rests on the procedure `fairlead.log.follow` and its progressive results, not on the topic
- * `fairlead.stream.<id>` with `get_retained`. Both would do; with wampy the call is the safer one:
- * - one ordered channel from the history into the live lines. The topic has two that the client
- *   must join (retained events, and `read` for what they do not reach back to), on each reconnect;
- * - a call ends with an ERROR that says why, and wampy hands it over. A subscription that the
- *   router ends leaves wampy's handler behind, waiting for events that never come;
- * - wampy 8.0.2 forgets the options of a subscription when it is unsubscribed: after a subscribe
- *   with `get_retained` its UNSUBSCRIBED handler throws, and the promise never settles.
- * What it costs: the router copies a batch for each follower, where the topic shares the bytes. A
- * wall of a thousand viewers of one log would be the reason to look at the topic again.
- *
- * The cursor (epoch, next) is checked on every batch all the same: what was seen is cut off, and
- * at a hole the follower asks again from where it stands.
+ * It goes through the log's topic (`topicfeed.ts`), and through `fairlead.log.follow` where only
+ * some sources are wanted (`callfeed.ts`). The cursor (epoch, next) is checked on every batch
+ * whichever way it came: what was seen is cut off, and at a hole the follower asks again from
+ * where it stands.
  */
 
+import { CallFeed } from "./callfeed.ts";
 import type { Caller } from "./connection.ts";
 import { Cursor, Hole, type Position } from "./cursor.ts";
-import { AHEAD, ConnectionLost, isPassing, NOT_AUTHORIZED, RequestError } from "./errors.ts";
-import type { Dict, ProgressiveCall } from "./session.ts";
-import { parseNews, type Lagged, type LogRecord, type Reset, type Sealed } from "./wire.ts";
+import {
+  AHEAD,
+  ConnectionLost,
+  isPassing,
+  NO_SUCH_STREAM,
+  NOT_AUTHORIZED,
+  RequestError,
+} from "./errors.ts";
+import type { ProgressiveCall } from "./session.ts";
+import { TopicFeed } from "./topicfeed.ts";
+import {
+  parseNews,
+  type Batch,
+  type Dict,
+  type Lagged,
+  type LogRecord,
+  type Reset,
+  type Sealed,
+} from "./wire.ts";
 
 /** Why a follower stopped by itself. */
 export type FollowEnd =
@@ -30,12 +38,17 @@ export type FollowEnd =
   | { readonly kind: "revoked"; readonly reason: string }
   /** The right to read it was not there to begin with. */
   | { readonly kind: "denied"; readonly reason: string }
+  /** The log was deleted while we followed. */
+  | { readonly kind: "deleted" }
   | { readonly kind: "failed"; readonly reason: string };
 
 export interface FollowHandlers {
-  /** New records, in order, without repetition. */
-  records(records: readonly LogRecord[], epoch: number): void;
-  /** Records that retention removed before we could read them. */
+  /**
+   * New records, in order, without repetition. The batch that brought them says how much of the
+   * stream that was; where sources are chosen there may be no record in it.
+   */
+  records(records: readonly LogRecord[], batch: Batch): void;
+  /** Records that retention removed before we could read them, or that are damaged. */
   lagged(lagged: Lagged): void;
   /** The store was replaced; what comes now begins at its oldest record. */
   reset(reset: Reset): void;
@@ -43,8 +56,19 @@ export interface FollowHandlers {
   ended(end: FollowEnd): void;
 }
 
-/** Where to begin: at a position kept from before, with the last `tail` records, or at the oldest. */
-export type FollowStart = { readonly from: Position } | { readonly tail: number } | null;
+/** Where to begin, at most one of the first four (nothing: at the oldest record), and of what. */
+export interface FollowOptions {
+  /** A position kept from before. */
+  readonly from?: Position;
+  /** The last so many records. */
+  readonly tail?: number;
+  /** The last records that have so many bytes together at most. */
+  readonly tailBytes?: number;
+  /** The first record of this time or later, in microseconds since 1970. */
+  readonly sinceUs?: number;
+  /** Only the records of these sources. */
+  readonly sources?: readonly string[];
+}
 
 /** How often to ask again from the same position before it must be the server's mistake. */
 const FRUITLESS_LIMIT = 5;
@@ -55,7 +79,8 @@ export class Follower {
   readonly #caller: Caller;
   readonly #stream: string;
   readonly #handlers: FollowHandlers;
-  readonly #start: Dict;
+  readonly #begin: Dict;
+  readonly #sources: readonly string[] | undefined;
   readonly #cursor: Cursor;
   readonly #forgetLive: () => void;
   #call: ProgressiveCall | null = null;
@@ -64,12 +89,13 @@ export class Follower {
   #fruitless = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(caller: Caller, stream: string, handlers: FollowHandlers, start: FollowStart) {
+  constructor(caller: Caller, stream: string, handlers: FollowHandlers, options: FollowOptions) {
     this.#caller = caller;
     this.#stream = stream;
     this.#handlers = handlers;
-    this.#start = start !== null && "tail" in start ? { tail: start.tail } : {};
-    this.#cursor = new Cursor(start !== null && "from" in start ? start.from : null);
+    this.#begin = beginOf(options);
+    this.#sources = options.sources;
+    this.#cursor = new Cursor(options.from ?? null);
     this.#forgetLive = caller.onLive(() => this.#ask());
     if (caller.isLive) this.#ask();
   }
@@ -89,15 +115,11 @@ export class Follower {
   }
 
   #ask(): void {
-    const position = this.#cursor.position;
-    const where = position === null ? this.#start : { start: position.next, epoch: position.epoch };
-    const call = this.#caller.callProgressively(
-      "fairlead.log.follow",
-      { stream: this.#stream, ...where },
-      (dict) => {
-        if (this.#call === call) this.#take(dict);
-      },
-    );
+    // That of a lost session has timers still.
+    this.#call?.cancel();
+    const call = this.#feed((dict) => {
+      if (this.#call === call) this.#take(dict);
+    });
     this.#call = call;
     call.done.then(
       (dict) => {
@@ -107,6 +129,15 @@ export class Follower {
         if (this.#call === call) this.#refused(error);
       },
     );
+  }
+
+  #feed(onDict: (dict: Dict) => void): ProgressiveCall {
+    const position = this.#cursor.position;
+    const begin = position === null ? this.#begin : { start: position.next, epoch: position.epoch };
+    if (this.#sources === undefined) {
+      return new TopicFeed(this.#caller, this.#stream, begin, onDict);
+    }
+    return new CallFeed(this.#caller, this.#stream, { ...begin, sources: this.#sources }, onDict);
   }
 
   #take(dict: Dict): void {
@@ -130,10 +161,12 @@ export class Follower {
       this.#handlers.lagged(news.lagged);
     }
     if (news.batch !== undefined) {
+      const before = this.#cursor.position?.next;
       const fresh = this.#cursor.accept(news.batch);
-      if (fresh.length > 0) this.#handlers.records(fresh, news.batch.epoch);
-    }
+      if (this.#cursor.position?.next !== before) this.#handlers.records(fresh, news.batch);
+    } else if (news.head !== undefined) this.#cursor.passTo(news.head);
     if (news.revoked !== undefined) this.#end({ kind: "revoked", reason: news.revoked.reason });
+    else if (news.deleted !== undefined) this.#end({ kind: "deleted" });
     else if (news.sealed !== undefined) this.#seal(news.sealed);
   }
 
@@ -157,6 +190,7 @@ export class Follower {
   }
 
   #refused(error: unknown): void {
+    this.#call?.cancel();
     this.#call = null;
     // The connection tells us when there is a session again.
     if (error instanceof ConnectionLost) return;
@@ -164,7 +198,8 @@ export class Follower {
     if (!(error instanceof RequestError)) this.#end({ kind: "failed", reason });
     else if (error.uri === NOT_AUTHORIZED) {
       this.#end({ kind: this.#hasHeard ? "revoked" : "denied", reason });
-    } else if (error.uri === AHEAD && typeof error.details["epoch"] === "number") {
+    } else if (error.uri === NO_SUCH_STREAM && this.#hasHeard) this.#end({ kind: "deleted" });
+    else if (error.uri === AHEAD && typeof error.details["epoch"] === "number") {
       // Another copy of the log, with fewer records than we have seen: as good as another epoch.
       this.#startOver({ epoch: error.details["epoch"], oldest: 0, next: 0 });
       this.#askAgain(reason);
@@ -194,6 +229,12 @@ export class Follower {
     this.stop();
     this.#handlers.ended(end);
   }
+}
+
+function beginOf({ tail, tailBytes, sinceUs }: FollowOptions): Dict {
+  if (tail !== undefined) return { tail };
+  if (tailBytes !== undefined) return { tail_bytes: tailBytes };
+  return sinceUs === undefined ? {} : { since: sinceUs };
 }
 
 function textOf(error: unknown): string {

@@ -14,18 +14,38 @@
  */
 
 import type { Caller } from "./connection.ts";
-import { Follower, type FollowHandlers, type FollowStart } from "./follow.ts";
+import { Follower, type FollowHandlers, type FollowOptions } from "./follow.ts";
 
 export { Connection, type Caller, type ConnectionState } from "./connection.ts";
 export type { Position } from "./cursor.ts";
-export { ConnectionLost, NOT_AUTHORIZED, RequestError, SessionRefused } from "./errors.ts";
-export { Follower, type FollowEnd, type FollowHandlers, type FollowStart } from "./follow.ts";
-export { listLogs, readLog, readRange, type ListOptions, type ReadOptions } from "./logs.ts";
+export { Directory, type DirectoryHandlers } from "./directory.ts";
+export { downloadLog, type DownloadOptions } from "./download.ts";
+export {
+  ConnectionLost,
+  DownloadFailed,
+  NOT_AUTHORIZED,
+  RequestError,
+  SessionRefused,
+} from "./errors.ts";
+export { Follower, type FollowEnd, type FollowHandlers, type FollowOptions } from "./follow.ts";
+export {
+  commitCursor,
+  listLogs,
+  readCursor,
+  readEarlier,
+  readLog,
+  readRange,
+  type ListOptions,
+  type Range,
+  type ReadOptions,
+} from "./logs.ts";
+export { findNext, searchLog, type SearchOptions, type SearchPage, type Wanted } from "./search.ts";
 export type { Text } from "./text.ts";
 export {
   FLAG_CARRIAGE_RETURN,
   FLAG_MARKER,
   FLAG_PARTIAL,
+  type Batch,
   type Lagged,
   type LogRecord,
   type Reset,
@@ -33,12 +53,12 @@ export {
   type StreamInfo,
 } from "./wire.ts";
 
-/** Follows a log until it is sealed, the right to read it goes, or `stop()` is called. */
+/** Follows a log until it is sealed or deleted, the right to read it goes, or `stop()` is called. */
 export function followLog(
   caller: Caller,
   stream: string,
   handlers: FollowHandlers,
-  start: FollowStart = null,
+  options: FollowOptions = {},
 ): Follower {
-  return new Follower(caller, stream, handlers, start);
+  return new Follower(caller, stream, handlers, options);
 }

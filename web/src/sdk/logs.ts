@@ -1,7 +1,14 @@
-/** The procedures of the log service, typed: `list` and `read`. Following is in `follow.ts`. */
+/**
+ * The procedures of the log service, typed: `list`, `read` and the named cursors.
+ *
+ * Following is in `follow.ts`, searching in `search.ts`.
+ */
 
 import type { Caller } from "./connection.ts";
+import type { Position } from "./cursor.ts";
+import { searchLog } from "./search.ts";
 import {
+  integer,
   parseNews,
   parseStreamInfo,
   Unreadable,
@@ -15,6 +22,12 @@ export interface ListOptions {
   /** Only streams whose name begins so. */
   readonly prefix?: string;
   readonly object?: string;
+  /** Only those that have ended, or have not. */
+  readonly sealed?: boolean;
+  /** Only those whose producer is not heard any more, or is. */
+  readonly stale?: boolean;
+  /** Only those with all of these values. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** Continues behind this name: the `after` of the page before. */
   readonly after?: string;
   readonly limit?: number;
@@ -26,19 +39,23 @@ export interface StreamPage {
   readonly after: string | null;
 }
 
-/** Where to begin: a position (which belongs to an epoch), the last N records, or a time. */
+/** Where to begin: a position (which belongs to an epoch), the last records, or a time. */
 export interface ReadOptions {
   readonly start?: number;
   readonly epoch?: number;
   readonly tail?: number;
+  readonly tail_bytes?: number;
   /** Microseconds since 1970. */
   readonly since?: number;
+  readonly sources?: readonly string[];
   readonly limit?: number;
 }
 
 /** The last records of a range, as far back as they follow one another. */
 export interface Range {
   readonly records: readonly LogRecord[];
+  /** The range begins here. */
+  readonly from: number;
   /** The oldest record that the service still holds, as far as we know. */
   readonly oldest: number;
   /** What the store lost in front of these records, so that they don't reach back any farther. */
@@ -84,7 +101,7 @@ export async function readRange(
   let damage: Lagged | null = null;
   for (let start = from; start < to;) {
     const news = await readLog(caller, stream, { start, epoch, limit: to - start });
-    if (news.reset !== undefined) return { records: [], oldest: to, damage: null };
+    if (news.reset !== undefined) return { records: [], from: to, oldest: to, damage: null };
     oldest = Math.max(oldest, news.oldest ?? 0);
     if (news.lagged !== undefined) {
       records = [];
@@ -96,5 +113,46 @@ export async function readRange(
     if (next <= start) break;
     start = next;
   }
-  return { records, oldest, damage };
+  return { records, from, oldest, damage };
+}
+
+/**
+ * Reads backwards from `to`: the `limit` records of these sources in front of it, or fewer.
+ *
+ * Of a source that is seldom heard that would be many pages, so it is the server that looks.
+ */
+export async function readEarlier(
+  caller: Caller,
+  stream: string,
+  epoch: number,
+  to: number,
+  sources: readonly string[],
+  limit: number,
+): Promise<Range> {
+  const options = { start: to, epoch, limit, backwards: true };
+  const page = await searchLog(caller, stream, { sources }, options);
+  if (page.epoch !== epoch) return { records: [], from: to, oldest: to, damage: null };
+  const { next: from, oldest } = page;
+  return { records: page.records.toReversed(), from, oldest, damage: page.damage };
+}
+
+/** Commits how far a consumer has come; only `back` lets it go back. Durable when it settles. */
+export async function commitCursor(
+  caller: Caller,
+  stream: string,
+  cursor: string,
+  position: Position,
+  back = false,
+): Promise<void> {
+  await caller.call("fairlead.log.commit", { stream, cursor, ...position, back });
+}
+
+/** Where a named cursor stands: what to go on `from`. */
+export async function readCursor(
+  caller: Caller,
+  stream: string,
+  cursor: string,
+): Promise<Position> {
+  const answer = await caller.call("fairlead.log.cursor", { stream, cursor });
+  return { next: integer(answer, "next"), epoch: integer(answer, "epoch") };
 }

@@ -2,9 +2,9 @@
  * The dicts of the log service, checked and in TypeScript's words.
  *
  * A batch is `{first, records, next, epoch}`, a record `[time_us, source, text, flags]`. Other
- * dicts on the same call are `{lagged}`, `{reset}`, `{head}`, `{sealed}` and `{revoked}`. Unknown
- * keys are ignored, as the service may grow; a known key of a wrong shape is an `Unreadable`,
- * because guessing would mean a lost or a doubled line.
+ * dicts on the same channel are `{lagged}`, `{reset}`, `{head}`, `{sealed}`, `{deleted}` and
+ * `{revoked}`. Unknown keys are ignored, as the service may grow; a known key of a wrong shape is
+ * an `Unreadable`, because guessing would mean a lost or a doubled line.
  */
 
 import { decodeText, type Text } from "./text.ts";
@@ -27,7 +27,7 @@ export interface LogRecord {
   readonly flags: number;
 }
 
-/** A run of records without a hole. */
+/** All of the stream from `first` to `next`; of a filtered one, what passes of it. */
 export interface Batch {
   readonly first: number;
   readonly records: readonly LogRecord[];
@@ -58,13 +58,15 @@ export interface Reset {
   readonly next: number;
 }
 
-/** Everything that one dict of a `follow` or a `read` said. */
+/** Everything that one dict of a `follow`, a `read` or a topic said. */
 export interface StreamNews {
   batch?: Batch;
   lagged?: Lagged;
   reset?: Reset;
   sealed?: Sealed;
   revoked?: { readonly reason: string };
+  /** The log was deleted. */
+  deleted?: true;
   head?: number;
   oldest?: number;
 }
@@ -75,8 +77,17 @@ export interface StreamInfo {
   readonly object: string;
   readonly next: number;
   readonly oldest: number;
+  /** What is stored of it. */
+  readonly bytes: number;
   /** When it was made, in microseconds since 1970; 0 where the service does not say. */
   readonly createdUs: number;
+  /** When its latest record was stored; 0 while there is none. */
+  readonly lastUs: number;
+  /** The latest attempt; 0 where there is only one. */
+  readonly attempt: number;
+  readonly metadata: Dict;
+  /** Since when its producer has not been heard, though it should have been; null: all is well. */
+  readonly staleSinceUs: number | null;
   readonly sealed: Sealed | null;
 }
 
@@ -88,7 +99,7 @@ export class Unreadable extends Error {
   }
 }
 
-type Dict = Readonly<Record<string, unknown>>;
+export type Dict = Readonly<Record<string, unknown>>;
 
 /** Reads one dict of the log service. */
 export function parseNews(dict: Dict): StreamNews {
@@ -98,21 +109,28 @@ export function parseNews(dict: Dict): StreamNews {
   if (isDict(dict["reset"])) news.reset = parseReset(dict["reset"]);
   if (isDict(dict["sealed"])) news.sealed = parseSealed(dict["sealed"]);
   if (isDict(dict["revoked"])) news.revoked = { reason: string(dict["revoked"]["reason"]) };
+  if (isDict(dict["deleted"])) news.deleted = true;
   if (dict["head"] !== undefined) news.head = integer(dict, "head");
   if (dict["oldest"] !== undefined) news.oldest = integer(dict, "oldest");
   return news;
 }
 
-/** Reads one entry of `fairlead.log.list`. */
+/** Reads one entry of `fairlead.log.list`, or of the directory's events. */
 export function parseStreamInfo(value: unknown): StreamInfo {
   if (!isDict(value)) throw new Unreadable("a stream that is not a dict");
   const stream = string(value["stream"]);
+  const { metadata, stale } = value;
   return {
     stream,
     object: string(value["object"]) || stream,
     next: integer(value, "next"),
     oldest: integer(value, "oldest"),
-    createdUs: value["created_us"] === undefined ? 0 : integer(value, "created_us"),
+    bytes: integerOr0(value, "bytes"),
+    createdUs: integerOr0(value, "created_us"),
+    lastUs: integerOr0(value, "last_us"),
+    attempt: integerOr0(value, "attempt"),
+    metadata: isDict(metadata) ? metadata : {},
+    staleSinceUs: isDict(stale) ? integer(stale, "since_us") : null,
     sealed: isDict(value["sealed"]) ? parseSealed(value["sealed"]) : null,
   };
 }
@@ -163,10 +181,15 @@ function parseSealed(dict: Dict): Sealed {
   };
 }
 
-function integer(dict: Dict, key: string): number {
+export function integer(dict: Dict, key: string): number {
   const value = dict[key];
   if (Number.isSafeInteger(value)) return value as number;
   throw new Unreadable(`${JSON.stringify(value)} for '${key}', which is no whole number`);
+}
+
+/** For what the service may leave out, or give as null. */
+function integerOr0(dict: Dict, key: string): number {
+  return dict[key] === undefined || dict[key] === null ? 0 : integer(dict, key);
 }
 
 function string(value: unknown): string {

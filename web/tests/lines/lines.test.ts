@@ -109,11 +109,51 @@ test("only so many lines are held, the latest ones", () => {
   const book = new LogBook();
   const count = 10 * CHUNK_LINES;
   book.append(Array.from({ length: count }, (_, seq) => record(seq, String(seq))));
-  book.trim(3 * CHUNK_LINES);
+  book.trim({ lines: 3 * CHUNK_LINES, characters: Infinity });
   assert.equal(book.lineCount, 3 * CHUNK_LINES);
   assert.equal(book.firstSeq, 7 * CHUNK_LINES);
   book.prepend([record(7 * CHUNK_LINES - 1, "again")]);
   assert.equal(texts(book)[0], "again");
+});
+
+test("few lines are held where they are long", () => {
+  const book = new LogBook();
+  const texts1000 = Array.from({ length: 10 * CHUNK_LINES }, (_, seq) =>
+    record(seq, "x".repeat(1_000)),
+  );
+  book.append(texts1000);
+  const limit = { lines: Infinity, characters: 250_000 };
+  assert.ok(book.exceeds(limit));
+  book.trim(limit);
+  assert.equal(book.lineCount, 2 * CHUNK_LINES);
+  assert.ok(!book.exceeds(limit));
+});
+
+test("what is held is counted right when lines are joined, whichever end they come from", () => {
+  const book = new LogBook();
+  book.append([record(5, "56789"), record(6, "ab", "stdout", FLAG_PARTIAL)]);
+  book.append([record(7, "cd")]);
+  book.prepend([record(3, "0"), record(4, "1234", "stdout", FLAG_PARTIAL)]);
+  assert.deepEqual(texts(book), ["0", "123456789", "abcd"]);
+  assert.ok(book.exceeds({ lines: 9, characters: 13 }));
+  assert.ok(!book.exceeds({ lines: 9, characters: 14 }));
+});
+
+test("a record is found in the line that it has become a part of", () => {
+  const book = new LogBook();
+  book.append([record(0, "a", "stdout", FLAG_PARTIAL), record(1, "x", "stderr"), record(2, "b")]);
+  assert.equal(book.lineOf(record(2, ""))?.text, "ab");
+  assert.equal(book.lineOf(record(1, "", "stderr"))?.text, "x");
+  assert.equal(book.lineOf(record(3, "")), null);
+});
+
+test("a page without a record that is wanted counts as held", () => {
+  const book = new LogBook();
+  book.append([], 50);
+  assert.equal(book.firstSeq, 50);
+  book.prepend([], 20);
+  assert.equal(book.firstSeq, 20);
+  assert.equal(book.lineCount, 0);
 });
 
 test("a line let go while it went on is not joined to a later one", () => {
@@ -126,7 +166,7 @@ test("a line let go while it went on is not joined to a later one", () => {
     record(end, "end"),
     record(end + 1, "new"),
   ]);
-  book.trim(CHUNK_LINES);
+  book.trim({ lines: CHUNK_LINES, characters: Infinity });
   const from = book.firstSeq ?? 0;
   book.prepend([record(0, "old ", "stdout", FLAG_PARTIAL), ...filler.slice(0, from - 1)]);
   assert.equal(texts(book)[0], "old ");
@@ -149,6 +189,16 @@ test("a marker is a sentence", () => {
   assert.equal(markerText('{"lost": 3, "producer": "p"}'), "3 lines were lost here");
   assert.equal(markerText('{"attempt": 2}'), "attempt 2 begins here");
   assert.equal(markerText('{"truncated": "64 MiB"}'), "the log was cut here: 64 MiB");
+  assert.equal(
+    markerText(
+      '{"truncated":{"records":1200,"bytes":84000,"reason":"producer_rate"},"producer":"file"}',
+    ),
+    "1\u202f200 lines (84 kB) were left out here: its producer wrote faster than it may",
+  );
+  assert.equal(
+    markerText('{"truncated":{"records":1,"bytes":9,"reason":"new_reason"}}'),
+    "1 line (9 B) was left out here: new_reason",
+  );
   assert.equal(markerText("not JSON"), "not JSON");
   const book = new LogBook();
   book.append([record(0, '{"attempt":2}', "fairlead", FLAG_MARKER)]);

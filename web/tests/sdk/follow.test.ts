@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 
 import { ConnectionLost, RequestError } from "../../src/sdk/errors.ts";
-import { Follower, type FollowEnd, type FollowStart } from "../../src/sdk/follow.ts";
+import { Follower, type FollowEnd, type FollowOptions } from "../../src/sdk/follow.ts";
+import type { Dict } from "../../src/sdk/wire.ts";
 import { eventually, batchDict, ScriptedCaller } from "../support.ts";
 
-function follow(caller: ScriptedCaller, start: FollowStart = null) {
+const followers: Follower[] = [];
+afterEach(() => followers.splice(0).forEach((follower) => follower.stop()));
+
+/** Follows one source, and so by the call; `topicfeed.test.ts` has what is different on the topic. */
+function follow(caller: ScriptedCaller, start: FollowOptions = {}) {
   const heard: string[] = [];
   const ends: FollowEnd[] = [];
   const follower = new Follower(
@@ -17,15 +22,20 @@ function follow(caller: ScriptedCaller, start: FollowStart = null) {
       reset: ({ epoch, oldest }) => heard.push(`reset ${epoch} ${oldest}`),
       ended: (end) => ends.push(end),
     },
-    start,
+    { ...start, sources: ["stdout"] },
   );
+  followers.push(follower);
   return { follower, heard, ends };
+}
+
+function about(start: Dict): Dict {
+  return { stream: "job-1", ...start, sources: ["stdout"], heartbeat_s: 30 };
 }
 
 test("history and live records come once, in order, and the seal ends it", async () => {
   const caller = new ScriptedCaller();
   const { heard, ends } = follow(caller, { tail: 2 });
-  assert.deepEqual(caller.last.kwargs, { stream: "job-1", tail: 2 });
+  assert.deepEqual(caller.last.kwargs, about({ tail: 2 }));
   caller.last.send(batchDict(5, ["a", "b"]));
   caller.last.send({ head: 7 });
   caller.last.send(batchDict(7, ["c"]));
@@ -43,7 +53,7 @@ test("a new session resumes behind the last record seen", async () => {
   caller.last.fail(new ConnectionLost("gone"));
   await Promise.resolve();
   caller.comeBack();
-  assert.deepEqual(caller.last.kwargs, { stream: "job-1", start: 2, epoch: 1 });
+  assert.deepEqual(caller.last.kwargs, about({ start: 2, epoch: 1 }));
   caller.last.send(batchDict(2, ["c"]));
   assert.deepEqual(heard, ["0:a", "1:b", "2:c"]);
 });
@@ -68,7 +78,7 @@ test("a hole makes it ask again from where it stands", async () => {
   holed.send(batchDict(5, ["f"]));
   assert.ok(holed.isCancelled);
   await eventually(() => caller.asked.length === 2);
-  assert.deepEqual(caller.last.kwargs, { stream: "job-1", start: 1, epoch: 1 });
+  assert.deepEqual(caller.last.kwargs, about({ start: 1, epoch: 1 }));
   caller.last.send(batchDict(1, ["b"]));
   assert.deepEqual(heard, ["0:a", "1:b"]);
   assert.deepEqual(ends, []);
@@ -114,7 +124,7 @@ test("a position ahead of the head starts over in the other copy of the log", as
   const details = { head: 3, epoch: 1 };
   caller.last.fail(new RequestError("fairlead.error.ahead", "ahead", details));
   await eventually(() => caller.asked.length === 2);
-  assert.deepEqual(caller.last.kwargs, { stream: "job-1", start: 0, epoch: 1 });
+  assert.deepEqual(caller.last.kwargs, about({ start: 0, epoch: 1 }));
   assert.deepEqual(heard, ["reset 1 0"]);
 });
 
@@ -145,4 +155,22 @@ test("after stop no handler is called", () => {
   caller.comeBack();
   assert.deepEqual(heard, []);
   assert.equal(caller.asked.length, 1);
+});
+
+test("where all is left out, the position follows the head", () => {
+  const caller = new ScriptedCaller();
+  const { follower, heard } = follow(caller, { tail: 5 });
+  caller.last.send({ first: 4, records: [], seqs: [], next: 9, epoch: 1 });
+  caller.last.send({ head: 20 });
+  assert.deepEqual(follower.position, { epoch: 1, next: 20 });
+  assert.deepEqual(heard, []);
+});
+
+test("a log that is deleted while it is followed is not a log that never was", async () => {
+  const caller = new ScriptedCaller();
+  const { ends } = follow(caller);
+  caller.last.send(batchDict(0, ["a"]));
+  caller.last.fail(new RequestError("fairlead.error.no_such_stream", "there is no stream 'job-1'"));
+  await eventually(() => ends.length > 0);
+  assert.deepEqual(ends, [{ kind: "deleted" }]);
 });
