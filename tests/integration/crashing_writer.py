@@ -1,9 +1,10 @@
 """A log service that is killed: it appends for two producers and says each acknowledgement on stdout.
 
-    python crashing_writer.py DATABASE_URL SEED
+    python crashing_writer.py DATABASE_URL SEED [RECORDS_PER_S]
 
-Run by test_logstream_crash.py, which ends it with SIGKILL. Each line is `producer seq next`,
-written before the next append begins, so the test knows at least what was acknowledged.
+Run by test_logstream_crash.py, which ends it with SIGKILL. Each line is `producer seq dropped`, written before the
+next append begins, so the test knows at least what was acknowledged. RECORDS_PER_S is the budget of the stream; without
+it nothing is dropped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 import sys
 from typing import Any
 
-from fairlead_logstream import LogService
+from fairlead_logstream import Budget, Budgets, LogService
 from fairlead_router import Member, Principal, Router
 
 
@@ -32,12 +33,14 @@ async def produce(member: Member, producer: str, chance: random.Random) -> None:
         about = {"producer": producer, "term": 0, "seq": seq}
         stored = (await member.call("fairlead.log.append", ["s", records], about)).args[0]
         seq += count
-        os.write(1, f"{producer} {seq} {stored['next']}\n".encode())
+        dropped = stored.get("truncated", {}).get("records", 0)
+        os.write(1, f"{producer} {seq} {dropped}\n".encode())
 
 
-async def main(url: str, seed: str) -> None:
+async def main(url: str, seed: str, records_per_s: str | None = None) -> None:
     realm = Router().add_realm("realm1")
-    logs = await LogService.open(url, "realm1")
+    rate = None if records_per_s is None else float(records_per_s)
+    logs = await LogService.open(url, "realm1", budgets=Budgets(stream=Budget(records_per_s=rate, burst_s=1)))
     logs.bind(realm)
     member = realm.join(Principal("writer", "user"))
     chance = random.Random(seed)
