@@ -142,12 +142,12 @@ def _call(procedure: str, *args: str, **kwargs: Any) -> Messages:
 
 
 def _unsubscribe(topic: str) -> Messages:
-    return lambda place: [[UNSUBSCRIBE, 0, place.topic(topic.format(object=place.object))]]
+    return lambda place: [[UNSUBSCRIBE, 0, place.topic(topic.format(object=place.object, log=place.log))]]
 
 
 def _history(topic: str) -> Messages:
     return lambda place: [
-        [CALL, 0, {}, "wamp.subscription.get_events", [place.topic(topic.format(object=place.object))]]
+        [CALL, 0, {}, "wamp.subscription.get_events", [place.topic(topic.format(object=place.object, log=place.log))]]
     ]
 
 
@@ -173,8 +173,14 @@ SURFACES = (
         "stream", _subscribe("fairlead.stream.{log}", get_retained=True), told=(EVENT, UNSUBSCRIBED), catches_up=True
     ),
     Surface("follow", _call("fairlead.log.follow", "log"), told=(ERROR,), catches_up=True),
+    Surface(
+        "follow of a source", _call("fairlead.log.follow", "log", sources=["stdout"]), told=(ERROR,), catches_up=True
+    ),
     Surface("waiting read", waits=_call("fairlead.log.read", "log", tail=0, wait_s=60)),
+    Surface("waiting read of a source", waits=_call("fairlead.log.read", "log", tail=0, wait_s=60, sources=["stdout"])),
     Surface("read", probes=_call("fairlead.log.read", "log")),
+    Surface("search", probes=_call("fairlead.log.search", "log")),
+    Surface("history of a stream", probes=_history("fairlead.stream.{log}")),
     Surface("directory of a stream", _subscribe("fairlead.directory.{log}"), told=(EVENT, UNSUBSCRIBED)),
     Surface("directory", _subscribe("fairlead.directory.", match="prefix"), is_pattern=True),
     Surface("list", probes=_call("fairlead.log.list"), is_pattern=True),
