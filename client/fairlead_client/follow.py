@@ -42,17 +42,18 @@ async def follow_items(sessions: Sessions, follower: Follower) -> AsyncGenerator
             for item in follower.refused(error):
                 yield item
             continue
-        call = Calling(runtime, session, follower.request())
+        request = follower.request()
+        call = Calling(runtime, session, request)
         has_moved = False
         try:
-            while not call.is_over and not follower.is_finished:
+            while not call.is_over and not follower.is_done_with(request):
                 for item in _items(follower, await call.answers()):
                     has_moved = True
                     yield item
                 follower.look_at_clock(now_us())
         finally:
             call.cancel()
-        if has_moved:
+        if has_moved or follower.is_done_with(request):
             backoff.reset()
         elif session.is_open:  # refused, for now
             await runtime.wakeup().wait(backoff.next_s())
@@ -70,7 +71,7 @@ async def _one_by_one(items: AsyncGenerator[Item, None]) -> AsyncGenerator[Recor
 
 def _items(follower: Follower, answers: Iterable[Answer]) -> Iterator[Item]:
     for answer in answers:
-        if follower.is_finished:
+        if follower.is_done_with(answer.request):
             return
         if isinstance(answer.error, CallFailed):
             yield from follower.failed(answer.request, answer.error)

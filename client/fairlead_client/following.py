@@ -5,24 +5,30 @@ results, or `read` that waits at the head where router or service has none. Ever
 cursor is all that is needed to go on after a lost session. Nothing is taken on trust: a batch must begin where the last
 one ended, or an announced `lagged` or `reset` must say why it does not.
 
+Who follows an attempt asks first where it begins and, if that is known already, where it ends. If it goes on, a marker
+is the hint that the next one has begun: then we ask again, since any writer can write a marker.
+
 No I/O, no clock, no framework.
 """
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from fairlead_client.errors import NO_SUCH_PROCEDURE, PASSING, REVOKING, CallFailed, Incontiguous, Refused
-from fairlead_client.records import Record
+from fairlead_client.records import MARKER, Record
 from fairlead_client.requests import FOLLOW, READ, Request, Result, given
 
 # How long a waiting `read` may wait at the head: shorter than what proxies allow an idle request.
 WAIT_S = 20.0
 # The most that one `read` may bring; the service cuts by bytes first.
 READ_LIMIT = 10_000
+# The source of the service's own markers.
+MARKER_SOURCE = "fairlead"
 
 
 class Cursor(NamedTuple):
@@ -72,7 +78,7 @@ class Head(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """The end: nothing follows, ever."""
+    """The end of the log, or of the attempt that is followed: nothing more comes."""
 
     exit_code: int | None
     reason: str | None
@@ -91,15 +97,17 @@ Item: TypeAlias = Batch | Lagged | Corrupt | Reset | Head | Sealed | Revoked
 class Following(TypedDict, total=False):
     """What may be said of following, beside a cursor.
 
-    Where to begin: with the last `tail` records or the last `tail_bytes`, or at a time, `since_us`. What to leave out:
-    all but `sources`. Where to end, before the seal: before the record `until_seq`, or before the first one with a time
-    of `until_us` or later, also when none such comes and that time is past. `heartbeat_s`: how often, where nothing
-    comes, the service says where the head is.
+    Where to begin: with the last `tail` records or the last `tail_bytes`, or at a time, `since_us`. `attempt`: only
+    this attempt, from its begin, or the cursor, to its end. What to leave out: all but `sources`; the service's markers
+    come with an attempt all the same. Where to end, before the seal: before the record `until_seq`, or before the first
+    one with a time of `until_us` or later, also when none such comes and that time is past. `heartbeat_s`: how often,
+    where nothing comes, the service says where the head is.
     """
 
     tail: int | None
     tail_bytes: int | None
     since_us: int | None
+    attempt: int | None
     sources: Sequence[str] | None
     until_seq: int | None
     until_us: int | None
@@ -118,6 +126,7 @@ class Start:
     until_seq: int | None = None
     until_us: int | None = None
     heartbeat_s: float | None = None
+    attempt: int | None = None
 
 
 @dataclass
@@ -134,14 +143,20 @@ class Follower:
     _has_read: bool = field(default=False, init=False)
     _after_reset: int | None = field(default=None, init=False)
     _is_at_head: bool = field(default=False, init=False)
+    _must_ask: bool = field(default=False, init=False)
+    _asked_at: int | None = field(default=None, init=False)
+    _end_of_attempt: Sealed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.cursor = self.start.cursor
+        self._must_ask = self.start.attempt is not None
 
     @property
     def end(self) -> int | None:
         """Where a follower that is not `to_the_end` will have come to its own; None while that is not known."""
-        return self._head
+        if self._head is None or self._end_of_attempt is None:
+            return self._head
+        return min(self._head, self._end_of_attempt.next)
 
     def go_on(self) -> None:
         """Having come to the head, follows from there to the end of the stream."""
@@ -151,7 +166,9 @@ class Follower:
     def request(self) -> Request:
         """The call to make in a new session, or after an answer to the last one."""
         start = self.start
-        sources = given(sources=None if start.sources is None else [*start.sources])
+        if self._must_ask:
+            return Request(READ, (self.stream,), {"attempt": start.attempt, "limit": 1})
+        sources = given(sources=self._sources())
         if self._has_read and self.to_the_end and self.progressive:
             how = {**self._from_cursor(), **sources, **given(heartbeat_s=start.heartbeat_s)}
             return Request(FOLLOW, (self.stream,), how, wants_progress=True)
@@ -161,6 +178,10 @@ class Follower:
             return Request(READ, (self.stream,), {**self._from_cursor(), **how})
         begin = given(tail=start.tail, tail_bytes=start.tail_bytes, since=start.since_us)
         return Request(READ, (self.stream,), {**begin, **how})
+
+    def is_done_with(self, request: Request) -> bool:
+        """Whether (more) answers to a request are of no use: another is to be made, or none."""
+        return self.is_finished or _asks_of_attempt(request) != self._must_ask
 
     def look_at_clock(self, now_us: int) -> None:
         """At the head, nothing that comes after the time that was given as the end is waited for."""
@@ -173,12 +194,17 @@ class Follower:
 
     def succeeded(self, request: Request, result: Result) -> Iterator[Item]:
         """The (final) result has come; as `progressed`."""
+        if _asks_of_attempt(request):
+            yield from self._note_attempt(result)
+            return
         before, has_items = self.cursor, False
         for item in self._items(result):
             has_items = True
             yield item
         if request.procedure == READ:
             self._has_read = True
+            if self._must_ask:
+                return
             self._note_head(int(result.get("head", 0)), has_moved=has_items or self.cursor != before)
             if not has_items and self.cursor is not None:
                 self._is_at_head = True
@@ -215,6 +241,7 @@ class Follower:
         elif "head" in result:
             self._is_at_head = True
             yield Head(result["head"])
+        yield from self._ended_attempt()
         if result.get("sealed") is not None and not self.is_finished:
             yield from self._sealed(result["sealed"], is_last_word="records" not in result)
         if "revoked" in result:
@@ -229,19 +256,26 @@ class Follower:
         if (not is_filtered and after != first + len(records)) or len(seqs) != len(records):
             raise Incontiguous(f"{self.stream}: {len(records)} records from {first} do not reach to {after}")
         self._after_reset, self._is_at_head = None, False
-        wanted = self._wanted(seqs, records, after)
-        until = after + 1 if self.start.until_seq is None else self.start.until_seq
-        self.is_finished = wanted < len(records) or after >= until
+        begin = self._begin_of_another(seqs, records)
+        until = self._until(after + 1, begin)
+        wanted = self._wanted(seqs, records, until)
+        if until == begin:
+            self._must_ask, self._asked_at = True, begin
+        else:
+            self.is_finished = wanted < len(records) or after >= until
         end = seqs[wanted] if wanted < len(records) else after
         self.cursor = Cursor(epoch, max(first, min(end, until)))
         return [Batch(seqs[:wanted], records[:wanted])] if wanted else []
 
-    def _wanted(self, seqs: range | list[int], records: list[list[Any]], after: int) -> int:
+    def _until(self, otherwise: int, begin: int | None) -> int:
+        """The first record that is not wanted any more, by its number; `begin` is that of another attempt."""
+        end = None if self._end_of_attempt is None else self._end_of_attempt.next
+        return min(seq for seq in (self.start.until_seq, end, begin, otherwise) if seq is not None)
+
+    def _wanted(self, seqs: range | list[int], records: list[list[Any]], until: int) -> int:
         """How many of the records come before the end that is wanted."""
-        until_seq, until_us = self.start.until_seq, self.start.until_us
-        count = len(records)
-        if until_seq is not None and after > until_seq:
-            count = bisect_left(seqs, until_seq)
+        until_us = self.start.until_us
+        count = bisect_left(seqs, until)
         if until_us is not None:
             count = next((at for at in range(count) if records[at][0] >= until_us), count)
         return count
@@ -265,6 +299,7 @@ class Follower:
     def _reset(self, reset: Result) -> Item:
         epoch, oldest, after = reset["epoch"], reset["oldest"], reset["next"]
         self.cursor = Cursor(epoch, oldest)
+        self._end_of_attempt, self._must_ask = None, self.start.attempt is not None
         self._after_reset = after  # the same call may go on there, a new one begins at the oldest
         return Reset(epoch, oldest, after)
 
@@ -276,6 +311,41 @@ class Follower:
             return []
         self.is_finished = True
         return [Sealed(sealed.get("exit_code"), sealed.get("reason"), after)]
+
+    # ------------------------------------------------------------ the attempt
+
+    def _sources(self) -> list[str] | None:
+        if self.start.sources is None:
+            return None
+        also = () if self.start.attempt is None else (MARKER_SOURCE,)
+        return list(dict.fromkeys((*self.start.sources, *also)))
+
+    def _note_attempt(self, result: Result) -> list[Item]:
+        """Where the attempt begins, and, if another one has begun, how it ended."""
+        self._must_ask = False
+        known = result["attempt"]
+        if self.cursor is None:
+            self.cursor = Cursor(result["epoch"], known["first"])
+        if known["next"] is not None:
+            self._end_of_attempt = Sealed(known["exit_code"], known["reason"], known["next"])
+        return self._ended_attempt()
+
+    def _ended_attempt(self) -> list[Item]:
+        """The end, where we have come to it."""
+        end = self._end_of_attempt
+        if end is None or self.cursor is None or self.cursor.next < end.next:
+            return []
+        self.is_finished = True
+        return [end]
+
+    def _begin_of_another(self, seqs: range | list[int], records: list[list[Any]]) -> int | None:
+        """The number of the first marker of a later attempt, unless we have asked because of that already."""
+        if self.start.attempt is None or self._end_of_attempt is not None:
+            return None
+        for seq, record in zip(seqs, records, strict=True):
+            if record[3] & MARKER and seq != self._asked_at and _attempt_in(record[2]) > self.start.attempt:
+                return seq
+        return None
 
     def _note_head(self, head: int, *, has_moved: bool) -> None:
         if self.is_finished or self.cursor is None:
@@ -289,3 +359,17 @@ class Follower:
     def _from_cursor(self) -> dict[str, Any]:
         assert self.cursor is not None, "the first answer sets the cursor"
         return {"start": self.cursor.next, "epoch": self.cursor.epoch}
+
+
+def _asks_of_attempt(request: Request) -> bool:
+    return "attempt" in request.kwargs
+
+
+def _attempt_in(text: str | bytes) -> int:
+    """The attempt that a marker says begins; 0 for any other marker."""
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        return 0
+    attempt = facts.get("attempt") if isinstance(facts, dict) else None
+    return attempt if isinstance(attempt, int) else 0

@@ -25,10 +25,10 @@ async def test_streams_are_listed_with_state_size_and_age(server: Commands, job:
     await server.fairlead("run", "-q", "--object", f"{job}-b", "--meta", "step=align", "--", "true")
     done = await server.fairlead("streams", job)
     headings, first, second = (line.split() for line in done.lines)
-    assert headings == ["STREAM", "STATE", "RECORDS", "SIZE", "LAST", "OBJECT"]
-    assert first[:5] == [f"{job}-a", "sealed", "3", "1", first[4]]
+    assert headings == ["STREAM", "STATE", "ATTEMPT", "RECORDS", "SIZE", "LAST", "OBJECT"]
+    assert first[:5] == [f"{job}-a", "sealed", "3", "1", "1"]  # its status, its attempt, its records
     assert first[-1] == f"{job}-a"
-    assert second[:3] == [f"{job}-b", "sealed", "0"]
+    assert second[:5] == [f"{job}-b", "sealed", "0", "1", "0"]
     assert [each["stream"] for each in await listed(server, job, "--meta", "step=align")] == [f"{job}-b"]
     assert [each["stream"] for each in await listed(server, job, "--object", f"{job}-a")] == [f"{job}-a"]
     assert await listed(server, job, "--open") == []

@@ -22,7 +22,7 @@ class LogService:
         self.oldest = 0
         self.producers: dict[str, tuple[int, int]] = {}
         self.sealed: dict[str, Any] | None = None
-        self.attempt = 1
+        self.attempts: list[dict[str, Any]] = [{"attempt": 1, "first": 0, "exit_code": None, "reason": None}]
         self.creates: list[dict[str, Any]] = []
         self.largest_append = 0
 
@@ -44,16 +44,22 @@ class LogService:
         self.creates.append(about)
         term, seq = self.producers.get(about["producer"], (0, 0))
         attempt = about.get("attempt")
-        if attempt is not None and attempt > self.attempt:
-            self.attempt, self.sealed = attempt, None
+        if attempt is not None and attempt > self.attempts[-1]["attempt"]:
+            self.begin_attempt(attempt)
         return {
             "epoch": self.epoch,
             "next": len(self.records),
             "producer_term": term,
             "producer_seq": seq,
-            "attempt": self.attempt,
+            "attempt": self.attempts[-1]["attempt"],
             "sealed": self.sealed,
         }
+
+    def begin_attempt(self, attempt: int) -> None:
+        """It goes on."""
+        self.attempts.append({"attempt": attempt, "first": len(self.records), "exit_code": None, "reason": None})
+        self.sealed = None
+        self.records.append([0, "fairlead", f'{{"attempt":{attempt}}}', 2])
 
     def append(self, records: list[Any], producer: str, term: int, seq: int, lost: int = 0) -> dict[str, Any]:
         self.largest_append = max(self.largest_append, sum(len(record[2]) for record in records))
@@ -79,6 +85,7 @@ class LogService:
         if self.sealed is not None and self.sealed != wanted:
             raise CallFailed("fairlead.error.sealed", "sealed otherwise")
         self.sealed = wanted
+        self.attempts[-1] |= {"exit_code": exit_code, "reason": reason}
         return {"next": len(self.records)}
 
     def read(
@@ -90,9 +97,13 @@ class LogService:
         limit: int = 1000,
         wait_s: float | None = None,
         sources: list[str] | None = None,
+        attempt: int | None = None,
     ) -> dict[str, Any]:
         head = len(self.records)
         result: dict[str, Any] = {}
+        if attempt is not None:
+            result["attempt"] = self.known_attempt(attempt)
+            start, epoch = result["attempt"]["first"], self.epoch
         if start is not None and epoch != self.epoch:
             result["reset"] = {"epoch": self.epoch, "oldest": self.oldest, "next": self.oldest}
             start = self.oldest
@@ -120,3 +131,10 @@ class LogService:
             "epoch": self.epoch,
             "sealed": self.sealed,
         }
+
+    def known_attempt(self, attempt: int) -> dict[str, Any]:
+        for index, known in enumerate(self.attempts):
+            if known["attempt"] == attempt:
+                later = self.attempts[index + 1 :]
+                return {**known, "next": later[0]["first"] if later else None}
+        raise CallFailed("fairlead.error.no_such_attempt", f"no attempt {attempt}")

@@ -341,3 +341,131 @@ def test_a_time_that_is_past_ends_at_the_head_and_not_before() -> None:
     assert not follower.is_finished
     follower.look_at_clock(1000)
     assert follower.is_finished
+
+
+# ---- attempts
+
+
+def service_with_attempts() -> LogService:
+    """Numbers 0 and 1, the marker 2 and number 3, the marker 4 and number 5."""
+    service = service_with(2)
+    service.seal(3, "killed")
+    for attempt in (2, 3):
+        service.begin_attempt(attempt)
+        service.records.append([0, "stderr", "a line", 0])
+    return service
+
+
+def all_of(follower: Follower, service: LogService) -> list[Item]:
+    """Until it is finished, or follows."""
+    items: list[Item] = []
+    while not follower.is_finished and (request := follower.request()).procedure == READ:
+        items += follower.succeeded(request, service.answer(request))
+    return items
+
+
+@pytest.mark.parametrize(
+    ("attempt", "expected", "end"),
+    [(1, [0, 1], Sealed(3, "killed", 2)), (2, [2, 3], Sealed(None, None, 4))],
+)
+def test_an_attempt_ends_where_the_next_one_begins(attempt: int, expected: list[int], end: Sealed) -> None:
+    follower = Follower("log", Start(attempt=attempt))
+    items = all_of(follower, service_with_attempts())
+    assert (seqs(items), items[-1]) == (expected, end)
+    assert follower.is_finished
+    assert follower.cursor == Cursor(1, end.next)
+
+
+def test_the_latest_attempt_ends_with_the_seal() -> None:
+    service = service_with_attempts()
+    follower = Follower("log", Start(attempt=3))
+    assert seqs(all_of(follower, service)) == [4, 5]
+    assert (follower.is_finished, follower.request().procedure) == (False, FOLLOW)
+    sealed = {"exit_code": 7, "reason": None, "next": 6}
+    assert [*follower.progressed({"sealed": sealed})] == [Sealed(7, None, 6)]
+
+
+def test_an_attempt_that_is_overtaken_while_it_is_followed_ends_with_how_it_ended() -> None:
+    service = service_with(2)
+    follower = Follower("log", Start(attempt=1))
+    all_of(follower, service)
+    follow = follower.request()
+    service.seal(9)
+    service.begin_attempt(2)
+    page = service.read(start=2, epoch=1)
+    assert [*follower.progressed({name: page[name] for name in ("first", "records", "next", "epoch")})] == []
+    assert follower.is_done_with(follow)
+    assert all_of(follower, service) == [Sealed(9, None, 2)]
+    assert follower.is_finished
+
+
+def test_a_marker_that_lies_ends_nothing() -> None:
+    service = service_with(2)
+    service.records += [[0, "stdout", '{"attempt":2}', 2], [0, "stdout", "more", 0]]
+    follower = Follower("log", Start(attempt=1))
+    assert seqs(all_of(follower, service)) == [0, 1]
+    page = service.read(start=2, epoch=1)
+    assert seqs(follower.progressed({name: page[name] for name in ("first", "records", "next", "epoch")})) == [2, 3]
+    assert not follower.is_finished
+
+
+def test_what_only_looks_like_a_later_attempt_is_a_record() -> None:
+    service = service_with(0)
+    texts: list[str | bytes] = ['{"attempt":1}', '{"attempt":"2"}', "[2]", "{", b"\xff", '{"lost":2}']
+    service.records = [[0, "stdout", text, 2] for text in texts] + [[0, "stdout", '{"attempt":2}', 0]]
+    follower = Follower("log", Start(attempt=1))
+    assert seqs(step(follower, service)) == []  # where it begins
+    assert seqs(step(follower, service)) == [*range(7)]
+
+
+def test_an_attempt_goes_on_at_a_cursor_and_still_ends() -> None:
+    follower = Follower("log", Start(Cursor(1, 1), attempt=1))
+    items = all_of(follower, service_with_attempts())
+    assert (seqs(items), items[-1]) == ([1], Sealed(3, "killed", 2))
+
+
+def test_an_attempt_that_is_gone_altogether_has_an_end_all_the_same() -> None:
+    service = service_with_attempts()
+    service.oldest = 3
+    follower = Follower("log", Start(attempt=1))
+    assert all_of(follower, service) == [Lagged(0, 3), Sealed(3, "killed", 2)]
+
+
+def test_an_empty_attempt_is_its_end() -> None:
+    service = service_with(0)
+    service.begin_attempt(2)
+    assert all_of(Follower("log", Start(attempt=1)), service) == [Sealed(None, None, 0)]
+
+
+def test_the_markers_come_with_an_attempt_whatever_the_sources() -> None:
+    follower = Follower("log", Start(attempt=2, sources=["stdout"]))
+    service = service_with_attempts()
+    assert seqs(all_of(follower, service)) == [2]
+    assert follower.cursor == Cursor(1, 4)
+
+
+def test_an_attempt_up_to_the_head_is_all_of_it_or_up_to_the_head() -> None:
+    service = service_with_attempts()
+    past = Follower("log", Start(attempt=2), to_the_end=False)
+    assert seqs(all_of(past, service)) == [2, 3]
+    latest = Follower("log", Start(attempt=3), to_the_end=False)
+    items = all_of(latest, service)
+    assert (seqs(items), latest.is_finished, latest.end) == ([4, 5], True, 6)
+    assert not any(isinstance(item, Sealed) for item in items)
+
+
+def test_an_attempt_that_is_not_there_is_an_error() -> None:
+    follower = Follower("log", Start(attempt=4))
+    with pytest.raises(CallFailed, match="no_such_attempt"):
+        follower.failed(follower.request(), CallFailed("fairlead.error.no_such_attempt"))
+
+
+def test_in_another_store_the_attempt_is_asked_for_again() -> None:
+    follower = Follower("log", Start(attempt=2))
+    old = service_with_attempts()
+    step(follower, old)
+    new = service_with_attempts()
+    new.epoch = 2
+    items = all_of(follower, new)
+    assert isinstance(items[0], Reset)
+    assert items[-1] == Sealed(None, None, 4)

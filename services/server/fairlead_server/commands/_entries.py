@@ -9,7 +9,7 @@ from fairlead_server.commands._sizes import age_text, size_text
 
 Entry = dict[str, Any]
 
-HEADINGS = ("STREAM", "STATE", "RECORDS", "SIZE", "LAST", "OBJECT")
+HEADINGS = ("STREAM", "STATE", "ATTEMPT", "RECORDS", "SIZE", "LAST", "OBJECT")
 _US = 1_000_000
 
 
@@ -43,6 +43,7 @@ def row_of(entry: Entry) -> tuple[str, ...]:
     return (
         entry["stream"],
         state_of(entry),
+        str(entry["attempt"]),
         str(entry["next"] - entry["oldest"]),
         size_text(entry["bytes"]),
         age_text(time.time() - last_us / _US),

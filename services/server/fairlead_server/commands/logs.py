@@ -71,6 +71,9 @@ def logs(  # noqa: PLR0913 (one parameter an option)
     since: Annotated[
         str | None, typer.Option("--since", metavar="TIME", help="Begin at a time (RFC 3339), or 10m, 2h, 3d ago.")
     ] = None,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", metavar="N", min=1, help="Only this attempt.", show_default=False)
+    ] = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="Only lines from before a time, or 10m, 2h, 3d ago.")
     ] = None,
@@ -96,10 +99,12 @@ def logs(  # noqa: PLR0913 (one parameter an option)
     Several are interleaved by the times of their lines, and with -f from then on as they come; each line has its log's
     id before it. On a terminal what a progress bar has overwritten is left out.
 
-    With -f the exit status is that of the log's command; of several, in the order given, the first that is not 0. It is
-    124 when the permission to read was revoked, 130 after Ctrl-C. 125 is an error of ours.
+    With -f the exit status is that of the log's command, or with --attempt of that run; of several, in the order given,
+    the first that is not 0. It is 124 when the permission to read was revoked, 130 after Ctrl-C. 125 is an error of
+    ours.
     """
-    _check(streams, {"--tail": tail, "--tail-bytes": tail_bytes, "--since": since}, {"-f": follow, "--until": until})
+    begins: dict[str, object] = {"--tail": tail, "--tail-bytes": tail_bytes, "--since": since, "--attempt": attempt}
+    _check(streams, begins, {"-f": follow, "--until": until})
     if grep is None and (ignore_case or context):
         raise CommandError("--ignore-case and --context are about --grep, which is not there")
     now = datetime.now().astimezone()
@@ -107,6 +112,7 @@ def logs(  # noqa: PLR0913 (one parameter an option)
         tail=tail,
         tail_bytes=None if tail_bytes is None else bytes_of(tail_bytes, "--tail-bytes"),
         since_us=None if since is None else time_us_of(since, now),
+        attempt=attempt,
         sources=[*source, MARKER_SOURCE] if source else None,
     )
     until_us = None if until is None else time_us_of(until, now, "--until")
