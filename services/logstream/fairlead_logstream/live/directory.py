@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.model.rows import State, StreamRow
-from fairlead_router import new_id
+from fairlead_router import LimitExceeded, new_id
+
+STREAMS_LIMIT = 1_000_000
+"""Streams of a realm: some 2 GB of memory. With more, those that are over should be deleted."""
 
 
 class Directory:
@@ -39,7 +42,10 @@ class Directory:
         return self._surroundings.clock_us()
 
     async def create(self, name: str, object_id: str, state: State) -> LiveStream:
-        """Make a stream, or get the one that another caller has made meanwhile. Raises StoreError."""
+        """Make a stream, or get the one that another caller has made meanwhile. Raises LimitExceeded, StoreError."""
+        if len(self._by_name) >= STREAMS_LIMIT:
+            text = f"there are {STREAMS_LIMIT} streams already: delete what nobody needs any more"
+            raise LimitExceeded(text, limit="streams_per_realm")
         shared = self._surroundings
         new = StreamRow(0, name, object_id, new_id(), shared.clock_us(), state)
         return self.add(await shared.store.create(new))

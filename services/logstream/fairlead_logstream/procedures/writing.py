@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from fairlead_logstream.errors import Busy
 from fairlead_logstream.live.appender import Outcome, Request, Result
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.model.append import Append
@@ -14,12 +15,18 @@ from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.writing_arguments import SealArguments, append_arguments
 from fairlead_router import PENDING, Call, RequestError
 
+SESSION_LIMIT_BYTES = 64 << 20
+"""Records of one session's appends, to all streams, that are not acknowledged yet: as much as eight streams may have
+waiting. A store that is slower than a network of writers must not fill the memory."""
+
 
 class Writing:
     """The procedures of who writes."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._unacknowledged: dict[int, int] = {}
+        """Bytes, by the session that has sent them."""
 
     def append(self, call: Call) -> Any:
         """`fairlead.log.append`: acknowledged when the records are durable."""
@@ -30,7 +37,12 @@ class Writing:
         begin, unit = arguments.position
         append = Append(records, arguments.producer, arguments.term, begin, arguments.lost, unit)
         live.heard()
-        live.appender.append(append, partial(_tell_call, call))
+        self._take(call, append.size)
+        try:
+            live.appender.append(append, partial(self._told, call, append.size))
+        except RequestError:
+            self._give_back(call, append.size)
+            raise
         return PENDING
 
     def seal(self, call: Call) -> Any:
@@ -40,6 +52,27 @@ class Writing:
         apply = partial(_seal, arguments.exit_code, arguments.reason)
         live.appender.submit(Request(apply, partial(_tell_call, call)))
         return PENDING
+
+    def _take(self, call: Call, size: int) -> None:
+        """Raises Busy."""
+        session_id = call.caller.session_id
+        waiting = self._unacknowledged.get(session_id, 0) + size
+        if waiting > SESSION_LIMIT_BYTES:
+            text = f"{waiting - size} bytes of this session wait to be stored already: wait for acknowledgements"
+            raise Busy(text, limit_bytes=SESSION_LIMIT_BYTES)
+        self._unacknowledged[session_id] = waiting
+
+    def _give_back(self, call: Call, size: int) -> None:
+        session_id = call.caller.session_id
+        left = self._unacknowledged.get(session_id, 0) - size
+        if left > 0:
+            self._unacknowledged[session_id] = left
+        else:
+            self._unacknowledged.pop(session_id, None)
+
+    def _told(self, call: Call, size: int, outcome: Outcome) -> None:
+        self._give_back(call, size)
+        _tell_call(call, outcome)
 
 
 def _seal(exit_code: int | None, reason: str | None, draft: Draft) -> Result:

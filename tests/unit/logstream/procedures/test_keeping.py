@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore
+from fairlead_logstream.live import directory
 from fairlead_router import CallError, NotAuthorized, Principal
 from fairlead_store import DiskFull
 from support.waiting import eventually
@@ -195,11 +196,22 @@ async def test_a_sealed_stream_may_be_updated_and_is_not_sealed_again(service: S
     assert [next(iter(event.args[0])) for event in events] == ["sealed", "first"]
 
 
+def nested(levels: int) -> dict[str, Any]:
+    return {"a": [] if levels == 2 else nested(levels - 1)}
+
+
+async def test_the_deepest_metadata_can_be_listed(alice: Peer) -> None:
+    await alice.call("create", "s", metadata=nested(16))
+    (found,) = (await alice.call("list"))["streams"]
+    assert found["metadata"] == nested(16)
+
+
 @pytest.mark.parametrize(
     ("kwargs", "text"),
     [
         ({"metadata": {"a": "x" * 5000}}, "metadata is 5008 bytes of JSON: at most 4096"),
         ({"metadata": ["a"]}, "metadata"),
+        ({"metadata": nested(17)}, "metadata is nested deeper than 16 levels"),
         ({"retention": {"max_age": 5}}, "max_age"),
         ({"retention": {"max_age_s": 0}}, "retention.max_age_s"),
         ({"retention": {"max_records": -1}}, "retention.max_records"),
@@ -354,3 +366,14 @@ async def test_two_who_delete_at_once_delete_it_once(tmp_path: Path) -> None:
     await eventually(lambda: len(changes) == 2)
     assert changes == [("deleted", "s"), ("created", "t")]
     await harness.close()
+
+
+async def test_a_realm_has_so_many_streams(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "STREAMS_LIMIT", 2)
+    for name in ("a", "b", "a"):
+        await alice.call("create", name)
+    with pytest.raises(CallError, match="there are 2 streams already") as caught:
+        await alice.call("create", "c")
+    assert caught.value.uri == "fairlead.error.limit_exceeded"
+    await alice.call("delete", "a")
+    await alice.call("create", "c")

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlead_logstream import MemoryStreamStore
+from fairlead_logstream.model.rows import Change
+from fairlead_logstream.procedures import writing
 from fairlead_router import CallError
 from fairlead_store import DiskFull
 from support.waiting import eventually
@@ -214,4 +216,47 @@ async def test_an_agent_that_restarts_anywhere_stores_exactly_the_bytes_of_its_f
         assert stands["producer_seq"] == stored
     page = await alice.call("read", "s", limit=10_000)
     assert source_of_wire(page["records"]) == source
+    await harness.close()
+
+
+async def test_a_session_has_so_much_waiting_to_be_stored_in_all_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Held(MemoryStreamStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.held: list[tuple[Change, asyncio.Future[None]]] = []
+
+        def write(self, change: Change) -> asyncio.Future[None]:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.held.append((change, future))
+            return future
+
+        async def let_through(self) -> None:
+            held, self.held = self.held, []
+            for change, future in held:
+                await super().write(change)
+                future.set_result(None)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(writing, "SESSION_LIMIT_BYTES", 250)
+    store, harness = Held(), ServiceHarness()
+    await harness.start(store)
+    mallory, alice = harness.peer("mallory"), harness.peer()
+    for name in "abc":
+        await alice.call("create", name)
+    line = wire_record("x" * 70)
+    heartbeats = [asyncio.ensure_future(mallory.call("append", "a", [], producer="p")) for _ in range(2)]
+    waiting = [asyncio.ensure_future(mallory.call("append", name, [line])) for name in "ab"]
+    await eventually(lambda: len(store.held) == 2)
+    with pytest.raises(CallError, match=r"of this session wait to be stored already") as caught:
+        await mallory.call("append", "c", [line])
+    assert (caught.value.uri, caught.value.error_kwargs["limit_bytes"]) == ("fairlead.error.busy", 250)
+
+    others = asyncio.ensure_future(alice.call("append", "c", [line]))
+    await eventually(lambda: len(store.held) == 3)
+    while not all(each.done() for each in (*heartbeats, *waiting, others)):
+        await store.let_through()
+    again = asyncio.ensure_future(mallory.call("append", "c", [line]))
+    await eventually(lambda: len(store.held) == 1)
+    await store.let_through()
+    assert (await again)["next"] == 2
     await harness.close()
