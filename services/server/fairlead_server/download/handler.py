@@ -9,6 +9,7 @@ histories and access logs; without one the request is anonymous.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -37,6 +38,7 @@ _ANSWERS: dict[str, type[web.HTTPException]] = {
     "wamp.error.invalid_argument": web.HTTPBadRequest,
     "wamp.error.not_authorized": web.HTTPForbidden,
     "fairlead.error.no_such_stream": web.HTTPNotFound,
+    "fairlead.error.no_such_attempt": web.HTTPNotFound,
 }
 """To the errors of `read`; all others pass. A stream that may not be read and one that is not there are one answer."""
 
@@ -116,7 +118,7 @@ class OtherLog(Exception):
 
 
 class Pages:
-    """The pages of one log, read one after the other."""
+    """The pages of one log, or of one attempt of it, read one after the other."""
 
     def __init__(self, member: Member, stream: str, query: Query) -> None:
         self._member = member
@@ -124,6 +126,7 @@ class Pages:
         self._query = query
         self._page: dict[str, Any] = {}
         self._end = 0
+        self._next_attempt: int | None = None
 
     @property
     def is_anonymous(self) -> bool:
@@ -142,7 +145,7 @@ class Pages:
         return page
 
     async def rest(self) -> AsyncIterator[dict[str, Any]]:
-        """The others, to the head of the beginning, or, where the log is followed, to its seal.
+        """The others, to the head of the beginning, or, where the log is followed, to its seal or the next attempt.
 
         Raises CallError, OtherLog.
         """
@@ -154,6 +157,8 @@ class Pages:
             yield page
 
     def _is_done(self) -> bool:
+        if self._next_attempt is not None and self._page["next"] >= self._next_attempt:
+            return True
         if self._query.follow:
             return self._page["sealed"] is not None and self.is_at_the_head
         return bool(self._page["next"] >= self._end)
@@ -163,8 +168,28 @@ class Pages:
             about["sources"] = self._query.sources
         about["max_bytes"] = PAGE_BYTES
         about["limit"] = 10_000
-        self._page = (await self._member.call("fairlead.log.read", [self._stream], about)).args[0]
+        self._page = await self._call(**about)
+        if "attempt" in self._query.begin:
+            await self._cut(self._query.begin["attempt"])
         return self._page
+
+    async def _cut(self, attempt: int) -> None:
+        """Take the next attempt out of the page; where that begins is known before its first record is read."""
+        if self._next_attempt is None:
+            self._next_attempt = (await self._call(attempt=attempt, limit=1))["attempt"]["next"]
+        if self._next_attempt is not None:
+            self._page = _before(self._next_attempt, self._page)
+
+    async def _call(self, **about: Any) -> dict[str, Any]:
+        page: dict[str, Any] = (await self._member.call("fairlead.log.read", [self._stream], about)).args[0]
+        return page
+
+
+def _before(end: int, page: dict[str, Any]) -> dict[str, Any]:
+    """The page without the records from `end` on."""
+    seqs = page.get("seqs", range(page["first"], page["next"]))
+    count = bisect_left(seqs, end)
+    return {**page, "records": page["records"][:count], "seqs": seqs[:count]}
 
 
 async def _settled(answer: Any) -> Any:

@@ -96,6 +96,11 @@ def _flag(name: str, value: str) -> bool:
     return value == "1"
 
 
-_READERS: dict[str, Callable[[str, str], int]] = {"tail": _number, "tail_bytes": _number, "since": _time}
+_READERS: dict[str, Callable[[str, str], int]] = {
+    "tail": _number,
+    "tail_bytes": _number,
+    "since": _time,
+    "attempt": _number,
+}
 _BEGINNINGS = tuple(_READERS)
 _NAMES = ("format", *_BEGINNINGS, "until", "source", "follow")

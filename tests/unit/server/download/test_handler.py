@@ -176,6 +176,8 @@ async def test_what_is_asked_for(filled: Served, query: str, text: str) -> None:
         ("?follow=yes", "follow is 'yes': it is 0 or 1"),
         ("?follow=1&until=5", "until and follow exclude each other"),
         ("?lines=5", "there is no parameter 'lines'"),
+        ("?attempt=0", "attempt"),
+        ("?attempt=1&tail=1", "tail and attempt exclude each other"),
         ("?source=", "sources"),
         (f"?source={'x' * 65}", "sources"),
     ],
@@ -184,6 +186,48 @@ async def test_a_wrong_request_is_told_the_value_and_the_rule(filled: Served, qu
     response = await filled.get(query)
     assert response.status == 400
     assert text in await response.text()
+
+
+# ---- attempts
+
+
+@pytest.fixture
+async def tried(filled: Served) -> Served:
+    """The five records, and a second attempt of one."""
+    await filled.writer.call("fairlead.log.seal", ["s"], {"exit_code": 3})
+    await filled.writer.call("fairlead.log.create", ["s"], {"attempt": 2})
+    await filled.append(("six", "err", 0))
+    return filled
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("?attempt=1", "one\ntwo\n\ufffd\0\nfour\nfive\n"),
+        ("?attempt=1&follow=1", "one\ntwo\n\ufffd\0\nfour\nfive\n"),
+        ("?attempt=1&source=err", "two\nfive\n"),
+        ("?attempt=2", '[fairlead] {"attempt":2}\nsix\n'),
+        ("?attempt=2&source=err", "six\n"),
+    ],
+)
+async def test_an_attempt_is_written_alone(tried: Served, query: str, text: str) -> None:
+    response = await tried.get(query)
+    assert (response.status, await response.text(errors="replace")) == (200, text)
+
+
+async def test_an_attempt_that_is_followed_ends_when_the_next_one_begins(tried: Served) -> None:
+    response = await tried.get("?attempt=2&follow=1&source=err")
+    assert await response.content.readline() == b"six\n"
+    await tried.append(("seven", "err", 0))
+    await tried.writer.call("fairlead.log.create", ["s"], {"attempt": 3})
+    await tried.append(("eight", "err", 0))
+    assert await response.text() == "seven\n"
+
+
+async def test_an_attempt_that_is_not_there_is_404(tried: Served) -> None:
+    response = await tried.get("?attempt=3")
+    assert response.status == 404
+    assert "knows of no attempt 3, but of 1 to 2" in await response.text()
 
 
 # ---- who may
