@@ -55,7 +55,7 @@ class LogService:
         self._keeper = Keeper(store, self._directory, limits, _clock_us, self.counters)
         self._history = History(store, self._tasks, self.counters)
         self._keeping = Keeping(self._directory, new_object)
-        self._writing = Writing(self._directory)
+        self._writing = Writing(self._directory, self.counters)
         self._reading = Reading(self._directory, self._history)
         self._searching = Searching(self._directory, self._history)
         self._events = EventHistory(self._directory, self._history)

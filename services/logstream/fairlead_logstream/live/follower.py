@@ -20,7 +20,7 @@ from typing import Protocol
 from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.heartbeat import Heartbeat
-from fairlead_logstream.live.history import History, Place
+from fairlead_logstream.live.history import KEPT_LIMIT_BYTES, History, Place
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch, merged
 from fairlead_logstream.model.rows import Sealed
@@ -90,6 +90,7 @@ class Follower:
         "_first_notice",
         "_heartbeat",
         "_history",
+        "_kept_bytes",
         "_live",
         "_sink",
         "_state",
@@ -110,6 +111,7 @@ class Follower:
         self._first_notice = notices.reset(live.stream) if place.is_reset else None
         self._state = _State.WAITING
         self._unsent: deque[Batch] = deque()
+        self._kept_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._turn_bytes = 0
         self._heartbeat = None if heartbeat_s is None else Heartbeat(heartbeat_s / 2, self.beat)
@@ -127,6 +129,7 @@ class Follower:
     def resume(self) -> None:
         """Begin, or go on: there is room."""
         if self._state is _State.WAITING:
+            self._keep(0)
             self._state = _State.READING
             self._read_on()
 
@@ -136,6 +139,7 @@ class Follower:
             self._history.counters.followers_ended += 1
         self._state = _State.ENDED
         self._unsent.clear()
+        self._keep(0)
         self._live.leave(self)
         if self._task is not None:
             self._task.cancel()
@@ -268,6 +272,14 @@ class Follower:
             size = sum(batch.size for batch in self._unsent)
             while len(self._unsent) > 1 and size > SEND_BYTES:
                 size -= self._unsent.pop().size
+            if self._history.kept_bytes + size > KEPT_LIMIT_BYTES:
+                self._unsent.clear()
+                size = 0
+            self._keep(size)
+
+    def _keep(self, size: int) -> None:
+        self._history.kept_bytes += size - self._kept_bytes
+        self._kept_bytes = size
 
     def _let_others(self) -> None:
         self._state = _State.FETCHING

@@ -20,6 +20,10 @@ from fairlead_store import StoreError
 REPORTED_LIMIT = 10_000
 """Damaged batches that are remembered, so that each is told to the operator once."""
 
+KEPT_LIMIT_BYTES = 64 << 20
+"""What followers that wait for room keep of what they have read, all together: those of a thousand slow readers. With
+more, what does not fit is read again."""
+
 _log = logging.getLogger(__name__)
 
 _EXCLUSIVE = ("start", "tail", "tail_bytes", "since", "attempt")
@@ -68,6 +72,8 @@ class History:
         self._store = store
         self._turns = asyncio.Lock()
         self._reported: set[tuple[int, int]] = set()
+        self.kept_bytes = 0
+        """What waiting followers keep, within KEPT_LIMIT_BYTES."""
         self.counters = counters
         self.tasks = tasks
 

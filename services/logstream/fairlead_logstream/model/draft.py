@@ -22,7 +22,7 @@ from fairlead_logstream.model.attempts import Attempt, begun, ended
 from fairlead_logstream.model.batch import Batch, in_groups
 from fairlead_logstream.model.budget import NO_BUDGETS, Amount, Budgets
 from fairlead_logstream.model.producers import UNIT_NAMES, Position, Producers
-from fairlead_logstream.model.records import BATCH_LIMIT_BYTES, Piece, joined, marker, pieces
+from fairlead_logstream.model.records import BATCH_LIMIT_BYTES, MAX_NUMBER, Piece, joined, marker, pieces
 from fairlead_logstream.model.rows import RECORDS, Change, Dropped, Sealed
 from fairlead_logstream.model.spending import Spending, amount_of
 from fairlead_logstream.model.stream import Stream
@@ -197,15 +197,19 @@ def _with_loss(over: Dropped, position: Position) -> Dropped:
     """The loss itself instead of its marker."""
     lost = position.lost
     if position.unit == RECORDS:
-        return msgspec.structs.replace(over, records=over.records - 1 + lost)
-    return msgspec.structs.replace(over, records=over.records - 1, bytes=over.bytes + lost)
+        return msgspec.structs.replace(over, records=min(over.records - 1 + lost, MAX_NUMBER))
+    return msgspec.structs.replace(over, records=over.records - 1, bytes=min(over.bytes + lost, MAX_NUMBER))
 
 
 def _together(before: Dropped, over: Dropped) -> Dropped:
-    """One count until it is told: of no producer by name where it is of several, for the latest reason."""
+    """One count until it is told: of no producer by name where it is of several, for the latest reason.
+
+    What producers say that they have lost is only their word: the count stays a number that every reader has.
+    """
     is_one = before == _NOTHING or before.producer == over.producer
     producer = over.producer if is_one else None
-    return Dropped(before.records + over.records, before.bytes + over.bytes, over.reason, producer)
+    records = min(before.records + over.records, MAX_NUMBER)
+    return Dropped(records, min(before.bytes + over.bytes, MAX_NUMBER), over.reason, producer)
 
 
 def _sealed(name: str, sealed: Sealed) -> StreamSealed:

@@ -94,7 +94,12 @@ class Stream:
         return self.written_bytes - self.trimmed_bytes
 
     def trim(self, oldest: int, size: int, oldest_us: int) -> None:
-        """It is durable that all before `oldest`, so many bytes, is gone; what is the oldest now was stored then."""
+        """It is durable that all before `oldest`, so many bytes, is gone; what is the oldest now was stored then.
+
+        Nothing where more has gone meanwhile: the stream was deleted, or another server has trimmed it.
+        """
+        if oldest <= self.oldest:
+            return
         self.oldest, self.oldest_us = oldest, oldest_us
         self.trimmed_bytes += size
 

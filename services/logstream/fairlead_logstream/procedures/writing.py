@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from fairlead_logstream.counters import LogCounters, count
 from fairlead_logstream.errors import Busy
 from fairlead_logstream.live.appender import Outcome, Request, Result
 from fairlead_logstream.live.directory import Directory
@@ -23,8 +24,9 @@ waiting. A store that is slower than a network of writers must not fill the memo
 class Writing:
     """The procedures of who writes."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, counters: LogCounters) -> None:
         self._directory = directory
+        self._counters = counters
         self._unacknowledged: dict[int, int] = {}
         """Bytes, by the session that has sent them."""
 
@@ -59,6 +61,7 @@ class Writing:
         waiting = self._unacknowledged.get(session_id, 0) + size
         if waiting > SESSION_LIMIT_BYTES:
             text = f"{waiting - size} bytes of this session wait to be stored already: wait for acknowledgements"
+            count(self._counters.refused, Busy.uri)
             raise Busy(text, limit_bytes=SESSION_LIMIT_BYTES)
         self._unacknowledged[session_id] = waiting
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_logstream.live import follower
 from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.follower import SEND_BYTES, Follower
 from fairlead_logstream.live.history import History, Place
@@ -113,10 +114,26 @@ async def test_a_stopped_sink_costs_one_read_at_most() -> None:
         await following.append("x" * 10_000)
     assert sink.follower is not None
     sink.give(1)
-    follower = sink.follower
-    await eventually(lambda: follower._unsent)
-    assert sum(batch.size for batch in follower._unsent) <= SEND_BYTES
+    unsent = sink.follower._unsent
+    await eventually(lambda: unsent)
+    assert sum(batch.size for batch in unsent) <= SEND_BYTES
     assert not following.surroundings.followed
+
+
+async def test_all_that_wait_keep_so_much_together_and_read_the_rest_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower, "KEPT_LIMIT_BYTES", 50_000)
+    following = Following(recent_bytes=0)
+    await following.start()
+    await following.append("x" * 10_000)
+    await following.append("y" * 10_000)
+    sinks = [following.follow(room=0) for _ in range(5)]
+    await eventually(lambda: following.history.kept_bytes > 0 and not following.tasks._running)
+    assert following.history.kept_bytes <= 50_000
+    for sink in sinks:
+        sink.give(10)
+    await eventually(lambda: all(live(sink) for sink in sinks))
+    assert [len("".join(sink.texts)) for sink in sinks] == [20_000] * 5
+    assert following.history.kept_bytes == 0
 
 
 async def test_one_slow_sink_delays_nobody() -> None:

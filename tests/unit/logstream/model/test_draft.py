@@ -210,6 +210,16 @@ def test_a_loss_over_the_budget_is_part_of_what_was_dropped() -> None:
     assert markers_of(draft) == []
 
 
+def test_what_was_dropped_stays_a_number_that_every_reader_has() -> None:
+    draft = draft_of(stream_at(), Budgets(stream=Budget(records=1)))
+    draft.append(append_of("stored"))
+    dropped = [draft.append(append_of("x", lost=2**53)).dropped for _ in range(3)]
+    assert [each.records for each in dropped] == [2**53] * 3
+    draft.seal(0, None)
+    (marker,) = markers_of(draft)
+    assert marker["truncated"]["records"] == 2**53
+
+
 def test_one_producer_over_its_budget_takes_nothing_from_the_others() -> None:
     draft = draft_of(stream_at(), Budgets(producer=Budget(bytes=2 * size_of("a"))))
     draft.append(append_of("a", "b", "c", producer="p", seq=0))

@@ -70,3 +70,11 @@ def test_one_producer_too_many_is_refused_by_the_limits_name() -> None:
     check_producers("s", PRODUCERS_LIMIT - 1)
     with pytest.raises(LimitExceeded, match="stream 's' has 10000 producers already"):
         check_producers("s", PRODUCERS_LIMIT)
+
+
+def test_what_retention_took_is_not_given_back_by_a_step_that_comes_late() -> None:
+    stream = stream_at(10)
+    stream.written_bytes = 100
+    stream.trim(6, 60, NOW_US)
+    stream.trim(4, 40, NOW_US - 1)
+    assert (stream.oldest, stream.stored_bytes, stream.oldest_us) == (6, 40, NOW_US)

@@ -251,6 +251,7 @@ async def test_a_session_has_so_much_waiting_to_be_stored_in_all_streams(monkeyp
         await mallory.call("append", "c", [line])
     assert (caught.value.uri, caught.value.error_kwargs["limit_bytes"]) == ("fairlead.error.busy", 250)
 
+    assert harness.logs.counters.refused == {"busy": 1}
     others = asyncio.ensure_future(alice.call("append", "c", [line]))
     await eventually(lambda: len(store.held) == 3)
     while not all(each.done() for each in (*heartbeats, *waiting, others)):
