@@ -71,6 +71,10 @@ def test_markers_are_notes_whatever_the_source() -> None:
             '{"truncated":{"records":2,"bytes":9,"reason":"too fast"}}',
             "the log was cut here: 2 lines, 9 bytes left out (too fast)",
         ),
+        (
+            '{"truncated":{"records":null,"bytes":null,"reason":"cut off"}}',
+            "the log was cut here: nobody knows how much, left out (cut off)",
+        ),
         ('{"other":1}', "other: 1"),
         ("[1]", "[1]"),
         ("no json", "no json"),
@@ -89,6 +93,15 @@ def test_what_is_not_there_is_said() -> None:
         "fairlead: the log's store was replaced: this is log from its oldest line on",
         "fairlead: the permission to read log was revoked: so",
         "fairlead: the log log has ended, with exit status 3 (why)",
+    ]
+
+
+def test_notes_give_a_terminal_no_orders_whoever_wrote_their_texts() -> None:
+    marker = batch(("stdout", '{"note":"\\u001b[2J\\nfairlead: forged"}', MARKER))
+    _, err = shown(plain, marker, Sealed(0, "\x1b]0;x\x07", 1))
+    assert err.decode().splitlines() == [
+        r"fairlead: note: \x1b[2J\nfairlead: forged",
+        r"fairlead: the log log has ended, with exit status 0 (\x1b]0;x\x07)",
     ]
 
 

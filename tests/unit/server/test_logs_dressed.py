@@ -87,7 +87,14 @@ def test_colours_are_for_prefixes_and_stderr(screen: Screen) -> None:
     dressed = Dressed(screen.write, ["a", "b"], (Paper(has_colours=True), Paper(has_colours=True)))
     dressed.show("a", one("out"))
     dressed.show("b", one("err", source="stderr"))
-    assert screen.text == f"\x1b[36ma |{CLEAR} out\n\x1b[33mb |{CLEAR} {RED}err{CLEAR}\n"
+    assert screen.text == f"{CLEAR}\x1b[36ma |{CLEAR} out\n{CLEAR}\x1b[33mb |{CLEAR} {RED}err{CLEAR}\n"
+
+
+def test_a_colour_that_the_log_leaves_on_is_not_that_of_the_next_prefix(screen: Screen) -> None:
+    dressed = Dressed(screen.write, ["a"], (Paper(has_colours=True), Paper()), clock=lambda _: "now")
+    dressed.show("a", one(f"{RED}on"))
+    dressed.show("a", one("two"))
+    assert screen.text == f"{CLEAR}now {RED}on\n{CLEAR}now two\n"
 
 
 @pytest.mark.parametrize(

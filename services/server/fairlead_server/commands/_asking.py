@@ -20,7 +20,7 @@ import typer
 
 from fairlead_client import CallFailed
 from fairlead_client.errors import NOT_AUTHORIZED
-from fairlead_server.commands._notes import note, plural
+from fairlead_server.commands._notes import note, plural, printable
 from fairlead_server.connect import (
     DEFAULT_URL,
     TOKEN_VARIABLE,
@@ -208,14 +208,10 @@ def would_end(rehearsed: dict[str, Any]) -> str:
 
 def aligned(cells: Iterable[Sequence[str]]) -> str:
     """Rows of cells as lines, the columns below each other. What moves a cursor is escaped: names are anybody's."""
-    rows = [[_printable(cell) for cell in row] for row in cells]
+    rows = [[printable(cell) for cell in row] for row in cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _cell(value: object) -> str:

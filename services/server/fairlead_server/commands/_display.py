@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 from fairlead_client.following import Batch, Corrupt, Head, Item, Lagged, Reset, Revoked, Sealed
 from fairlead_client.records import MARKER, PARTIAL
+from fairlead_server.commands._notes import printable
 from fairlead_server.commands._wording import marker_text, words_for
 
 STDOUT, STDERR = 1, 2
@@ -113,7 +114,7 @@ def descriptor_of(source: str, flags: int) -> int:
 
 def note_line(text: str) -> bytes:
     """A note, as all of this command's."""
-    return f"fairlead: {text}\n".encode(errors="surrogatepass")
+    return f"fairlead: {printable(text)}\n".encode()
 
 
 def data_of(text: str | bytes) -> bytes:

@@ -109,7 +109,11 @@ class Dressed:
         self._open = _Open(descriptor, stream, source, piece.is_returned) if is_partial else None
 
     def _prefix(self, descriptor: int, stream: str, time_us: int) -> bytes:
-        prefix = self._prefixes[descriptor, stream] if self._prefixes else b""
+        if not self._has_prefix:
+            return b""
+        # A colour that the log has set and left is the log's, not our prefix's.
+        start = _NO_COLOUR if self._papers[descriptor].has_colours else b""
+        prefix = start + (self._prefixes[descriptor, stream] if self._prefixes else b"")
         return prefix if self._clock is None else prefix + f"{self._clock(time_us)} ".encode()
 
     def _end_open(self) -> None:

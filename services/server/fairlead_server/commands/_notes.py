@@ -1,4 +1,7 @@
-"""How commands tell their user something: `note` beside the output, on stderr; numbers with their nouns."""
+"""How commands tell their user something: `note` beside the output, on stderr; numbers with their nouns.
+
+Names, reasons and the like are anybody's: what we say in our own name has nothing in it that moves a cursor.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from contextlib import suppress
 def note(text: str) -> None:
     """Says it; a stderr that is closed is no reason to fail."""
     with suppress(OSError, ValueError):
-        print(f"fairlead: {text}", file=sys.stderr, end=_line_end(), flush=True)
+        print(f"fairlead: {printable(text)}", file=sys.stderr, end=_line_end(), flush=True)
 
 
 def _line_end() -> str:
@@ -20,6 +23,15 @@ def _line_end() -> str:
     except (termios.error, OSError, ValueError):
         return "\n"
     return "\n" if modes & termios.OPOST else "\r\n"
+
+
+def printable(text: str) -> str:
+    r"""A text as one line in which a terminal finds no orders.
+
+    >>> printable("\x1b[2J\n")
+    '\\x1b[2J\\n'
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def plural(count: int, noun: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import suppress
 
+from fairlead_server.commands._notes import printable
 from fairlead_server.commands._sizes import size_text
 
 # Often enough to look alive; more would only cost.
 _INTERVAL_S = 0.1
 _BAR_LENGTH = 20
+_DEFAULT_COLUMNS = 80
 
 
 class Progress:
@@ -27,7 +30,7 @@ class Progress:
         if not self._is_shown or now_s < self._not_before_s:
             return
         self._not_before_s = now_s + _INTERVAL_S
-        line = f"fairlead: {text}"
+        line = printable(f"fairlead: {text}")[: _columns() - 1]  # one that wraps is not overwritten by the next
         with suppress(OSError, ValueError):
             print(f"\r{line:<{self._length}}", end="", file=sys.stderr, flush=True)
         self._length = len(line)
@@ -38,6 +41,13 @@ class Progress:
             with suppress(OSError, ValueError):
                 print(f"\r{'':<{self._length}}\r", end="", file=sys.stderr, flush=True)
             self._length = 0
+
+
+def _columns() -> int:
+    """Of the terminal as it is now; a terminal that says 0 does not know."""
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_COLUMNS
+    return _DEFAULT_COLUMNS
 
 
 def share(done: int, total: int, unit: str) -> str:

@@ -61,7 +61,8 @@ def _lost(_name: str, value: Any) -> str:
 def _truncated(_name: str, value: Any) -> str:
     if not isinstance(value, dict):
         return f"the log was cut here: {value}"
-    what = f"{plural(value.get('records', 0), 'line')}, {plural(value.get('bytes', 0), 'byte')}"
+    counts = (("line", value.get("records")), ("byte", value.get("bytes")))
+    what = ", ".join(plural(count, noun) for noun, count in counts if count is not None) or "nobody knows how much,"
     return f"the log was cut here: {what} left out ({value.get('reason', 'no reason given')})"
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -91,9 +92,10 @@ class Files:
         self._saved.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leaves them as they are."""
+        """Leaves them as they are; what a full disk has not taken by now was told, or is written again."""
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):
+                file.close()
 
     def _load(self) -> None:
         """Raises CommandError for files that are not ours to go on with."""
