@@ -9,6 +9,7 @@ from typing import Any
 
 from crash.producers import CURSOR, PRODUCERS, open_store, records_of
 from fairlead_logstream import LogService
+from fairlead_logstream.model.attempts import ATTEMPTS_LIMIT
 from fairlead_router import CallError, Member, Principal, Router
 
 MARKER = 2
@@ -25,6 +26,8 @@ class Found:
         self.name = name
         self.epoch = 0
         self.attempt = 0
+        self.attempts: dict[int, tuple[int, int | None]] = {}
+        """Where each begins, and its exit code."""
         self.sealed: dict[str, Any] | None = None
         self.head = 0
         self.oldest = 0
@@ -32,6 +35,10 @@ class Found:
         """Who wrote it, and its number there; of a marker its only key and the value."""
         self.producers: dict[str, int] = {}
         self.cursor: int | None = None
+
+    def remembers(self, attempt: int) -> bool:
+        """Whether it is one of the latest, of which the stream is to know everything."""
+        return attempt > self.attempt - ATTEMPTS_LIMIT
 
     def numbers(self, producer: str) -> list[int]:
         """Of a producer's records, in the order of the stream."""
@@ -73,6 +80,8 @@ async def find(member: Member, name: str) -> Found | None:
         created = await _call(member, "create", name, producer=producer)
         found.producers[producer] = created["producer_seq"]
         found.epoch, found.attempt, found.sealed = created["epoch"], created["attempt"], created["sealed"]
+    (entry,) = (await _call(member, "list", prefix=name, limit=1))["streams"]
+    found.attempts = {each["attempt"]: (each["first"], each["exit_code"]) for each in entry["attempts"]}
     cursors = await _call(member, "cursors", name)
     found.cursor = next((cursor["next"] for cursor in cursors["cursors"] if cursor["cursor"] == CURSOR), None)
     return found

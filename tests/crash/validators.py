@@ -51,7 +51,7 @@ def counted(_told: StreamTold, found: Found) -> Iterator[str]:
 
 
 def begun(told: StreamTold, found: Found) -> Iterator[str]:
-    """It is the same stream, at an attempt that was begun; each has its marker."""
+    """It is the same stream, at an attempt that was begun; each has its marker, and the stream knows where."""
     if told.epoch not in {None, found.epoch}:
         yield f"epoch {told.epoch} became {found.epoch}"
     if not max(told.attempts, default=1) <= found.attempt <= told.asked_attempt:
@@ -60,10 +60,16 @@ def begun(told: StreamTold, found: Found) -> Iterator[str]:
         marker = found.records[following - 1 - found.oldest : following - found.oldest]
         if following > found.oldest and marker != [("attempt", attempt)]:
             yield f"at {following - 1} is {marker}, not the marker of attempt {attempt}"
+        first, _exit_code = found.attempts.get(attempt, (None, None))
+        if first != following - 1 and found.remembers(attempt):
+            yield f"attempt {attempt} is to begin at {following - 1}, not at {first}"
 
 
 def ended(told: StreamTold, found: Found) -> Iterator[str]:
-    """An acknowledged seal holds until the next attempt; none is there that nobody asked for."""
+    """An acknowledged seal holds until the next attempt, its exit code longer; none is there that nobody asked for."""
+    for attempt in filter(found.remembers, told.sealed):
+        if found.attempts.get(attempt, (None, None))[1] != attempt:
+            yield f"attempt {attempt} was sealed, and what is known of it is {found.attempts.get(attempt)}"
     acknowledged = told.sealed.get(found.attempt)
     if found.sealed is None:
         if acknowledged is not None:
