@@ -7,6 +7,8 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
+from fairlead_logstream.archive.archive import Archive, NotInArchive
+from fairlead_logstream.archive.directory import DirectoryArchive
 from fairlead_logstream.counters import COMMIT_BOUNDS_S, Durations, LogCounters
 from fairlead_logstream.live.retention import Limits
 from fairlead_logstream.model.budget import NO_BUDGETS, Budget, Budgets
@@ -21,8 +23,10 @@ from fairlead_logstream.store.stream_store import StreamStore
 __all__ = [
     "COMMIT_BOUNDS_S",
     "NO_BUDGETS",
+    "Archive",
     "Budget",
     "Budgets",
+    "DirectoryArchive",
     "Durations",
     "Limits",
     "LogCounters",
@@ -30,6 +34,7 @@ __all__ = [
     "LogStats",
     "MemoryStreamStore",
     "NewObject",
+    "NotInArchive",
     "Retention",
     "SqlStreamStore",
     "StreamStore",

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fairlead_logstream.archive.archive import Archive, NoArchive
+from fairlead_logstream.archive.archived_store import ArchivedStreamStore
+from fairlead_logstream.live.archivist import Archivist
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.directory_topics import DIRECTORY_PREFIX, DirectoryTopics
 from fairlead_logstream.live.elsewhere import Elsewhere
@@ -14,6 +17,7 @@ from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.retention import KEEP_ALL, Keeper, Limits
+from fairlead_logstream.live.rounds import Rounds
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
@@ -43,8 +47,9 @@ class LogService:
         new_object: NewObject | None = None,
         budgets: Budgets = NO_BUDGETS,
         limits: Limits = KEEP_ALL,
+        archive: Archive | None = None,
     ) -> None:
-        self._store = store
+        store = self._store = ArchivedStreamStore(store, NoArchive() if archive is None else archive)
         self._tasks = Tasks()
         self._topics = Topics()
         self._surroundings = Surroundings(store, Recent(), self._topics, _clock_us, budgets)
@@ -52,7 +57,11 @@ class LogService:
         self._directory = Directory(self._surroundings)
         self._directory_topics = DirectoryTopics(self._directory)
         self._surroundings.announce = self._directory_topics.announce
-        self._keeper = Keeper(store, self._directory, limits, _clock_us, self.counters)
+        keeper = Keeper(store, self._directory, limits, _clock_us, self.counters)
+        self._rounds = [Rounds(keeper.round, "old records are not trimmed")]
+        if archive is not None:
+            archivist = Archivist(store, self._directory, limits.archive_after_s, _clock_us)
+            self._rounds.append(Rounds(archivist.round, "old streams are not archived"))
         self._history = History(store, self._tasks, self.counters)
         self._keeping = Keeping(self._directory, new_object)
         self._writing = Writing(self._directory, self.counters)
@@ -66,7 +75,7 @@ class LogService:
         self._member: Member | None = None
 
     @classmethod
-    async def open(
+    async def open(  # noqa: PLR0913 - one keyword an option
         cls,
         database_url: str,
         realm_name: str = "realm1",
@@ -74,6 +83,7 @@ class LogService:
         budgets: Budgets = NO_BUDGETS,
         limits: Limits = KEEP_ALL,
         *,
+        archive: Archive | None = None,
         is_shared: bool = False,
     ) -> LogService:
         """Open or make the database and read the directory; raises StoreError.
@@ -81,7 +91,7 @@ class LogService:
         Several servers may open a PostgreSQL database, each as shared: all of them write and read the same streams.
         """
         store = SqlStreamStore.open(database_url, realm_name, is_shared=is_shared)
-        return await cls.over(store, new_object, budgets, limits)
+        return await cls.over(store, new_object, budgets, limits, archive=archive)
 
     @classmethod
     async def over(
@@ -90,13 +100,15 @@ class LogService:
         new_object: NewObject | None = None,
         budgets: Budgets = NO_BUDGETS,
         limits: Limits = KEEP_ALL,
+        *,
+        archive: Archive | None = None,
     ) -> LogService:
-        """The same over any StreamStore, which the service closes in the end."""
-        service = cls(store, new_object, budgets, limits)
+        """The same over any StreamStore, which the service closes in the end, as it does the archive."""
+        service = cls(store, new_object, budgets, limits, archive)
         try:
             await service._directory.load()
         except BaseException:
-            await store.close()
+            await service._store.close()
             raise
         return service
 
@@ -117,13 +129,15 @@ class LogService:
         topics = StreamTopics(self._directory, self._history, look)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, topics)
         self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
-        self._keeper.start(self._tasks)
+        for rounds in self._rounds:
+            rounds.start(self._tasks)
         if self._elsewhere is not None:
             self._elsewhere.start()
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
-        self._keeper.stop()
+        for rounds in self._rounds:
+            rounds.stop()
         await asyncio.gather(*[live.close() for live in self._directory])
         await self._tasks.close()
         if self._member is not None:

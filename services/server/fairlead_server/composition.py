@@ -174,8 +174,15 @@ class ObjectMaker:
 
 async def _open_logs(config: Config, directory: DataDirectory, authz: Authz) -> LogService:
     table = config.logs
-    url, budgets, limits = table.database_url(directory.logs_url), table.budgets.budgets, table.retention.limits
-    return await LogService.open(url, config.realm, ObjectMaker(authz), budgets, limits, is_shared=table.shared)
+    return await LogService.open(
+        table.database_url(directory.logs_url),
+        config.realm,
+        ObjectMaker(authz),
+        table.budgets.budgets,
+        table.limits,
+        archive=table.archive.open(),
+        is_shared=table.shared,
+    )
 
 
 async def _http_runner(http: HttpService, opened: AsyncExitStack) -> web.Server:

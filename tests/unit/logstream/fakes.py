@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fairlead_logstream import LogService, MemoryStreamStore, NewObject, StreamStore
+from fairlead_logstream import Archive, LogService, MemoryStreamStore, NewObject, StreamStore
 from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.follower import Follower
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
@@ -324,9 +324,14 @@ class ServiceHarness:
         self.logs: LogService
 
     async def start(
-        self, store: StreamStore, new_object: NewObject | None = None, budgets: Budgets = NO_BUDGETS
+        self,
+        store: StreamStore,
+        new_object: NewObject | None = None,
+        budgets: Budgets = NO_BUDGETS,
+        *,
+        archive: Archive | None = None,
     ) -> None:
-        self.logs = await LogService.over(store, new_object, budgets)
+        self.logs = await LogService.over(store, new_object, budgets, archive=archive)
         self.logs.bind(self.realm)
 
     def slow_peer(self, authid: str = "alice") -> SlowPeer:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from operator import attrgetter
 
-from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.batch import Batch, cost_of
 
 RECENT_LIMIT_BYTES = 16 << 20
 """A minute at 2 000 lines/s of 100 bytes; who is further behind reads the store, which is as quick. What is
@@ -19,9 +19,6 @@ really kept is two to three times that: the records, and a serializer's bytes of
 
 GONE_LIMIT = 256
 """Batches that were forgotten and still take memory, before the list is cut: cutting costs a copy of the rest."""
-
-BATCH_OVERHEAD_BYTES = 512
-"""What a batch costs besides its records: small ones count too."""
 
 _first = attrgetter("first")
 
@@ -78,8 +75,3 @@ class Recent:
         self._size += cost_of(batch)
         while self._size > self._limit_bytes:
             self._size -= self._order.popleft().drop_first()
-
-
-def cost_of(batch: Batch) -> int:
-    """Bytes that a batch counts for."""
-    return len(batch.records) + BATCH_OVERHEAD_BYTES

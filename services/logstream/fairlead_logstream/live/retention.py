@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import logging
 from collections.abc import Callable
 from functools import partial
 
@@ -25,11 +24,7 @@ from fairlead_logstream.model.rows import Outline, Retention
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.model.surplus import has_surplus, oldest_of, surplus
 from fairlead_logstream.store.stream_store import StreamStore
-from fairlead_logstream.tasks import Tasks
 from fairlead_store import StoreError
-
-ROUND_S = 5.0
-"""Between two rounds: how long what is too much may stay."""
 
 STEP_BATCHES = 500
 """Batches that are looked at, and at most trimmed, in one step."""
@@ -37,14 +32,18 @@ STEP_BATCHES = 500
 SCANNED_PER_TURN = 500
 """Streams that are looked at before other work gets its turn."""
 
-_log = logging.getLogger(__name__)
-
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much is kept: of each stream that has no limits of its own, and of all together; bytes are those sent."""
+    """How much is kept: of each stream that has no limits of its own, and of all together; bytes are those sent.
+
+    A sealed stream of which nothing was stored for `archive_after_s` goes into the archive, if there is one. Then it
+    counts no more for these limits: its records go when they are older than `archived_age_s`.
+    """
 
     each: Retention = Retention()
     total_bytes: int | None = None
+    archive_after_s: float = 3600.0
+    archived_age_s: int | None = None
 
 
 KEEP_ALL = Limits()
@@ -67,34 +66,18 @@ class Keeper:
         self._clock_us = clock_us
         self._counters = counters
         # Open streams whose last batch is beyond their limits, until another one follows or they are sealed.
-        self._settled: dict[int, tuple[int, bool]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_stopped = False
-
-    def start(self, tasks: Tasks) -> None:
-        """Do a round after a while, and so on."""
-        if self._is_stopped:
-            return
-        self._timer = asyncio.get_running_loop().call_later(ROUND_S, lambda: tasks.spawn(self._go_round(tasks)))
-
-    def stop(self) -> None:
-        """Begin no other round; one that runs ends with its task."""
-        self._is_stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-
-    async def _go_round(self, tasks: Tasks) -> None:
-        try:
-            await self.round()
-        except StoreError as error:
-            self._counters.retention_failures += 1
-            _log.warning("old records are not trimmed: %s", error)
-        finally:
-            self.start(tasks)
+        self._settled: dict[int, tuple[int, bool, bool]] = {}
 
     async def round(self) -> None:
         """Bring all streams within their limits, as far as they can be. Raises StoreError."""
         self._counters.retention_rounds += 1
+        try:
+            await self._trim_all()
+        except StoreError:
+            self._counters.retention_failures += 1
+            raise
+
+    async def _trim_all(self) -> None:
         settled, self._settled = self._settled, {}
         for scanned, live in enumerate(list(self._directory)):
             if scanned % SCANNED_PER_TURN == SCANNED_PER_TURN - 1:
@@ -115,16 +98,19 @@ class Keeper:
 
     def _limits_of(self, stream: Stream) -> Retention:
         own, each = stream.state.retention, self._limits.each
+        if stream.is_archived:
+            each = Retention(max_age_s=self._limits.archived_age_s)
         if own == _NONE:
             return each
         names = Retention.__struct_fields__
         return Retention(*[_first_given(getattr(own, name), getattr(each, name)) for name in names])
 
     async def _trim_to_total(self, limit_bytes: int) -> None:
-        excess = sum(live.stream.stored_bytes for live in self._directory) - limit_bytes
+        here = [live.stream for live in self._directory if live.stream.stored_bytes and not live.stream.is_archived]
+        excess = sum(stream.stored_bytes for stream in here) - limit_bytes
         if excess <= 0:
             return
-        oldest = [_aged(live.stream) for live in self._directory if live.stream.stored_bytes]
+        oldest = [_aged(stream) for stream in here]
         heapq.heapify(oldest)
         while excess > 0 and oldest:
             is_open, _, _, stream = heapq.heappop(oldest)
@@ -158,8 +144,8 @@ def _first_given(own: int | None, each: int | None) -> int | None:
     return each if own is None else own
 
 
-def _place(stream: Stream) -> tuple[int, bool]:
-    return stream.head, stream.sealed is not None
+def _place(stream: Stream) -> tuple[int, bool, bool]:
+    return stream.head, stream.sealed is not None, stream.is_archived
 
 
 def _aged(stream: Stream) -> tuple[bool, int, int, Stream]:

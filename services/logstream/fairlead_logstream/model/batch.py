@@ -13,6 +13,9 @@ from typing import Protocol, TypeVar
 from fairlead_logstream.model.records import array_of, decode_records, fitting, joined, split
 from fairlead_router import Payload
 
+BATCH_OVERHEAD_BYTES = 512
+"""What a batch costs besides its records: small ones count too."""
+
 
 class Batch:
     """Records `first` to `next` (half open) under one publication id; `records` is the canonical array."""
@@ -102,6 +105,11 @@ class Batch:
                 return number
             begin += len(raw) + len(",")
         return self.next
+
+
+def cost_of(batch: Batch) -> int:
+    """Bytes that a batch counts for."""
+    return len(batch.records) + BATCH_OVERHEAD_BYTES
 
 
 class Sized(Protocol):

@@ -79,7 +79,8 @@ class StreamRow(msgspec.Struct, frozen=True):
 
     `written_bytes` is the size of everything before the head, `trimmed_bytes` of what retention has removed of it:
     the difference is what is stored. `oldest_us` is when the oldest batch was stored, `last_us` the latest time of a
-    record in the last batch; both are 0 where there is none.
+    record in the last batch, `written_us` when that was stored; they are 0 where there is none. What is below
+    `archived` and not below `oldest` is in the archive.
     `version` counts the changes, where several servers share a store.
     """
 
@@ -96,6 +97,8 @@ class StreamRow(msgspec.Struct, frozen=True):
     oldest_us: int = 0
     last_us: int = 0
     version: int = 0
+    archived: int = 0
+    written_us: int = 0
 
 
 class StreamKey(NamedTuple):

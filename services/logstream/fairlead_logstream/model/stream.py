@@ -7,6 +7,7 @@ from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.attempts import found
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer, Sealed, StreamKey, StreamRow
+from fairlead_logstream.model.segment import Segment
 from fairlead_logstream.model.spending import Buckets
 from fairlead_router import LimitExceeded
 
@@ -22,6 +23,7 @@ class Stream:
     """
 
     __slots__ = (
+        "archived",
         "buckets",
         "created_us",
         "epoch",
@@ -38,6 +40,7 @@ class Stream:
         "trimmed_bytes",
         "version",
         "written_bytes",
+        "written_us",
     )
 
     def __init__(self, row: StreamRow, producers: dict[str, Producer] | None = None) -> None:
@@ -62,6 +65,8 @@ class Stream:
         self.oldest_us = row.oldest_us
         self.last_us = row.last_us
         self.version = row.version
+        self.archived = row.archived
+        self.written_us = row.written_us
         self.producers = None
 
     @property
@@ -93,6 +98,17 @@ class Stream:
         """The size of its records, as they are sent; what retention has removed does not count."""
         return self.written_bytes - self.trimmed_bytes
 
+    @property
+    def is_archived(self) -> bool:
+        """Whether all of it is in the archive, and nothing will come."""
+        return self.sealed is not None and self.archived == self.head
+
+    def archive(self, segment: Segment) -> None:
+        """It is durable that these records are in the archive: they will go together."""
+        if segment.first <= self.oldest:
+            self.oldest_us = segment.stored_us
+        self.archived = segment.next
+
     def trim(self, oldest: int, size: int, oldest_us: int) -> None:
         """It is durable that all before `oldest`, so many bytes, is gone; what is the oldest now was stored then.
 
@@ -116,6 +132,8 @@ class Stream:
         """The change is durable."""
         if change.batches and self.head == self.oldest:
             self.oldest_us = change.stored_us
+        if change.batches:
+            self.written_us = change.stored_us
         self.extend(change.batches)
         self.head = head
         if not change.is_empty:

@@ -15,9 +15,12 @@ from collections.abc import Callable, Collection
 import msgspec
 
 from fairlead_logstream.model.batch import Batch
+from fairlead_logstream.model.records import MAX_NUMBER
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.model.scan import Found, Scan
+from fairlead_logstream.model.segment import Segment
 from fairlead_logstream.store import scanning
+from fairlead_logstream.store.memory_archives import MemoryArchiveRows
 from fairlead_logstream.store.stream_store import MovedOn, Sharing
 
 
@@ -34,10 +37,12 @@ class _Kept:
         self.oldest = 0
         self.stored_us: dict[int, int] = {}
         self.bytes_before: dict[int, int] = {}
+        self.segments: list[Segment] = []
+        self.archived = 0
 
     @property
     def head(self) -> int:
-        return self.batches[-1].next if self.batches else self.oldest
+        return self.batches[-1].next if self.batches else max(self.oldest, self.archived)
 
     def bytes_at(self, number: int) -> int:
         if not self.batches:
@@ -55,6 +60,7 @@ class MemoryStreamStore:
         self._by_name: dict[str, _Kept] = {}
         self._by_id: dict[int, _Kept] = {}
         self._ids = itertools.count(1)
+        self.archives = MemoryArchiveRows(self._by_id.get)
         self.fail_next: Exception | None = None
 
     @property
@@ -135,7 +141,7 @@ class MemoryStreamStore:
 
     async def scan(self, key: StreamKey, asked: Scan) -> Found:
         met = [batch for batch in self._batches(key) if batch.next > asked.start and batch.first < asked.end]
-        return scanning.scan(asked, map(_stored, reversed(met) if asked.is_backwards else met))
+        return scanning.scan(asked, map(scanning.in_memory, reversed(met) if asked.is_backwards else met))
 
     async def first_batch_since(self, key: StreamKey, time_us: int) -> Batch | None:
         return next((batch for batch in self._batches(key) if batch.max_time_us >= time_us), None)
@@ -166,10 +172,13 @@ class MemoryStreamStore:
         kept.oldest = max(kept.oldest, oldest)
         kept.version += 1
         kept.batches = [batch for batch in kept.batches if batch.first >= kept.oldest]
+        self.archives.trimmed(key.id, kept, kept.oldest)
 
     async def delete(self, key: StreamKey) -> None:
         self._raise_failure()
-        del self._by_name[self._by_id.pop(key.id).row.name]
+        kept = self._by_id.pop(key.id)
+        del self._by_name[kept.row.name]
+        self.archives.trimmed(key.id, kept, MAX_NUMBER)
 
     async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
         self._raise_failure()
@@ -216,27 +225,41 @@ class MemoryStreamStore:
         return None
 
 
-def _stored(batch: Batch) -> scanning.Stored:
-    times_us = (batch.min_time_us, batch.max_time_us)
-    return scanning.Stored(batch.first, batch.next, times_us, batch.size, lambda: batch)
-
-
 def _first(batch: Batch) -> int:
     return batch.first
 
 
 def _row(kept: _Kept) -> StreamRow:
-    row = msgspec.structs.replace(kept.row, state=kept.state, version=kept.version, oldest=kept.oldest, head=kept.head)
-    if not kept.batches:
-        return row
-    first, last = kept.batches[0], kept.batches[-1]
-    return msgspec.structs.replace(
-        row,
-        written_bytes=kept.bytes_before[last.first] + last.size,
-        trimmed_bytes=kept.bytes_before[first.first],
-        oldest_us=kept.stored_us[first.first],
-        last_us=last.max_time_us,
+    row = msgspec.structs.replace(
+        kept.row, state=kept.state, version=kept.version, oldest=kept.oldest, head=kept.head, archived=kept.archived
     )
+    return msgspec.structs.replace(row, **_oldest(kept), **_latest(kept))
+
+
+def _oldest(kept: _Kept) -> dict[str, int]:
+    if kept.segments:
+        segment = kept.segments[0]
+        return {"trimmed_bytes": segment.bytes_before, "oldest_us": segment.stored_us}
+    if kept.batches:
+        first = kept.batches[0].first
+        return {"trimmed_bytes": kept.bytes_before[first], "oldest_us": kept.stored_us[first]}
+    return {}
+
+
+def _latest(kept: _Kept) -> dict[str, int]:
+    if kept.batches:
+        last = kept.batches[-1]
+        end, last_us, written_us = (
+            kept.bytes_before[last.first] + last.size,
+            last.max_time_us,
+            kept.stored_us[last.first],
+        )
+    elif kept.segments:
+        segment = kept.segments[-1]
+        end, last_us, written_us = segment.bytes_before + segment.size, segment.last_us, segment.stored_us
+    else:
+        return {}
+    return {"written_bytes": end, "last_us": last_us, "written_us": written_us}
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

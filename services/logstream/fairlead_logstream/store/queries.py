@@ -6,22 +6,29 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-# All streams of a realm with their ends: where the last chunk ends, or where retention has come to. The first and the
-# last chunk of each are found in the index: what a stream holds between them costs nothing.
+# All streams of a realm with their ends: where the last chunk ends, or what is archived, or where retention is.
+# The first and the last chunk and segment of each are found in the index: what lies between them costs nothing.
 STREAMS = text(
     """
-    SELECT streams.id, name, object, epoch, created_us, attempt, is_sealed, exit_code, reason, metadata, retention,
-           heartbeat_s, dropped_records, dropped_bytes, dropped_reason, dropped_producer, attempts, oldest, version,
-           coalesce(last.first + last.count, oldest) AS head,
-           coalesce(last.bytes_before + last.size, 0) AS written_bytes,
-           coalesce(kept.bytes_before, last.bytes_before + last.size, 0) AS trimmed_bytes,
-           coalesce(kept.stored_us, 0) AS oldest_us,
-           coalesce(last.max_time_us, 0) AS last_us
+    SELECT streams.id, name, object, epoch, streams.created_us, attempt, is_sealed, exit_code, reason, metadata,
+           retention, heartbeat_s, dropped_records, dropped_bytes, dropped_reason, dropped_producer, attempts, oldest,
+           version, archived,
+           coalesce(last.first + last.count, CASE WHEN archived > oldest THEN archived ELSE oldest END) AS head,
+           coalesce(last.bytes_before + last.size, latest.bytes_before + latest.bytes, 0) AS written_bytes,
+           coalesce(earliest.bytes_before, kept.bytes_before, last.bytes_before + last.size,
+                    latest.bytes_before + latest.bytes, 0) AS trimmed_bytes,
+           coalesce(earliest.stored_us, kept.stored_us, 0) AS oldest_us,
+           coalesce(last.max_time_us, latest.last_us, 0) AS last_us,
+           coalesce(last.stored_us, latest.stored_us, 0) AS written_us
     FROM streams
     LEFT JOIN chunks AS last ON last.id =
         (SELECT id FROM chunks WHERE stream_id = streams.id ORDER BY first DESC LIMIT 1)
     LEFT JOIN chunks AS kept ON kept.id =
         (SELECT id FROM chunks WHERE stream_id = streams.id AND first >= oldest ORDER BY first LIMIT 1)
+    LEFT JOIN archives AS latest ON latest.stream_id = streams.id AND latest.first =
+        (SELECT first FROM archives WHERE stream_id = streams.id ORDER BY first DESC LIMIT 1)
+    LEFT JOIN archives AS earliest ON earliest.stream_id = streams.id AND earliest.first =
+        (SELECT first FROM archives WHERE stream_id = streams.id AND next > oldest ORDER BY first LIMIT 1)
     WHERE realm = :realm AND name NOT LIKE '/%'
     """
 )
@@ -159,32 +166,39 @@ DELETE_STREAM = text(
     """
 )
 
-# The streams that have something left which is gone for every reader.
+# The streams that have something left which is gone for every reader, or in the archive.
 UNSWEPT = text(
     """
     SELECT id FROM streams
-    WHERE realm = :realm AND oldest > 0 AND (name LIKE '/%' OR EXISTS
-        (SELECT 1 FROM chunks WHERE stream_id = streams.id AND first < oldest))
+    WHERE realm = :realm AND (oldest > 0 OR archived > 0) AND (name LIKE '/%' OR EXISTS
+        (SELECT 1 FROM chunks WHERE stream_id = streams.id
+         AND first < CASE WHEN archived > oldest THEN archived ELSE oldest END))
     """
 )
 
-# Some chunks of a stream that are gone for every reader, the oldest ones first.
+# Some chunks of a stream that are gone for every reader or in the archive, the oldest ones first.
 SWEEP_CHUNKS = text(
     """
     DELETE FROM chunks WHERE id IN
         (SELECT chunks.id FROM chunks JOIN streams ON streams.id = stream_id
-         WHERE stream_id = :stream_id AND first < oldest ORDER BY first LIMIT :limit)
+         WHERE stream_id = :stream_id AND first < CASE WHEN archived > oldest THEN archived ELSE oldest END
+         ORDER BY first LIMIT :limit)
     """
 )
 
-# What else there is of a deleted stream, and at last the stream.
+# What else there is of a deleted stream, and at last the stream, when the archive has nothing of it any more.
 SWEEP_STREAM = [
     text(f"DELETE FROM {table} WHERE {key} = (SELECT id FROM streams WHERE id = :stream_id AND name LIKE '/%')")
     for table, key in (
         ("producers", "stream_id"),
         ("cursors", "stream_id"),
-        ("archives", "stream_id"),
-        ("streams", "id"),
+    )
+] + [
+    text(
+        """
+        DELETE FROM streams WHERE id = :stream_id AND name LIKE '/%'
+            AND NOT EXISTS (SELECT 1 FROM archives WHERE stream_id = :stream_id)
+        """
     )
 ]
 
@@ -209,3 +223,63 @@ CURSOR = text(
 
 # A cursor is not needed any more.
 DELETE_CURSOR = text("DELETE FROM cursors WHERE stream_id = :stream_id AND name = :name")
+
+# The oldest chunks of a stream are in the archive, up to a number; if a chunk begins where they should.
+ARCHIVED = text(
+    """
+    UPDATE streams SET archived = :next, version = version + 1
+    WHERE id = :stream_id AND name NOT LIKE '/%' AND archived < :next
+        AND :first = CASE WHEN archived > oldest THEN archived ELSE oldest END
+        AND EXISTS (SELECT 1 FROM chunks WHERE stream_id = :stream_id AND first = :first)
+    """
+)
+
+# Where they are.
+INSERT_ARCHIVE = text(
+    """
+    INSERT INTO archives (stream_id, first, next, bytes, bytes_before, max_time_us, last_us, stored_us, location,
+                          created_us)
+    SELECT stream_id, first, :next, :size, bytes_before, :max_time_us, :last_us, :stored_us, :location, :created_us
+    FROM chunks WHERE stream_id = :stream_id AND first = :first
+    """
+)
+
+_ARCHIVES = """
+    SELECT stream_id, first, next, bytes AS size, bytes_before, max_time_us, last_us, stored_us, location, created_us
+    FROM archives
+    """
+
+_VISIBLE = f"{_ARCHIVES} WHERE stream_id = :stream_id AND next > (SELECT oldest FROM streams WHERE id = :stream_id)"
+
+# The segments of a stream, from the one that holds a number on.
+ARCHIVES = text(f"{_VISIBLE} AND next > :number ORDER BY first LIMIT :limit")
+
+# The last segment that begins before a number.
+ARCHIVE_BEFORE = text(f"{_VISIBLE} AND first < :number ORDER BY first DESC LIMIT 1")
+
+# The segment that holds a byte of the stream: the last one that begins at it or before.
+ARCHIVE_WITH_BYTE = text(f"{_VISIBLE} AND first < :end AND bytes_before <= :offset ORDER BY first DESC LIMIT 1")
+
+# The first segment that has a record of a time or later.
+ARCHIVE_SINCE = text(f"{_VISIBLE} AND max_time_us >= :time_us ORDER BY first LIMIT 1")
+
+# Segments of a stream that are gone for every reader.
+GONE_ARCHIVES_OF = text(
+    f"""
+    {_ARCHIVES} WHERE stream_id = :stream_id AND next <= (SELECT oldest FROM streams WHERE id = :stream_id)
+    ORDER BY first LIMIT :limit
+    """
+)
+
+# The same of all streams.
+GONE_ARCHIVES = text(
+    """
+    SELECT stream_id, first, next, bytes AS size, bytes_before, max_time_us, last_us, stored_us, location,
+           archives.created_us
+    FROM archives JOIN streams ON streams.id = stream_id
+    WHERE realm = :realm AND next <= oldest LIMIT :limit
+    """
+)
+
+# The file of a segment is gone.
+DELETE_ARCHIVE = text("DELETE FROM archives WHERE stream_id = :stream_id AND first = :first")

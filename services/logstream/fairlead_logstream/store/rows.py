@@ -78,6 +78,8 @@ def stream_row(row: sa.Row[Any]) -> StreamRow:
         oldest_us=row.oldest_us,
         last_us=row.last_us,
         version=row.version,
+        archived=row.archived,
+        written_us=row.written_us,
     )
 
 

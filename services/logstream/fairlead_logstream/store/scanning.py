@@ -25,6 +25,11 @@ class Stored(NamedTuple):
     load: Callable[[], Batch]
 
 
+def in_memory(batch: Batch) -> Stored:
+    """A batch that need not be read."""
+    return Stored(batch.first, batch.next, (batch.min_time_us, batch.max_time_us), batch.size, lambda: batch)
+
+
 def scan(asked: Scan, stored: Iterable[Stored]) -> Found:
     """Look through the batches, which come in the order of the scan. Raises CorruptBatch."""
     found = Found(asked.begin, [], [])

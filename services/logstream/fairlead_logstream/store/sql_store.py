@@ -18,6 +18,7 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store import fence, reading, trimming, writing
+from fairlead_logstream.store.archives import SqlArchiveRows
 from fairlead_logstream.store.sharing import SqlSharing
 from fairlead_logstream.store.tables import SCHEMA
 from fairlead_logstream.store.trimming import Sweeper
@@ -37,6 +38,7 @@ class SqlStreamStore:
         self._waiting: deque[_Waiting] = deque()
         self._has_job = False
         self._sweeper = Sweeper(database)
+        self.archives = SqlArchiveRows(database, realm, self._sweep)
 
     @classmethod
     def open(cls, url: str, realm: str, *, is_shared: bool = False) -> SqlStreamStore:
@@ -69,13 +71,11 @@ class SqlStreamStore:
 
     async def trim(self, key: StreamKey, oldest: int) -> None:
         await self._database.write(partial(trimming.trim, key.id, oldest))
-        self._changed(key.id)
-        self._sweeper.sweep(key.id)
+        self._sweep(key.id)
 
     async def delete(self, key: StreamKey) -> None:
         await self._database.write(partial(trimming.delete, key.id))
-        self._changed(key.id)
-        self._sweeper.sweep(key.id)
+        self._sweep(key.id)
 
     async def commit_cursor(self, key: StreamKey, cursor: Cursor, *, back: bool = False) -> Cursor:
         return await self._database.write(partial(writing.commit_cursor, key.id, cursor, back))
@@ -130,6 +130,11 @@ class SqlStreamStore:
         """Those who share the store need not wait until they look."""
         if self.sharing is not None:
             self.sharing.changed(stream_ids)
+
+    def _sweep(self, stream_id: int) -> None:
+        """A stream has changed by losing something, of which there are leftovers."""
+        self._changed(stream_id)
+        self._sweeper.sweep(stream_id)
 
     def _fail_waiting(self, error: BaseException) -> None:
         while self._waiting:

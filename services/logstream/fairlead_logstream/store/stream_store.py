@@ -24,6 +24,7 @@ from typing import Protocol
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Cursor, Outline, Producer, StreamKey, StreamRow
 from fairlead_logstream.model.scan import Found, Scan
+from fairlead_logstream.model.segment import Segment
 
 
 class CorruptBatch(Exception):
@@ -59,8 +60,56 @@ class Sharing(Protocol):
         ...
 
 
+class ArchiveRows(Protocol):
+    """Which records of the streams are in the archive: the oldest ones, without a hole between segments.
+
+    What is before a stream's `oldest` is in no answer but `gone`'s.
+    """
+
+    async def add(self, key: StreamKey, segment: Segment) -> bool:
+        """The oldest batches that are here are in the archive now; they go from here. Its `bytes_before` is not asked.
+
+        False, and nothing is changed, where the segment does not begin with them: the stream was trimmed or deleted,
+        or another server has archived it.
+        """
+        ...
+
+    async def at(self, key: StreamKey, number: int) -> Segment | None:
+        """The segment that holds the record, else the first one behind it."""
+        ...
+
+    async def from_number(self, key: StreamKey, number: int, limit: int) -> list[Segment]:
+        """That segment and those that follow."""
+        ...
+
+    async def before(self, key: StreamKey, number: int) -> Segment | None:
+        """The last segment that begins before the record."""
+        ...
+
+    async def with_byte(self, key: StreamKey, end: int, offset: int) -> Segment | None:
+        """The last segment that begins before the record `end`, and with this byte of the stream or before it."""
+        ...
+
+    async def since(self, key: StreamKey, time_us: int) -> Segment | None:
+        """The first segment with a record of this time or later."""
+        ...
+
+    async def gone(self, stream_id: int | None, limit: int) -> list[tuple[int, Segment]]:
+        """Segments of a stream, or of any, that were trimmed or deleted, with their streams' ids."""
+        ...
+
+    async def forget(self, stream_id: int, first: int) -> None:
+        """The file of such a segment is gone."""
+        ...
+
+
 class StreamStore(Protocol):
     """The streams of one realm. Errors are `fairlead_store.StoreError`."""
+
+    @property
+    def archives(self) -> ArchiveRows:
+        """What was here and is in the archive."""
+        ...
 
     @property
     def sharing(self) -> Sharing | None:

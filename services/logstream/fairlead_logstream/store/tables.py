@@ -7,8 +7,9 @@ grows with time, over all streams. `data` is the last column: SQLite finds the o
 stream's head is not stored, it is the end of its last chunk, so that an append inserts and updates nothing of the
 stream.
 
-Chunks below their stream's `oldest` are gone for every reader, and go themselves later, some at a time. A deleted
-stream has lost its name: it is `/<id>`, which no stream can be called, until all of it is gone.
+Chunks below their stream's `oldest` are gone for every reader, and go themselves later, some at a time. So do those
+below its `archived`: an archives row says in which file they are (model/segment.py). A deleted stream has lost its
+name: it is `/<id>`, which no stream can be called, until all of it is gone, also from the archive.
 
 A new column belongs to a new version of SCHEMA, with a module in migrations/ that brings it.
 """
@@ -102,6 +103,10 @@ archives = sa.Table(
     sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("next", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("bytes_before", sa.BigInteger, nullable=False),
+    sa.Column("max_time_us", sa.BigInteger, nullable=False),
+    sa.Column("last_us", sa.BigInteger, nullable=False),
+    sa.Column("stored_us", sa.BigInteger, nullable=False),
     sa.Column("location", sa.Text, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
 )

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import msgspec
 
-from fairlead_logstream import NO_BUDGETS, Budget, Budgets
+from fairlead_logstream import NO_BUDGETS, Budget, Budgets, Limits
+from fairlead_server.config.archive import ArchiveTable, check_archive
 from fairlead_server.config.databases import DatabaseKeys, check_database
 from fairlead_server.config.retention import RetentionTable, check_retention
 from fairlead_server.errors import ConfigError
@@ -43,6 +44,14 @@ class LogsTable(DatabaseKeys, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     budgets: BudgetsTable = BudgetsTable()
     retention: RetentionTable = RetentionTable()
+    archive: ArchiveTable = ArchiveTable()
+
+    @property
+    def limits(self) -> Limits:
+        """How much is kept where, as the log service takes it."""
+        return msgspec.structs.replace(
+            self.retention.limits, archive_after_s=self.archive.after_s, archived_age_s=self.archive.keep_s
+        )
 
 
 def _budget(table: BudgetTable) -> Budget:
@@ -60,3 +69,4 @@ def check_logs(table: LogsTable) -> None:
             if value is not None and not 0 < value <= _LARGEST:  # which no NaN is
                 raise ConfigError(f"logs.budgets.{whose}.{name}: {value} must be greater than 0, and at most 2^53")
     check_retention(table.retention)
+    check_archive(table.archive)

@@ -111,7 +111,7 @@ async def test_damage_under_a_stopped_reader_is_told_and_the_rest_comes(
     reader.pause()
     for number in range(2000):
         await append(alice, number)  # more than is kept in memory
-    kept: Any = service.logs._store
+    kept: Any = service.logs._store._store
     del kept._by_name["s"].batches[100]
     reader.resume()
     await eventually(lambda: len(numbers(reader.dicts)) == 1999)

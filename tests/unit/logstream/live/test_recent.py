@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_logstream.live.recent import Recent, Window, cost_of
+from fairlead_logstream.live.recent import Recent, Window
+from fairlead_logstream.model.batch import cost_of
 from unit.logstream.fakes import batch_of, texts_of
 
 

@@ -135,8 +135,8 @@ async def test_what_was_in_an_old_store_is_in_the_new_one(first_release: str) ->
     done = State(2, Sealed(3, "why", 4), attempts=(Attempt(2, 2, NOW_US + 5, 3, "why"),))
     first = State(1, attempts=(Attempt(1, 0, NOW_US),))
     assert await streams_of(store) == [
-        StreamRow(1, "open", "o", 7, NOW_US, first, 0, 3, written[1], 0, oldest_us=NOW_US + 1, last_us=NOW_US),
-        StreamRow(2, "done", "o", 7, NOW_US, done, 0, 4, written[2], 0, oldest_us=NOW_US, last_us=NOW_US),
+        StreamRow(1, "open", "o", 7, NOW_US, first, 0, 3, written[1], 0, NOW_US + 1, NOW_US, written_us=NOW_US),
+        StreamRow(2, "done", "o", 7, NOW_US, done, 0, 4, written[2], 0, NOW_US, NOW_US, written_us=NOW_US),
         StreamRow(3, "empty", "e", 7, NOW_US, first),
         StreamRow(4, "unmarked", "o", 7, NOW_US, State(2)),
     ]

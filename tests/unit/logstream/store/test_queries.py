@@ -12,7 +12,7 @@ from fairlead_logstream.store import queries
 from fairlead_logstream.store.tables import SCHEMA
 from fairlead_store import Database
 
-POSTGRESQL_ONLY = {"STREAMS_BY_ID", "LOCK_STREAMS", "COUNT_VERSIONS"}
+POSTGRESQL_ONLY = {"STREAMS_BY_ID", "VERSIONS_BY_ID", "LOCK_STREAMS", "COUNT_VERSIONS", "NOTIFY"}
 
 STATEMENTS = {
     name: value
@@ -34,5 +34,14 @@ async def test_chunks_are_found_by_an_index(name: str, tmp_path: Path) -> None:
     database = Database.open(f"sqlite:///{tmp_path}/logs.sqlite", SCHEMA, "realm1")
     details = await database.read(plan)
     await database.close()
-    walks = ("SCAN chunks", "SCAN last", "SCAN kept", "SCAN producers", "SCAN cursors", "USE TEMP B-TREE")
+    walks = (
+        "SCAN chunks",
+        "SCAN last",
+        "SCAN kept",
+        "SCAN latest",
+        "SCAN earliest",
+        "SCAN producers",
+        "SCAN cursors",
+        "USE TEMP B-TREE",
+    )
     assert [detail for detail in details if detail.startswith(walks)] == []

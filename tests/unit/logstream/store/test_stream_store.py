@@ -29,6 +29,7 @@ from fairlead_logstream.model.rows import (
 from fairlead_logstream.model.scan import Scan
 from fairlead_logstream.model.selection import Filter
 from support import postgres
+from unit.logstream.archive.archives import ArchivingStore, MemoryArchive
 from unit.logstream.fakes import NOW_US, batch_of, texts_of
 
 ALL = 1 << 30
@@ -37,8 +38,9 @@ ALL = 1 << 30
 class Reopening:
     """A store that can be closed and opened again, as by a restart."""
 
-    def __init__(self, open_store: Callable[[], StreamStore]) -> None:
+    def __init__(self, open_store: Callable[[], StreamStore], *, is_archived: bool = False) -> None:
         self._open = open_store
+        self.is_archived = is_archived
         self.store = open_store()
 
     async def reopen(self) -> None:
@@ -103,12 +105,19 @@ def outline_of(batch: Batch, stored_us: int) -> Outline:
     return Outline(batch.first, batch.count, batch.size, stored_us)
 
 
-@pytest.fixture(params=["memory", "memory-shared", "sqlite", "postgresql", "postgresql-shared"])
+ARCHIVED = ["memory-archived", "sqlite-archived", "postgresql-archived"]
+
+
+@pytest.fixture(params=["memory", "memory-shared", "sqlite", "postgresql", "postgresql-shared", *ARCHIVED])
 async def reopening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Reopening]:
     store: StreamStore
+    archive = MemoryArchive()
     if request.param == "memory":
         store = MemoryStreamStore()
         reopening = Reopening(lambda: store)
+    elif request.param == "memory-archived":
+        store = MemoryStreamStore()
+        reopening = Reopening(lambda: ArchivingStore(store, archive), is_archived=True)
     elif request.param == "memory-shared":
         store = MemoryStreamStore(is_shared=True)
         reopening = Reopening(lambda: cast(StreamStore, Knowing(store)))
@@ -116,9 +125,12 @@ async def reopening(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
         url = postgres.new_database()
         reopening = Reopening(lambda: cast(StreamStore, Knowing(SqlStreamStore.open(url, "realm1", is_shared=True))))
     else:
-        is_file = request.param == "sqlite"
+        is_file = request.param.startswith("sqlite")
         url = f"sqlite:///{tmp_path}/logs.sqlite" if is_file else postgres.new_database()
-        reopening = Reopening(lambda: SqlStreamStore.open(url, "realm1"))
+        if request.param in ARCHIVED:
+            reopening = Reopening(lambda: ArchivingStore(SqlStreamStore.open(url, "realm1"), archive), is_archived=True)
+        else:
+            reopening = Reopening(lambda: SqlStreamStore.open(url, "realm1"))
     yield reopening
     await reopening.store.close()
 
@@ -169,7 +181,8 @@ async def test_a_stream_knows_the_size_and_the_times_of_what_it_holds(reopening:
     await reopening.reopen()
     row = await reopening.row("a")
     assert (row.written_bytes, row.trimmed_bytes) == (sum(batch.size for batch in batches), 0)
-    assert (row.oldest_us, row.last_us) == (NOW_US, NOW_US)
+    oldest_us = NOW_US + 2 if reopening.is_archived else NOW_US  # a segment is as old as its last batch
+    assert (row.oldest_us, row.last_us, row.written_us) == (oldest_us, NOW_US, NOW_US + 2)
 
 
 async def test_a_stream_can_be_reopened(reopening: Reopening) -> None:
@@ -385,7 +398,7 @@ async def test_what_is_trimmed_is_gone_and_the_rest_is_as_it_was(reopening: Reop
     await reopening.store.trim(key_of(stream), 2)
     await reopening.reopen()
     row = await reopening.row("a")
-    assert (row.oldest, row.head, row.oldest_us) == (2, 5, NOW_US + 1)
+    assert (row.oldest, row.head, row.oldest_us) == (2, 5, NOW_US + (2 if reopening.is_archived else 1))
     assert (row.written_bytes, row.trimmed_bytes) == (sum(batch.size for batch in batches), batches[0].size)
     assert await reopening.texts(row, 2, 5) == ["c", "d", "e"]
     assert (await reopening.row("b")).oldest == 0

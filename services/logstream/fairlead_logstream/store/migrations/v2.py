@@ -62,6 +62,10 @@ def upgrade(op: Operations) -> None:
         sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("next", sa.BigInteger, nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("bytes_before", sa.BigInteger, nullable=False),
+        sa.Column("max_time_us", sa.BigInteger, nullable=False),
+        sa.Column("last_us", sa.BigInteger, nullable=False),
+        sa.Column("stored_us", sa.BigInteger, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
     )

@@ -1,0 +1,1 @@
+"""What is old is kept elsewhere: in files of many batches, behind the narrow `Archive` protocol."""
