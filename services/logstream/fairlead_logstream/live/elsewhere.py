@@ -108,11 +108,12 @@ class Elsewhere:
             asked, self._asked = self._asked, {}
             try:
                 versions = await self._sharing.versions([live.stream.id for live in asked])
-            except StoreError as error:
-                _fail(asked, str(error))
             except asyncio.CancelledError:
                 _fail(asked | self._asked, "the log service is closing: ask again when it is back")
                 raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits is told and the next look may succeed
+                _log_mistake(error)
+                _fail(asked, str(error))
             else:
                 for live, future in asked.items():
                     self._looked(live, versions.get(live.stream.id), future)
@@ -125,9 +126,9 @@ class Elsewhere:
 
         def caught_up(behind: Look) -> None:
             error = behind.result()
+            told.set_result(error)
             if isinstance(error, NoSuchStream):
                 self._directory.forget(live)
-            told.set_result(error)
 
         live.appender.catch_up().add_done_callback(caught_up)
 
@@ -161,8 +162,9 @@ class Elsewhere:
             self._wants_comparison.clear()
             try:
                 await self._compare()
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next one may succeed
                 if not is_lost:
+                    _log_mistake(error)
                     _log.warning("what other servers do cannot be seen: %s", error)
                 is_lost = True
                 await asyncio.sleep(DIRECTORY_S)
@@ -170,6 +172,12 @@ class Elsewhere:
                 is_lost = False
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wants_comparison.wait(), DIRECTORY_S)
+
+
+def _log_mistake(error: Exception) -> None:
+    """What no store says is a mistake of ours."""
+    if not isinstance(error, StoreError):
+        _log.error("looking at what other servers do failed", exc_info=error)
 
 
 def _fail(asked: dict[LiveStream, Look], text: str) -> None:

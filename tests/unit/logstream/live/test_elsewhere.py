@@ -285,3 +285,24 @@ async def until(ask: Any, wanted: Any) -> None:
         await asyncio.wait_for(run(), A_MOMENT_S)
     except TimeoutError:
         assert answers[-1] == wanted
+
+
+async def test_a_look_that_breaks_is_told_and_the_next_one_succeeds(
+    two: Two, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await two.here.call("create", "s")
+    await append(two.there, "a")
+    sharing = two.store.sharing
+    assert sharing is not None
+
+    async def broken(*_: object) -> Any:
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sharing, "versions", broken)
+        with pytest.raises(CallError, match="a mistake of ours"):
+            await asyncio.wait_for(two.here.call("read", "s"), A_MOMENT_S)
+    assert (await asyncio.wait_for(two.here.call("read", "s"), A_MOMENT_S))["next"] == 1
+    await two.there.call("create", "later")
+    await eventually(lambda: two.servers[0].logs._directory.get("later") is not None)
+    assert "a mistake of ours" in caplog.text
