@@ -157,7 +157,186 @@ async def test_page_stays_with_the_reader_who_scrolls_up(admin: Admin, viewer: V
     await viewer.says("#log-count", "5\u202f001 lines")
 
 
+async def test_list_hears_of_logs_that_begin_go_stale_end_and_are_deleted(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("lena")
+    await admin.call("fairlead.authz.apply", [{"op": "put", "kind": "project", "id": "night"}])
+    await admin.grant("lena", "night")
+    await viewer.open("lena", token)
+    await viewer.says("#list-note", "no log that you may read")
+    await admin.create("night-1", project="night")
+    await viewer.lists("night-1", looks_again=False)
+    await admin.create("night-1", heartbeat_s=1)
+    await viewer.says("a[href='#log=night-1'] .badge", "stale")
+    await admin.create("night-1", heartbeat_s=1_000, attempt=2)
+    await viewer.says("a[href='#log=night-1'] .badge", "live")
+    await viewer.says("a[href='#log=night-1'] .about", "just now", "attempt 2", " B")
+    await admin.seal("night-1", exit_code=9)
+    await viewer.says("a[href='#log=night-1'] .badge", "exit 9")
+    await admin.call("fairlead.log.delete", "night-1")
+    await viewer.lists(looks_again=False)
+
+
+async def test_next_attempt_goes_on_in_a_log_that_had_ended(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("again", readers=("alice",), attempt=1)
+    await admin.append("again", line(0, "first attempt"))
+    await admin.seal("again", exit_code=1)
+    await viewer.open("alice", token, "again")
+    await viewer.says("#end", "exit status 1")
+    await admin.create("again", attempt=2)
+    await admin.append("again", line(1, "second attempt"))
+    await viewer.shows("first attempt", "second attempt")
+    await viewer.says("#chunks", "attempt 2 begins here")
+    assert not await viewer.page.locator("#end").is_visible()
+
+
+async def test_stale_log_has_a_banner_until_its_producer_is_heard(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("silent", readers=("alice",), heartbeat_s=1)
+    await viewer.open("alice", token, "silent")
+    await viewer.says("#stale", "producer")
+    await admin.create("silent", heartbeat_s=1_000)
+    await eventually(lambda: _is_hidden(viewer, "#stale"), SHOWN_LIMIT_S)
+
+
+async def test_markers_say_how_much_is_missing_and_why(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("gaps", readers=("alice",))
+    await admin.call("fairlead.log.append", "gaps", [line(0, "before")], producer="agent", seq=0)
+    await admin.call("fairlead.log.append", "gaps", [line(1, "behind")], producer="agent", seq=4, lost=3)
+    await viewer.open("alice", token, "gaps")
+    await viewer.shows("before", "behind")
+    await viewer.says(".row.notice", "3 lines were lost here")
+
+
+async def test_search_finds_what_is_not_held_and_the_way_back_leads_to_live_lines(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("haystack", readers=("alice",))
+    for first in range(0, 9_000, 500):
+        await admin.append("haystack", *(line(n, _hay(n)) for n in range(first, first + 500)))
+    await viewer.open("alice", token, "haystack")
+    await eventually(lambda: _last_is(viewer, "hay 8999"), SHOWN_LIMIT_S)
+    found = viewer.page.locator(".row[aria-current]")
+    await viewer.page.fill("#search", "needle")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says(".row[aria-current]", "NEEDLE 8500")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says(".row[aria-current]", "NEEDLE 1500")
+    await viewer.says("#tools-status", "Found at")
+    await viewer.says("#log-count", "a part")
+    assert await viewer.focused() == "search"
+    await viewer.page.press("#search", "Enter")
+    await viewer.says("#tools-status", "No earlier match")
+    await viewer.page.press("#search", "Shift+Enter")
+    await viewer.says(".row[aria-current]", "NEEDLE 8500")
+    assert await found.count() == 1
+    await viewer.page.check("#search-case")
+    await viewer.page.fill("#search", "Needle")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says("#tools-status", "Not found")
+    await admin.append("haystack", line(9_000, "hay 9000"))
+    await viewer.says("#jump", "1 new line")
+    await viewer.page.click("#jump")
+    await eventually(lambda: _last_is(viewer, "hay 9000"), SHOWN_LIMIT_S)
+
+
+async def test_window_in_the_middle_reaches_the_live_end_without_a_hole(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("middle", readers=("alice",))
+    for first in range(0, 6_000, 500):
+        await admin.append("middle", *(line(n, f"number {n}") for n in range(first, first + 500)))
+    await viewer.open("alice", token, "middle")
+    await eventually(lambda: _last_is(viewer, "number 5999"), SHOWN_LIMIT_S)
+    await viewer.page.fill("#search", "number 1000")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says(".row[aria-current]", "number 1000")
+    await admin.append("middle", line(6_000, "number 6000"))
+
+    async def end_is_in_sight() -> bool:
+        await viewer.page.evaluate("() => { const s = document.getElementById('scroller'); s.scrollTop = 1e9 }")
+        return await _last_is(viewer, "number 6000")
+
+    await eventually(end_is_in_sight, SHOWN_LIMIT_S)
+    await viewer.says("#log-count", "6\u202f001 lines")
+    await admin.append("middle", line(6_001, "number 6001"))
+    await eventually(lambda: _last_is(viewer, "number 6001"), SHOWN_LIMIT_S)
+
+
+async def test_one_source_alone_is_shown_with_its_history_and_live(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("sources", readers=("alice",))
+    await admin.append("sources", line(0, "an early warning", "stderr"))
+    for first in range(1, 5_001, 500):
+        await admin.append("sources", *(line(n, f"line {n}") for n in range(first, first + 500)))
+    await admin.append("sources", line(5_001, "a warning", "stderr"))
+    await viewer.open("alice", token, "sources")
+    await eventually(lambda: _last_is(viewer, "a warning"), SHOWN_LIMIT_S)
+    await viewer.page.select_option("#source", "stderr")
+    await viewer.shows("a warning")
+    await viewer.page.get_by_role("button", name="Earlier lines").click()
+    await viewer.shows("an early warning", "a warning")
+    await admin.append("sources", line(5_002, "an out"), line(5_003, "a live warning", "stderr"))
+    await viewer.shows("an early warning", "a warning", "a live warning")
+    await admin.seal("sources", exit_code=0)
+    await viewer.says("#end", "exit status 0")
+
+
+async def test_downloads_have_the_whole_log_and_no_token_in_their_address(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("taken-home", readers=("alice",))
+    await admin.append("taken-home", *(line(n, f"line {n}") for n in range(3)))
+    addresses: list[str] = []
+    viewer.page.on("request", lambda request: addresses.append(request.url))
+    await viewer.open("alice", token, "taken-home")
+    await viewer.shows("line 0", "line 1", "line 2")
+    for name, suffix, beginning in (("text", "log", "line 0\nline 1"), ("NDJSON", "ndjson", '{"seq":0,')):
+        async with viewer.page.expect_download() as download:
+            await viewer.page.get_by_role("button", name=f"Download as {name}").click()
+        file = await download.value
+        assert file.suggested_filename == f"taken-home.{suffix}"
+        assert (await file.path()).read_text().replace(" ", "").startswith(beginning.replace(" ", ""))
+    await viewer.says("#tools-status", "Downloaded")
+    assert any("/logs/taken-home?format=text" in address for address in addresses)
+    assert not any(token in address for address in addresses if not address.startswith(viewer.address + "#"))
+
+
 # ---------------------------------------------------------------- what must not be shown
+
+
+async def test_revocation_ends_the_view_of_the_middle_of_a_log_at_once(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("bob")
+    await admin.create("middle-taken", readers=("bob",))
+    for first in range(0, 5_000, 500):
+        await admin.append("middle-taken", *(line(n, f"line {n}") for n in range(first, first + 500)))
+    await viewer.open("bob", token, "middle-taken")
+    await eventually(lambda: _last_is(viewer, "line 4999"), SHOWN_LIMIT_S)
+    await viewer.page.fill("#search", "line 77")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says("#tools-status", "Found at")
+    await viewer.page.fill("#search", "line 700")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says(".row[aria-current]", "line 700")
+    await admin.revoke("bob", "middle-taken")
+    await viewer.says("#end", "permission", "withdrawn")
+    await viewer.says("#log-badge", "no access")
+    await viewer.page.press("#search", "Enter")
+    await viewer.says("#tools-status", "Not searched")
+    await viewer.page.get_by_role("button", name="Download as text").click()
+    await viewer.says("#tools-status", "Not downloaded")
+    [complaint] = viewer.complaints
+    assert "403" in complaint, "the browser itself writes of it"
+    viewer.complaints.clear()
+
+
+async def test_deleted_log_says_so(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("alice")
+    await admin.create("deleted", readers=("alice",))
+    await admin.append("deleted", line(0, "was here"))
+    await viewer.open("alice", token, "deleted")
+    await viewer.shows("was here")
+    await admin.call("fairlead.log.delete", "deleted")
+    await viewer.says("#end", "was deleted")
+    await viewer.says("#log-badge", "deleted")
 
 
 async def test_revocation_ends_it_with_a_notice_and_shows_no_later_line(admin: Admin, viewer: Viewer) -> None:
@@ -297,6 +476,14 @@ async def test_phone_shows_one_pane_at_a_time(admin: Admin, browser: Browser, se
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _hay(number: int) -> str:
+    return f"a NEEDLE {number}" if number in (1_500, 8_500) else f"hay {number}"
+
+
+async def _is_hidden(viewer: Viewer, selector: str) -> bool:
+    return not await viewer.page.locator(selector).is_visible()
 
 
 async def _has(viewer: Viewer, text: str) -> bool:

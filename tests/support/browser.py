@@ -102,9 +102,9 @@ class Admin:
     async def revoke(self, user: str, stream: str) -> None:
         await self._apply("revoke", user, stream)
 
-    async def create(self, stream: str, readers: tuple[str, ...] = ()) -> None:
+    async def create(self, stream: str, readers: tuple[str, ...] = (), **about: Any) -> None:
         """Makes a log that these users may read."""
-        await self.call("fairlead.log.create", stream)
+        await self.call("fairlead.log.create", stream, **about)
         for user in readers:
             await self.grant(user, stream)
 
@@ -172,11 +172,12 @@ class Viewer:
 
         return await eventually(said, SHOWN_LIMIT_S)
 
-    async def lists(self, *names: str) -> None:
+    async def lists(self, *names: str, looks_again: bool = True) -> None:
         """Waits until the list holds exactly these logs, in this order, when it is looked at again."""
 
         async def seen() -> bool:
-            await self.page.evaluate("() => dispatchEvent(new Event('focus'))")
+            if looks_again:
+                await self.page.evaluate("() => dispatchEvent(new Event('focus'))")
             listed = await self.page.locator("#list .name").all_inner_texts()
             assert listed == list(names), f"the list holds {listed}"
             return True
