@@ -205,6 +205,6 @@ async def viewing(browser: Browser, server: ServerProcess, size: tuple[int, int]
     try:
         viewer = Viewer(await context.new_page(), server.address)
         yield viewer
-        assert viewer.complaints == []
+        assert viewer.complaints == [], f"the page complains: {viewer.complaints}"
     finally:
         await context.close()
