@@ -166,18 +166,17 @@ class Follower:
     def request(self) -> Request:
         """The call to make in a new session, or after an answer to the last one."""
         start = self.start
+        wanted = given(tail=start.tail, tail_bytes=start.tail_bytes, since=start.since_us)
+        begin = wanted if self.cursor is None else self._from_cursor()
         if self._must_ask:
-            return Request(READ, (self.stream,), {"attempt": start.attempt, "limit": 1})
+            also = wanted if self.cursor is None else {}  # two begins are the service's to refuse
+            return Request(READ, (self.stream,), {"attempt": start.attempt, "limit": 1, **also})
         sources = given(sources=self._sources())
         if self._has_read and self.to_the_end and self.progressive:
-            how = {**self._from_cursor(), **sources, **given(heartbeat_s=start.heartbeat_s)}
+            how = {**begin, **sources, **given(heartbeat_s=start.heartbeat_s)}
             return Request(FOLLOW, (self.stream,), how, wants_progress=True)
         wait_s = WAIT_S if self._has_read and self.to_the_end else None
-        how = {**sources, **given(limit=READ_LIMIT, wait_s=wait_s)}
-        if self.cursor is not None:
-            return Request(READ, (self.stream,), {**self._from_cursor(), **how})
-        begin = given(tail=start.tail, tail_bytes=start.tail_bytes, since=start.since_us)
-        return Request(READ, (self.stream,), {**begin, **how})
+        return Request(READ, (self.stream,), {**begin, **sources, **given(limit=READ_LIMIT, wait_s=wait_s)})
 
     def is_done_with(self, request: Request) -> bool:
         """Whether (more) answers to a request are of no use: another is to be made, or none."""

@@ -469,3 +469,8 @@ def test_in_another_store_the_attempt_is_asked_for_again() -> None:
     items = all_of(follower, new)
     assert isinstance(items[0], Reset)
     assert items[-1] == Sealed(None, None, 4)
+
+
+def test_an_attempt_and_another_begin_are_the_services_to_refuse() -> None:
+    assert Follower("log", Start(attempt=2, tail=3)).request().kwargs == {"attempt": 2, "limit": 1, "tail": 3}
+    assert Follower("log", Start(Cursor(1, 5), attempt=2, tail=3)).request().kwargs == {"attempt": 2, "limit": 1}
