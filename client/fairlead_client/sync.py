@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -52,9 +53,11 @@ from fairlead_client.writer import LINGER_S, Unsent
 
 T = TypeVar("T")
 
-# Autobahn logs, in the name of our session too, what we report ourselves: a program without a handler would print it.
-for _name in ("autobahn", on_asyncio.__name__):
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+# Autobahn logs what we report ourselves: a program without a handler would print it. In the name of our session it also
+# warns of each end, a proper one too: that is for nobody.
+logging.getLogger("autobahn").addHandler(logging.NullHandler())
+logging.getLogger(on_asyncio.__name__).addHandler(logging.NullHandler())
+logging.getLogger(on_asyncio.__name__).propagate = False
 
 # How long a program's end may wait for a server when nobody has called `close`: nobody expects an exit to take longer.
 EXIT_LINGER_S = 2.0
@@ -373,4 +376,11 @@ def _close_at_exit() -> None:
             connection.close(EXIT_LINGER_S)
 
 
+def _close_at_end_of_child(_: object = None) -> None:
+    """A forked child of multiprocessing ends without `atexit`, and forgets what its parent has registered here."""
+    multiprocessing.util.Finalize(None, _close_at_exit, exitpriority=0)
+
+
 atexit.register(_close_at_exit)
+multiprocessing.util.register_after_fork(_close_at_exit, _close_at_end_of_child)
+_close_at_end_of_child()

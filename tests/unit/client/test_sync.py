@@ -251,6 +251,37 @@ async def test_a_program_that_ends_without_close_has_sent_what_could_be_sent(url
     assert not (tmp_path / "spool").exists()
 
 
+OF_MULTIPROCESSING = """
+import logging, multiprocessing, sys
+from pathlib import Path
+from fairlead_client.logs import LogHandler
+from fairlead_client.sync import LogWriter
+def log(number):
+    logging.warning("child %s", number)
+def write(url, spool):
+    LogWriter(url, "written", spool=Path(spool)).write("stdout", "child")
+if __name__ == "__main__":
+    fork = multiprocessing.get_context("fork")
+    logging.basicConfig(handlers=[LogHandler(sys.argv[1], "logged", spool=Path(sys.argv[2]))])
+    children = [fork.Process(target=log, args=(1,)), fork.Process(target=write, args=(sys.argv[1], sys.argv[2] + "-w"))]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+"""
+
+
+async def test_the_children_of_multiprocessing_send_what_they_have_before_they_end(url: str, tmp_path: Path) -> None:
+    assert await run(OF_MULTIPROCESSING, url, str(tmp_path / "spool")) == (0, "")
+
+    def read() -> list[Any]:
+        assert [*tmp_path.glob("spool*")] == []
+        with Connection(url) as connection:
+            return [connection.read(stream)["records"][0][2] for stream in ("logged", "written")]
+
+    assert await aside(read) == ["WARNING:root:child 1", "child"]
+
+
 async def test_a_program_that_ends_without_close_and_server_ends_in_time(silent: str, tmp_path: Path) -> None:
     start_s = time.monotonic()
     status, said = await run(FORGETFUL, silent, str(tmp_path / "spool"))
@@ -273,6 +304,20 @@ with Connection(sys.argv[1]) as connection:
     except KeyboardInterrupt:
         print("interrupted")
 """
+
+
+TALKATIVE = """
+import logging, sys
+from pathlib import Path
+from fairlead_client.sync import LogWriter
+logging.basicConfig(level=logging.INFO)
+with LogWriter(sys.argv[1], "log", spool=Path(sys.argv[2])) as log:
+    log.write("stdout", "hello")
+"""
+
+
+async def test_a_program_whose_logs_are_shown_sees_nothing_of_a_proper_end(url: str, tmp_path: Path) -> None:
+    assert await run(TALKATIVE, url, str(tmp_path / "spool")) == (0, "")
 
 
 async def test_ctrl_c_ends_who_follows(silent: str) -> None:
