@@ -13,6 +13,7 @@ What it sends to is a sink: the call of `follow`, or one session's part in a top
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from enum import Enum, auto
 from typing import Protocol
@@ -38,6 +39,8 @@ router queues for one session, so that one read fills it."""
 TURN_BYTES = FETCH_BYTES
 """What one follower takes from memory before others have their turn: a filter may leave out all of it, and a sink may
 have room for ever."""
+
+_log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -302,7 +305,9 @@ class Follower:
         except CorruptBatch as damage:
             self._fetched()
             self._skip_to(damage.next, is_damaged=True)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits for ever
+            if not isinstance(error, StoreError):
+                _log.error("stream %r cannot be read", self._live.stream.name, exc_info=error)
             self._task, self._state = None, _State.WAITING
             self._sink.fail(self, StoreFailed(str(error)))
         else:

@@ -9,6 +9,7 @@ is answered with `reset` and the whole log, since SUBSCRIBED is on its way alrea
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ TOPIC_PREFIX = "fairlead.stream."
 RETAINED_RECORDS = 1_000
 RETAINED_BYTES = 256 << 10
 """What `get_retained` brings: some screens of text, quick on a slow line."""
+
+_log = logging.getLogger(__name__)
 
 
 class Topics:
@@ -135,7 +138,9 @@ class StreamTopics:
     async def _recent_place(self, live: LiveStream) -> Place:
         try:
             return await self._history.place_recent(live, RETAINED_RECORDS, RETAINED_BYTES)
-        except StoreError:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the member begins somewhere
+            if not isinstance(error, StoreError):
+                _log.error("where to begin in stream %r is not known", live.stream.name, exc_info=error)
             return Place(max(live.stream.oldest, live.stream.head - RETAINED_RECORDS))
 
     def _follow(self, reader: TopicReader, live: LiveStream, place: Place) -> Follower:

@@ -285,6 +285,22 @@ async def test_a_store_that_cannot_be_read_fails_the_follower() -> None:
     assert str(sink.error) == "the disk has gone"
 
 
+async def test_a_read_that_breaks_leaves_no_follower_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    following = Following(recent_bytes=0)
+    await following.start()
+    await following.append("a")
+
+    async def fail(key: StreamKey, start: int, end: int, limit_bytes: int) -> list[Batch]:
+        raise RuntimeError("a mistake of ours")
+
+    following.store.read = fail  # type: ignore[method-assign]
+    sink = following.follow()
+    await eventually(lambda: sink.error)
+    assert sink.error is not None
+    assert sink.error.uri == "fairlead.error.store_failed"
+    assert "stream 's' cannot be read" in caplog.text
+
+
 async def test_an_ended_follower_gets_nothing_more() -> None:
     following = Following()
     await following.start()
