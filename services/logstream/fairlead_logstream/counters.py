@@ -73,6 +73,13 @@ class LogCounters(msgspec.Struct):
     retention_failures: int = 0
     """Rounds that retention began, and those that the store ended."""
 
+    archived_records: int = 0
+    archived_bytes: int = 0
+    """What was put into the archive."""
+
+    archive_failures: int = 0
+    """Rounds of the archivist that the archive or the store ended."""
+
     def copy(self) -> LogCounters:
         """As they are now."""
         commits = Durations(list(self.commits.counts), self.commits.total_s)

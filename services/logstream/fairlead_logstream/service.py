@@ -60,7 +60,7 @@ class LogService:
         keeper = Keeper(store, self._directory, limits, _clock_us, self.counters)
         self._rounds = [Rounds(keeper.round, "old records are not trimmed")]
         if archive is not None:
-            archivist = Archivist(store, self._directory, limits.archive_after_s, _clock_us)
+            archivist = Archivist(store, self._directory, limits.archive_after_s, _clock_us, self.counters)
             self._rounds.append(Rounds(archivist.round, "old streams are not archived"))
         self._history = History(store, self._tasks, self.counters)
         self._keeping = Keeping(self._directory, new_object)

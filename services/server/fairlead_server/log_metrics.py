@@ -41,6 +41,9 @@ _COUNTERS: tuple[tuple[str, str, Callable[[LogCounters], float]], ...] = (
     ("trimmed_bytes", "Bytes of the records that retention has taken.", lambda counters: counters.trimmed_bytes),
     ("retention_rounds", "Rounds that retention has begun.", lambda counters: counters.retention_rounds),
     ("retention_failures", "Rounds of retention that the store ended.", lambda counters: counters.retention_failures),
+    ("records_archived", "Records that were put into the archive.", lambda counters: counters.archived_records),
+    ("archived_bytes", "Bytes of the records that were archived.", lambda counters: counters.archived_bytes),
+    ("archive_failures", "How often archiving failed.", lambda counters: counters.archive_failures),
 )
 
 

@@ -91,7 +91,12 @@ class ArchivedStreamStore:
         file is put again; from then on they are read from there.
         """
         first, following = outlines[0].first, outlines[-1].next
-        batches = await self._batches(key, first, following)
+        try:
+            batches = await self._batches(key, first, following)
+        except CorruptBatch:
+            if await self._has_archived(key, first):
+                return None
+            raise
         data = await asyncio.to_thread(packed, source, batches)
         location = await self._archive.put(f"{source.stream}.{source.epoch}/{first:016}-{following:016}.log", data)
         segment = Segment(
@@ -108,6 +113,10 @@ class ArchivedStreamStore:
             return segment
         await self._remover.discard(key, segment)
         return None
+
+    async def _has_archived(self, key: StreamKey, number: int) -> bool:
+        segment = await self.archives.at(key, number)
+        return segment is not None and segment.first <= number
 
     async def streams(self) -> list[StreamRow]:
         rows = await self._store.streams()

@@ -37,6 +37,8 @@ class DirectoryArchive:
         self._directory = Path(directory)
         self._incoming = self._directory / _INCOMING
         self._incoming.mkdir(parents=True, exist_ok=True)
+        _sync(self._directory)
+        _sync(self._directory.parent)
         _remove_old(self._incoming)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="archive")
 

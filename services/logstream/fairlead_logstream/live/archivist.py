@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 from fairlead_logstream.archive.archived_store import ArchivedStreamStore
 from fairlead_logstream.archive.segment_file import Source
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import in_groups
 from fairlead_logstream.model.rows import Outline
 from fairlead_logstream.store.stream_store import CorruptBatch
+from fairlead_store import StoreError
 
 SEGMENT_BYTES = 4 << 20
 """Of the records of one segment: a MiB when it is compressed, opened within some 20 ms. A larger one is read in vain
@@ -39,18 +41,31 @@ class Archivist:
     """Archives the streams of a directory."""
 
     def __init__(
-        self, store: ArchivedStreamStore, directory: Directory, after_s: float, clock_us: Callable[[], int]
+        self,
+        store: ArchivedStreamStore,
+        directory: Directory,
+        after_s: float,
+        clock_us: Callable[[], int],
+        counters: LogCounters,
     ) -> None:
         """`after_s` counts from when the last record was stored."""
         self._store = store
         self._directory = directory
         self._after_us = int(after_s * US)
         self._clock_us = clock_us
+        self._counters = counters
         # Streams, by id, that are archived up to a damaged batch.
         self._damaged_at: dict[int, int] = {}
 
     async def round(self) -> None:
         """Archive what is due. Raises StoreError: the archive is away, or the store is."""
+        try:
+            await self._archive_all()
+        except StoreError:
+            self._counters.archive_failures += 1
+            raise
+
+    async def _archive_all(self) -> None:
         damaged, self._damaged_at = self._damaged_at, {}
         for scanned, live in enumerate(list(self._directory)):
             if scanned % SCANNED_PER_TURN == SCANNED_PER_TURN - 1:
@@ -84,9 +99,12 @@ class Archivist:
             return False
         source = Source(stream.name, stream.object_id, stream.epoch)
         segment = await self._store.archive(source, stream.key, group, self._clock_us())
-        if segment is not None:
-            stream.archive(segment)
-        return segment is not None
+        if segment is None:
+            return False
+        stream.archive(segment)
+        self._counters.archived_records += segment.next - segment.first
+        self._counters.archived_bytes += segment.size
+        return True
 
 
 def _begin(live: LiveStream) -> int:

@@ -303,3 +303,15 @@ async def test_two_servers_archive_one_stream_once(tmp_path: Path, archive: Memo
     assert sum(segment is not None for segment in segments) == 1
     assert await walk(store, key, 0, 2, ALL) == ["a", "b"]
     await store.close()
+
+
+async def test_what_another_server_has_archived_is_no_damage(archive: MemoryArchive) -> None:
+    below = MemoryStreamStore()
+    stores = [ArchivedStreamStore(below, archive) for _ in range(2)]
+    key = await fill(stores[0], [batch_of(0, "a"), batch_of(1, "b")])
+    outlines = await stores[0].outlines(key, 0, 4)
+    for store, is_first in zip(stores, (True, False), strict=True):
+        segment = await store.archive(Source("s", "o", 7), key, outlines, NOW_US)
+        assert (segment is not None) == is_first
+    assert await walk(stores[1], key, 0, 2, ALL) == ["a", "b"]
+    assert len(archive.files) == 1

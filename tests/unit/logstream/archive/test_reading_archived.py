@@ -47,7 +47,7 @@ class Archived:
 
     async def archive_all(self) -> None:
         logs = self.harness.logs
-        await Archivist(logs._store, logs._directory, -1, lambda: 2**60).round()
+        await Archivist(logs._store, logs._directory, -1, lambda: 2**60, logs.counters).round()
 
 
 @pytest.fixture(params=["memory", "sqlite"])

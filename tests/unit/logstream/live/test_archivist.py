@@ -35,8 +35,9 @@ class Archived:
         self.store = ArchivedStreamStore(self.below, self.archive)
         self.now_us = NOW_US
         surroundings = Surroundings(self.store, Recent(), SilentAudience(), lambda: self.now_us)
+        self.counters = surroundings.counters
         self.directory = Directory(surroundings)
-        self.archivist = Archivist(self.store, self.directory, AFTER_S, lambda: self.now_us)
+        self.archivist = Archivist(self.store, self.directory, AFTER_S, lambda: self.now_us, surroundings.counters)
         self.keeper = Keeper(self.store, self.directory, limits, lambda: self.now_us, surroundings.counters)
 
     async def fill(
@@ -78,6 +79,7 @@ async def test_a_sealed_stream_that_is_not_written_any_more_is_archived(archived
     assert live.stream.is_archived
     assert await archived.kept() == [(0, 3), (3, 4)]
     assert await archived.below.read(live.stream.key, 0, 4, 1 << 30) == []
+    assert (archived.counters.archived_records, archived.counters.archived_bytes) == (4, 4 * SIZE)
 
 
 @pytest.mark.parametrize(("age_s", "is_sealed"), [(AFTER_S - 1, True), (AFTER_S, False)])
@@ -113,7 +115,7 @@ async def test_an_archive_that_is_away_is_tried_again(archived: Archived) -> Non
     archived.archive.error = OSError("away")
     with pytest.raises(ArchiveFailed):
         await archived.archivist.round()
-    assert not live.stream.is_archived
+    assert (live.stream.is_archived, archived.counters.archive_failures) == (False, 1)
     archived.archive.error = None
     await archived.archivist.round()
     assert live.stream.is_archived
