@@ -103,6 +103,11 @@ class Stream:
         """Whether all of it is in the archive, and nothing will come."""
         return self.sealed is not None and self.archived == self.head
 
+    @property
+    def has_archived(self) -> bool:
+        """Whether some of it is in the archive, which may be slow."""
+        return self.archived > self.oldest
+
     def archive(self, segment: Segment) -> None:
         """It is durable that these records are in the archive: they will go together."""
         if segment.first <= self.oldest:

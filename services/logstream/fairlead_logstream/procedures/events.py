@@ -45,7 +45,7 @@ class EventHistory:
         live = find(self._directory, call, "read", arguments.topic.removeprefix(TOPIC_PREFIX))
         call.hold("read", live.stream.object_id)
         try:
-            async with self._turns.turn(call.caller.session_id):
+            async with self._turns.turn(call.caller.session_id, in_archive=live.stream.has_archived):
                 if not call.is_open:
                     return PENDING
                 past = await self._past(live)

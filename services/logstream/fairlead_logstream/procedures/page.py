@@ -57,7 +57,7 @@ class Pages:
             try:
                 found = self._history.cached(live, page.next, page.fetch_bytes)
                 if found is None:
-                    async with self._sessions.of(call.caller.session_id):
+                    async with self._sessions.of(call.caller.session_id, stream.has_archived):
                         found = await self._stored(call, live, page)
             except CorruptBatch as damage:
                 page.lose_before(damage.next, is_damaged=True)

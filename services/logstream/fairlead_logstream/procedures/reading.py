@@ -67,7 +67,7 @@ class Reading:
         return PENDING
 
     async def _find(self, call: Call, live: LiveStream, begin: Begin) -> Place:
-        async with self._sessions.of(call.caller.session_id):
+        async with self._sessions.of(call.caller.session_id, live.stream.has_archived):
             return await self._history.find(live, begin) if call.is_open else Place(live.stream.head)
 
     def _follow(self, call: Call, live: LiveStream, place: Place, arguments: FollowArguments) -> None:

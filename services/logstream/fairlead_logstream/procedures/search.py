@@ -37,7 +37,7 @@ class Searching:
     def __init__(self, directory: Directory, history: History) -> None:
         self._directory = directory
         self._history = history
-        self._turns, self._archive_turns = Turns(), Turns()
+        self._turns = Turns()
 
     async def search(self, call: Call) -> Any:
         """`fairlead.log.search`: one page of what is found."""
@@ -45,9 +45,7 @@ class Searching:
         live = find(self._directory, call, "read", arguments.stream)
         call.hold("read", live.stream.object_id)
         try:
-            # The archive may be slow: who searches there makes nobody else wait.
-            turns = self._archive_turns if live.stream.archived > live.stream.oldest else self._turns
-            async with turns.turn(call.caller.session_id):
+            async with self._turns.turn(call.caller.session_id, in_archive=live.stream.has_archived):
                 if not call.is_open:
                     return PENDING
                 place = await self._place(live, arguments)

@@ -167,3 +167,24 @@ async def test_a_deleted_stream_leaves_the_archive(archived: Archived) -> None:
     async with asyncio.timeout(5):
         while archived.archive.files:
             await asyncio.sleep(0)
+
+
+async def test_a_slow_archive_makes_nobody_wait_who_reads_something_else(archived: Archived) -> None:
+    peer, topic = archived.peer, "fairlead.stream"
+    await peer.call("create", "other")
+    await peer.call("append", "other", [wire_record("here")])
+    archived.archive.go.clear()
+    waiting = [
+        asyncio.ensure_future(peer.call("read", "s", tail_bytes=10)),
+        asyncio.ensure_future(peer.call("search", "s", text="line")),
+        asyncio.ensure_future(peer.member.call("fairlead.log.events", [f"{topic}.s"], {"subscription": 1})),
+    ]
+    async with asyncio.timeout(5):
+        while not archived.archive.gets:
+            await asyncio.sleep(0)
+        assert texts([await peer.call("read", "other", tail_bytes=100)]) == ["here"]
+        assert (await peer.call("search", "other", text="here"))["seqs"] == [0]
+        await peer.member.call("fairlead.log.events", [f"{topic}.other"], {"subscription": 1})
+    assert not any(asking.done() for asking in waiting)
+    archived.archive.go.set()
+    await asyncio.gather(*waiting)
