@@ -367,6 +367,9 @@ def lock_directory(path: Path) -> int:
 
 
 def _sync(descriptors: Sequence[int]) -> None:
-    for descriptor in descriptors:
-        os.fdatasync(descriptor)
-        os.close(descriptor)
+    try:
+        for descriptor in descriptors:
+            os.fdatasync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)

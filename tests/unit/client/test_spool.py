@@ -188,6 +188,23 @@ def test_only_the_owner_can_read_it(spool: Spool, path: Path) -> None:
     assert all(file.stat().st_mode & 0o077 == 0 for file in path.iterdir())
 
 
+def test_a_sync_that_fails_leaves_no_descriptor_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool.create(path, SpoolMeta("log", "producer"))
+    spool.append(lines(0, 10))
+    before = len([*Path("/proc/self/fd").iterdir()])
+    job = spool.unsynced()
+    assert job is not None
+
+    def failing(_descriptor: int) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    with pytest.raises(OSError, match="gone"):
+        job()
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    spool.close()
+
+
 def test_what_is_not_synced_yet_is_synced_by_one_job(spool: Spool) -> None:
     spool.unsynced()  # the name of the first file
     spool.append(lines(0, 1000))
