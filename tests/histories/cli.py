@@ -1,4 +1,7 @@
-"""The command: plays, judges, says what there was and what was broken; or judges a history that was kept."""
+"""The command: plays, judges, says what there was and what was broken; or judges a history that was kept.
+
+There are two kinds of histories, of permissions and of logs; without a word of which, both are played.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,96 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import uvloop
 
+from fairlead_server.connect import hush_autobahn
+from histories import play, validators
 from histories.figures import Figures
-from histories.play import Options, play
+from histories.logs import play as logs_play
+from histories.logs import validators as logs_validators
+from histories.logs.figures import LogFigures
+from histories.logs.record import LogHistory
 from histories.record import History
-from histories.validators import judge
 from support import postgres
 
 DEFAULT_MINUTES = 5.0
 SHOWN_FAULTS = 10
 
+Faults = Mapping[str, list[str]]
+Playing = Coroutine[Any, Any, History | LogHistory]
+
+
+class Kind(NamedTuple):
+    """Of histories."""
+
+    type: type[History | LogHistory]
+    play: Callable[[argparse.Namespace, int, Path], Playing]
+    figures: Callable[[Any], tuple[Any, ...]]
+    judge: Callable[[Any], Faults]
+
 
 def main(arguments: Sequence[str]) -> int:
     """Returns the exit status: 1 when a promise was broken, or the play was stopped."""
     given = _parser().parse_args(arguments)
-    if given.judge is not None:
-        history = msgspec.msgpack.decode(given.judge.read_bytes(), type=History)
-    else:
-        try:
-            history = _play(given)
-        except KeyboardInterrupt:
-            print("\nhistories: stopped")
-            return 1
-    if given.keep is not None:
-        given.keep.write_bytes(msgspec.msgpack.encode(history))
-    faults = judge(history)
-    print(summary(history, faults))
-    return 1 if any(faults.values()) else 0
+    hush_autobahn()  # lost sessions are what is played
+    if (given.keep or given.judge) and given.only is None:
+        print("histories: --keep and --judge are about one kind: say --only permissions, or --only logs")
+        return 1
+    names = [given.only] if given.only else list(KINDS)
+    try:
+        return max(_look_at(name, given) for name in names)
+    except KeyboardInterrupt:
+        print("\nhistories: stopped")
+        return 1
 
 
-def summary(history: History, faults: dict[str, list[str]]) -> str:
+def summary(figures: tuple[Any, ...], faults: Faults) -> str:
     """What there was, and what each validator has found, a line each."""
-    lines = [f"{name.replace('_', ' ')}: {number:,}" for name, number in Figures.of(history)._asdict().items()]
+    numbers: dict[str, int] = figures._asdict()  # type: ignore[attr-defined]
+    lines = [f"{name.replace('_', ' ')}: {number:,}" for name, number in numbers.items()]
     for name, found in faults.items():
         lines.append(f"{name}: {len(found) or 'nothing'}")
         lines += [f"    {fault}" for fault in found[:SHOWN_FAULTS]]
     return "\n".join([*lines, "histories: FAILED" if any(faults.values()) else "histories: every promise was kept"])
 
 
-def _play(given: argparse.Namespace) -> History:
+def _look_at(name: str, given: argparse.Namespace) -> int:
+    """Play one kind, or take what was kept, and judge it."""
+    kind = KINDS[name]
+    if given.judge is not None:
+        history = msgspec.msgpack.decode(given.judge.read_bytes(), type=kind.type)
+    else:
+        history = _play(name, given)
+    if given.keep is not None:
+        given.keep.write_bytes(msgspec.msgpack.encode(history))
+    faults = kind.judge(history)
+    print(summary(kind.figures(history), faults), flush=True)
+    return 1 if any(faults.values()) else 0
+
+
+def _play(name: str, given: argparse.Namespace) -> History | LogHistory:
     seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
-    database = postgres.new_database() if given.postgresql else None
-    print(f"histories: {given.minutes:g} minutes, seed {seed}", flush=True)
+    print(f"histories: {given.minutes:g} minutes of {name}, seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="histories-") as directory:
-        options = Options(given.minutes * 60, seed, database=database, kills=given.kills)
-        return uvloop.run(play(Path(directory), options, _progress))
+        return uvloop.run(KINDS[name].play(given, seed, Path(directory)))
+
+
+def _play_permissions(given: argparse.Namespace, seed: int, directory: Path) -> Playing:
+    database = postgres.new_database() if given.postgresql else None
+    options = play.Options(given.minutes * 60, seed, database=database, kills=given.kills)
+    return play.play(directory, options, _progress)
+
+
+def _play_logs(given: argparse.Namespace, seed: int, directory: Path) -> Playing:
+    """One server that finds another store in the middle, or two on one database."""
+    database = postgres.new_database() if given.postgresql else None
+    options = logs_play.LogOptions(given.minutes * 60, seed, database=database, is_replaced=database is None)
+    return logs_play.play(directory, options, _progress)
 
 
 def _progress(part: float) -> None:
@@ -63,12 +106,21 @@ def _progress(part: float) -> None:
         print(f"\rhistories: {min(part, 1):4.0%} ", end="", file=sys.stderr, flush=True)
 
 
+KINDS = {
+    "permissions": Kind(History, _play_permissions, Figures.of, validators.judge),
+    "logs": Kind(LogHistory, _play_logs, LogFigures.of, logs_validators.judge),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make histories", description="Promises, judged by what clients recorded.")
-    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="how long (default: %(default)s)")
+    parser.add_argument("--only", choices=list(KINDS), help="one kind of histories (default: both)")
+    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="how long, each (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="a number; without it, the clock's")
-    parser.add_argument("--kills", type=int, default=0, help="kill the server so often (default: none)")
-    parser.add_argument("--postgresql", action="store_true", help="keep the permissions there")
+    parser.add_argument("--kills", type=int, default=0, help="permissions: kill the server so often (default: none)")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="permissions there; logs of two servers that share it"
+    )
     parser.add_argument("--keep", type=Path, metavar="FILE", help="write the history there")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="play nothing, judge this history")
     return parser

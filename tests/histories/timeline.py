@@ -10,23 +10,32 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from typing import Protocol
 
 from fairlead_authz.changes import decode_changes
 from fairlead_authz.editing import Actor, work_out
 from fairlead_authz.model.graph import SYSTEM, Graph
 from fairlead_authz.model.rights import Policy
 from fairlead_authz.store.first_nodes import first_changeset
-from histories.record import Change, History
+from histories.record import Change
 from unit.authz.oracle import READ, World
 
 Pair = tuple[str, str]
 """A user and an object."""
 
 
+class Changed(Protocol):
+    """A history in which rights change."""
+
+    objects: list[str]
+    users: list[str]
+    changes: list[Change]
+
+
 class Timeline:
     """The states that a server went through; state n is that after n changes."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: Changed) -> None:
         changes = sorted((each for each in history.changes if each.revision), key=lambda each: each.revision)
         self._earliest = list(accumulate((each.sent_s for each in changes), max))
         self._latest = list(accumulate((each.acknowledged_s for each in reversed(changes)), min))[::-1]

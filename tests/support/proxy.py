@@ -134,13 +134,16 @@ class Proxy:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: Direction) -> None:
-    with suppress(OSError, RuntimeError):  # the other side is gone; uvloop says so with a RuntimeError
+    try:
         while data := await reader.read(direction.piece_bytes):
             await direction.passage()
             writer.write(data)
             await writer.drain()
         await direction.passage()
         writer.write_eof()
+    except (OSError, RuntimeError):  # one side is gone, by RST; uvloop says so with a RuntimeError
+        await direction.passage()
+        _reset(writer)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

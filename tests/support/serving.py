@@ -132,6 +132,11 @@ class Serving(Commands):
         """In order."""
         await self._end(signal.SIGTERM)
 
+    def send_signal(self, number: int) -> None:
+        """SIGSTOP, SIGCONT or what else it takes."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def _end(self, number: int) -> None:
         if self._process is None:
             return

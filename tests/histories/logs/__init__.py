@@ -1,0 +1,1 @@
+"""Recorded histories of the log service: many producers and followers, with faults."""
