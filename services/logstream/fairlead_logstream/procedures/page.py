@@ -190,4 +190,4 @@ async def _moves(call: Call, live: LiveStream, position: int, wait_s: float) -> 
         with live.waiting() as moved:
             call.on_end = lambda _reason, moved=moved: moved.done() or moved.set_result(None)
             await asyncio.wait([moved], timeout=left_s)
-    return True
+    return call.is_open

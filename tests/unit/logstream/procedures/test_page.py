@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -35,6 +38,22 @@ async def read_all(peer: Peer, epoch: int, **about: Any) -> list[Any]:
 
 def texts(pages: list[Any]) -> list[str]:
     return [record[2] for page in pages for record in page["records"]]
+
+
+@contextmanager
+def not_longer_than(limit_s: float) -> Iterator[None]:
+    """Also where nothing yields to the event loop."""
+
+    def fail(_number: int, _frame: object) -> None:
+        raise AssertionError(f"still busy after {limit_s:g} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -141,6 +160,25 @@ async def test_a_lost_right_ends_a_filtered_wait(guarded: ServiceHarness) -> Non
     assert caught.value.uri == "wamp.error.not_authorized"
     live: Any = guarded.logs._directory.get("s")
     await eventually(lambda: not live._waiting)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_reader_that_goes_while_the_stream_moves_holds_nobody_up(guarded: ServiceHarness, turns: int) -> None:
+    for level in ("read", "write"):
+        guarded.rights.grant("alice", level, "s")
+    guarded.rights.grant("bob", "read", "s")
+    alice, bob = guarded.peer("alice"), guarded.peer("bob")
+    await alice.call("create", "s")
+    reading = asyncio.ensure_future(bob.call("read", "s", wait_s=50))
+    await asyncio.sleep(0)
+    with not_longer_than(5):  # the loop's own timers would not be heard
+        appending = asyncio.ensure_future(append(alice, ("out", "0")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        guarded.revoke("bob", "read", "s")
+        await appending
+        await asyncio.gather(reading, return_exceptions=True)
+        await alice.call("read", "s")
 
 
 async def test_a_session_asks_the_store_for_one_page_at_a_time() -> None:
