@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -27,6 +28,8 @@ from support.waiting import eventually
 FAIRLEAD = (sys.executable, "-c", "import os; os.closerange(3, 256); from fairlead_server.main import main; main()")
 # The limit of what a command of a test may take; a loaded machine takes its time.
 COMMAND_S = 20.0
+OWN_PORTS = 12_000
+"""So many below those of the kernel are for servers that are started again."""
 NESTED = ("user", "group", "object", "arvados", "streams", "cursor")
 """Commands that have commands: `fairlead user add`."""
 
@@ -147,11 +150,18 @@ class Serving(Commands):
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now, and that a server can have again after a kill."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on just now, and that a server can have again after a kill.
+
+    It is none that the kernel gives to connections: while the server is away one of those might get it, or whoever dials
+    it there might be connected with itself.
+    """
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    while True:
+        port = secrets.choice(range(int(first) - OWN_PORTS, int(first)))
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 async def line_with(stream: asyncio.StreamReader | None, text: str, timeout_s: float = 20.0) -> str:
