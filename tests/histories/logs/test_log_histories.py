@@ -40,12 +40,16 @@ async def test_every_promise_about_logs_is_kept_by_two_servers_on_one_database(t
 
 @pytest.mark.limit_s(90)
 @pytest.mark.parametrize(
-    ("mechanisms", "broken"),
-    [("acknowledgement,hand-over,gate", {"Durable", "Unique", "Authorised"}), ("delivery", {"Ordered", "Converged"})],
+    ("mechanisms", "fault", "broken"),
+    [
+        ("acknowledgement,hand-over", "server_killed", {"Durable", "Unique"}),
+        ("delivery", "server_killed", {"Ordered", "Converged"}),
+        ("gate", "clock_stepped", {"Authorised"}),
+    ],
 )
 async def test_the_validators_find_what_is_switched_off_in_the_log_service(
-    tmp_path: Path, mechanisms: str, broken: set[str]
+    tmp_path: Path, mechanisms: str, fault: str, broken: set[str]
 ) -> None:
-    options = LogOptions(2, SEED, mechanisms, faults=("server_killed",), between_s=1.2, catch_up_s=1)
+    options = LogOptions(2, SEED, mechanisms, faults=(fault,), between_s=1.2, catch_up_s=1)
     found = judge(await play(tmp_path, options))
     assert broken <= {name for name, sentences in found.items() if sentences}

@@ -117,8 +117,11 @@ def authorised(case: Case) -> Iterator[str]:
 def converged(case: Case) -> Iterator[str]:
     """At rest everybody who stayed has the same view from where they began, and it is that of the store."""
     views: dict[str, dict[Key, dict[int, Seen]]] = defaultdict(lambda: defaultdict(dict))
-    for run, item in case.arrived():
-        views[run.follower][run.stream, item.epoch].update({each.position: each for each in item.records})
+    for run in case.history.runs:
+        if run.start is None:
+            views[run.follower].clear()  # it begins anew
+        for item in run.items:
+            views[run.follower][run.stream, item.epoch].update({each.position: each for each in item.records})
     sources = {run.follower: run.source for run in case.history.runs}
     for follower, stream in case.history.stayed.items():
         key = (stream, _last_stored(case, stream)[0])
