@@ -152,8 +152,8 @@ class Serving(Commands):
 def free_port() -> int:
     """A port that nobody listens on just now, and that a server can have again after a kill.
 
-    It is none that the kernel gives to connections: while the server is away one of those might get it, or whoever dials
-    it there might be connected with itself.
+    It is none that the kernel gives to connections: while the server is away one of those might get it, or whoever
+    dials it might be connected with itself.
     """
     first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     while True:
