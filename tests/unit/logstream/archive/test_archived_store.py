@@ -315,3 +315,16 @@ async def test_what_another_server_has_archived_is_no_damage(archive: MemoryArch
         assert (segment is not None) == is_first
     assert await walk(stores[1], key, 0, 2, ALL) == ["a", "b"]
     assert len(archive.files) == 1
+
+
+async def test_a_segment_that_was_trimmed_while_it_was_archived_has_what_is_left(store: ArchivedStreamStore) -> None:
+    batches = [batch_of(number, "x" * (number + 1)) for number in range(4)]
+    key = await fill(store, batches)
+    await archive_all(store, key, 3)
+    await store.trim(key, 1)
+    outlines = await store.outlines(key, 1, 10)
+    assert [(outline.first, outline.next, outline.size) for outline in outlines] == [
+        (1, 3, batches[1].size + batches[2].size),
+        (3, 4, batches[3].size),
+    ]
+    assert await walk(store, key, 1, 4, ALL) == ["xx", "xxx", "xxxx"]
