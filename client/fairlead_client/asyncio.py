@@ -19,6 +19,7 @@ component joins hands its sessions over through `given_sessions()`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
@@ -273,6 +274,11 @@ def _report(done: asyncio.Future[Any]) -> None:
 
 
 # ---------------------------------------------------------------- Autobahn
+
+
+# In the name of our session Autobahn warns of each end, a proper one too; who wants to know has `on_change`.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+logging.getLogger(__name__).propagate = False
 
 
 class _Session(JoiningMixin, ApplicationSession):

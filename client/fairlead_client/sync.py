@@ -53,11 +53,8 @@ from fairlead_client.writer import LINGER_S, Unsent
 
 T = TypeVar("T")
 
-# Autobahn logs what we report ourselves: a program without a handler would print it. In the name of our session it also
-# warns of each end, a proper one too: that is for nobody.
+# Autobahn logs what we report ourselves: a program without a handler would print it.
 logging.getLogger("autobahn").addHandler(logging.NullHandler())
-logging.getLogger(on_asyncio.__name__).addHandler(logging.NullHandler())
-logging.getLogger(on_asyncio.__name__).propagate = False
 
 # How long a program's end may wait for a server when nobody has called `close`: nobody expects an exit to take longer.
 EXIT_LINGER_S = 2.0

@@ -316,8 +316,22 @@ with LogWriter(sys.argv[1], "log", spool=Path(sys.argv[2])) as log:
 """
 
 
-async def test_a_program_whose_logs_are_shown_sees_nothing_of_a_proper_end(url: str, tmp_path: Path) -> None:
-    assert await run(TALKATIVE, url, str(tmp_path / "spool")) == (0, "")
+ON_ASYNCIO = """
+import asyncio, sys
+from pathlib import Path
+from fairlead_client.asyncio import Connection, LogWriter
+async def main():
+    async with Connection(sys.argv[1]) as connection:
+        log = LogWriter(connection, "log", spool=Path(sys.argv[2]))
+        log.write("stdout", "hello")
+        await log.close()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", [TALKATIVE, ON_ASYNCIO])
+async def test_a_proper_end_of_a_session_is_worth_no_word(program: str, url: str, tmp_path: Path) -> None:
+    assert await run(program, url, str(tmp_path / "spool")) == (0, "")
 
 
 async def test_ctrl_c_ends_who_follows(silent: str) -> None:
