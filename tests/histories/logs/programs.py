@@ -63,14 +63,21 @@ class LineReader(Reader):
     async def take_lines(self, run: Run, source: Lines, until_s: float) -> None:
         """All that comes, for as long as it likes to listen."""
         stores = self.stage.stores
-        while self.stage.stores == stores and not self.stage.closing.is_set():
-            line = await _line(source)
-            if line is not None and not line.endswith(b"\n"):
-                return
-            if line is not None:
-                self.take_line(run, line)
-            if now_s() > until_s and not self.stage.over.is_set():
-                return
+        reading = asyncio.ensure_future(source.readline())  # not given up in between: what is read would be lost
+        try:
+            while self.stage.stores == stores and not self.stage.closing.is_set():
+                await asyncio.wait([reading], timeout=LINE_S)
+                if reading.done():
+                    line = reading.result()
+                    if not line.endswith(b"\n"):
+                        return
+                    self.take_line(run, line)
+                    reading = asyncio.ensure_future(source.readline())
+                if now_s() > until_s and not self.stage.over.is_set():
+                    return
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _epochs(self, place: Place) -> dict[str, int]:
         peer = await place.joined(place.admin)
@@ -108,15 +115,6 @@ class Command(LineReader):
             self.stage.processes[self.name] = process
             await self.take_lines(run, process.stdout, until_s)
             del self.stage.processes[self.name]
-
-
-async def _line(source: Lines) -> bytes | None:
-    """The next one; None if it does not come soon."""
-    try:
-        async with asyncio.timeout(LINE_S):
-            return await source.readline()
-    except TimeoutError:
-        return None
 
 
 class WritingProcess:

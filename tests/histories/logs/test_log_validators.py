@@ -242,6 +242,16 @@ def test_what_retention_took_is_not_held_against_the_server() -> None:
     assert not any(judge(history).values())
 
 
+def test_what_only_a_filtered_reader_came_past_before_it_was_trimmed_is_not_held_against_the_server() -> None:
+    """Nobody knows of which source it was."""
+    history = honest()
+    history.stored[0].oldest = 6
+    del history.stored[0].records[:6]
+    history.runs = [history.runs[2]]
+    history.stayed = {"carol": "s"}
+    assert judge(history)["Complete"] == []
+
+
 def test_what_a_budget_left_out_is_not_held_against_the_server() -> None:
     """It was acknowledged, and the marker stands for it."""
     history = honest()

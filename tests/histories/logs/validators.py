@@ -54,7 +54,8 @@ def complete(case: Case) -> Iterator[str]:
             got = {record.position for record in item.records}
             for position in range(item.first, item.next):
                 known = case.known[run.stream, item.epoch].get(position)
-                if position not in got and (known is None or known.is_of(run.source)):
+                is_wanted = run.source is None if known is None else known.is_of(run.source)
+                if position not in got and is_wanted:
                     yield f"{_name(run)} did not get {position} of {item.first} to {item.next}"
     for follower, stream in case.history.stayed.items():
         last = _last_item(case, follower)
