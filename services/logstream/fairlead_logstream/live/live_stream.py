@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from fairlead_logstream.counters import LogCounters
-from fairlead_logstream.errors import StoreFailed, no_such_stream
+from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.catching_up import catch_up
@@ -196,8 +196,11 @@ class LiveStream:
         self._wake()
 
     async def delete(self) -> None:
-        """Take it out of the store, with everything in it. Raises StoreError: then it goes on as before."""
-        await self.appender.close(no_such_stream(self.stream.name))
+        """Take it out of the store, with everything in it. Raises StoreError: then it goes on as before.
+
+        Who writes meanwhile is told to try again: only then is it known whether there still is a stream.
+        """
+        await self.appender.close(StoreFailed(f"stream '{self.stream.name}' is being deleted: try again"))
         self._stop()
         try:
             await self._surroundings.store.delete(self.stream.key)

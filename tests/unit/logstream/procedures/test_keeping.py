@@ -11,6 +11,7 @@ import pytest
 
 from fairlead_logstream import MemoryStreamStore, SqlStreamStore
 from fairlead_logstream.live import directory
+from fairlead_logstream.model.rows import StreamKey
 from fairlead_router import CallError, NotAuthorized, Principal
 from fairlead_store import DiskFull
 from support.waiting import eventually
@@ -352,6 +353,27 @@ async def test_a_stream_that_cannot_be_deleted_goes_on(alice: Peer, store: Memor
             await alice.call("delete", "s")
     assert caught.value.uri == "fairlead.error.store_failed"
     assert (await alice.call("append", "s", [wire_record("more")]))["next"] == 6
+
+
+async def test_who_appends_while_it_is_deleted_is_told_to_try_again(alice: Peer, store: MemoryStreamStore) -> None:
+    await fill(alice)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    delete = store.delete
+
+    async def delete_slowly(key: StreamKey) -> None:
+        begun.set()
+        await may_end.wait()
+        await delete(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "delete", delete_slowly)
+        deleting = asyncio.ensure_future(alice.call("delete", "s"))
+        await begun.wait()
+        with pytest.raises(CallError, match="is being deleted: try again") as caught:
+            await alice.call("append", "s", [wire_record("more")])
+        may_end.set()
+        await deleting
+    assert caught.value.uri == "fairlead.error.store_failed"
 
 
 async def test_two_who_delete_at_once_delete_it_once(tmp_path: Path) -> None:
