@@ -7,7 +7,7 @@ import os
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
@@ -28,7 +28,8 @@ async def said_until_killed(command: Sequence[str], lines: int) -> list[bytes]:
         assert child.stdout is not None
         said = [line async for line in _first(lines, child.stdout)]
         if child.returncode is None:
-            os.kill(child.pid, signal.SIGKILL)  # child.kill() would reap one that has just ended, and lose its status
+            with suppress(ProcessLookupError):  # it has ended by itself a moment ago
+                os.kill(child.pid, signal.SIGKILL)  # child.kill() would reap such a one, and lose its status
         said += (await child.stdout.read()).splitlines(keepends=True)
         status = await child.wait()
         assert status in {0, -signal.SIGKILL}, f"the program failed: {status}"
