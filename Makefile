@@ -28,7 +28,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop check fmt bench fuzz soak crash histories setup web browser constraints clean distclean
+.PHONY: help demo test interop check fmt bench fuzz soak crash histories setup web browser programs constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ help: ## this list
 demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL for each user; Ctrl-C ends it
 	@$(VENV)/bin/fairlead demo $(ARGS)
 
-test: $(DEV) $(PAGE) $(NODE_PEERS) browser ## all tests; some: make test ARGS="tests/unit/router -k prefix"
+test: $(DEV) $(PAGE) $(NODE_PEERS) browser programs ## all tests; some: make test ARGS="tests/unit/router -k prefix"
 	$(RUN) pytest $(SIDE_BY_SIDE) $(ARGS)
 ifeq ($(filter tests/%,$(ARGS)),)
 	$(RUN) pytest tests/twisted $(ARGS)
@@ -71,7 +71,7 @@ fuzz: $(DEV) ## millions of random messages and frames against the router; some:
 soak: $(DEV) ## ten minutes of peers of every kind, after which nothing may be left; some: make soak ARGS="--minutes 1"
 	$(RUN) python tests/soak/main.py $(ARGS)
 
-crash: $(DEV) ## thousands of power losses and hundreds of processes killed, and what they had acknowledged looked for afterwards
+crash: $(DEV) programs ## thousands of power losses and hundreds of processes killed, and what they had acknowledged looked for afterwards
 	$(RUN) python tests/crash/main.py $(CRASH_ARGS)
 	$(RUN) env CRASH_ROUNDS=100 pytest tests/integration/test_permissions_crash.py $(ARGS)
 
@@ -83,7 +83,10 @@ setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, with
 web: $(PAGE) ## the page only, into web/dist
 
 browser: $(DEV) ## the Chromium that the browser tests drive: finds one, or installs it where apt and root can
-	@$(VENV)/bin/python tests/support/chromium.py
+	@cd tests && $(CURDIR)/$(VENV)/bin/python -m support.chromium
+
+programs: $(DEV) ## the C compiler and the journalctl that tests use: finds them, or installs them where apt and root can
+	@cd tests && $(CURDIR)/$(VENV)/bin/python -m support.debian
 
 constraints: $(DEV) ## writes what is installed now into constraints.txt
 	@echo '# What `make` installs, exactly. Made with `make constraints`.' > constraints.txt

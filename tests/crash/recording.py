@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from support.debian import program
+
 SOURCE = Path(__file__).with_name("recorder.c")
 
 _ENTRY = struct.Struct("<IIQQ")
@@ -47,10 +49,11 @@ class Step(NamedTuple):
 
 @cache
 def recorder() -> Path:
-    """The shared library, made with the system's C compiler."""
+    """The shared library, made with the system's C compiler. Raises NoProgram."""
+    compiler = program("cc")
     directory = Path(tempfile.mkdtemp(prefix="fairlead-recorder-"))
     library = directory / "recorder.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
     return library
 
 

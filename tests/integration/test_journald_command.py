@@ -11,13 +11,18 @@ from typing import Any
 
 import pytest
 
+from support.debian import program
 from support.serving import Commands, line_with
 from support.waiting import eventually
 
-pytestmark = pytest.mark.skipif(shutil.which("journalctl") is None, reason="there is no journalctl")
 FILES = Path(__file__).with_name("journal")
 # a.journal has the entries 0 to 9, b.journal 10 to 19 and one more, of two lines, that is no text.
 TEXTS = [*(f"message {number}" for number in range(20)), "two", "lines"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _journalctl() -> None:
+    program("journalctl")
 
 
 @pytest.fixture

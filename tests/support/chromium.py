@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
+
+from support.debian import install, install_line
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # DejaVu: a slim system has no font at all, and a page without glyphs measures wrong.
-INSTALL = "apt-get install -y --no-install-recommends chromium fonts-dejavu-core"
+PACKAGES = ("chromium", "fonts-dejavu-core")
+INSTALL = install_line(*PACKAGES)
 
 
 class NoChromium(Exception):
@@ -40,12 +42,9 @@ def find_or_install() -> str:
     try:
         return find()
     except NoChromium:
-        if os.environ.get("CHROMIUM") or shutil.which("apt-get") is None or os.geteuid() != 0:
+        if os.environ.get("CHROMIUM"):
             raise
-    print(f"no Chromium here, installing one: {INSTALL}", flush=True)
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in ("apt-get update -qq", INSTALL + " -qq"):
-        subprocess.run(command.split(), env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+    install("Chromium", *PACKAGES)
     return find()
 
 

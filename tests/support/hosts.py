@@ -11,12 +11,12 @@ to type; it never skips.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import Self
 
+from support.debian import NoProgram, program
+
 LEAVE_OUT = 'or leave them out: make interop ARGS="--deselect tests/integration/test_hosts.py"'
-INSTALL = "apt-get install -y --no-install-recommends iproute2"
 
 
 class NoHosts(Exception):
@@ -27,15 +27,10 @@ def find_or_install() -> str:
     """The path of `ip`, after installing it with apt where this is possible. Raises NoHosts."""
     if os.geteuid() != 0:
         raise NoHosts(f"hosts in network namespaces need root: sudo make interop; {LEAVE_OUT}")
-    if shutil.which("ip") is None and shutil.which("apt-get") is not None:
-        print(f"no iproute2 here, installing it: {INSTALL}", flush=True)
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in ("apt-get update -qq", INSTALL + " -qq"):
-            subprocess.run(command.split(), env=quiet, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
-    path = shutil.which("ip")
-    if path is None:
-        raise NoHosts(f"no `ip` here; as root: {INSTALL}; {LEAVE_OUT}")
-    return path
+    try:
+        return program("ip", "iproute2")
+    except NoProgram as error:
+        raise NoHosts(f"{error}; {LEAVE_OUT}") from None
 
 
 class Hosts:
