@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from fairlead_common.rounds import Rounds
+from fairlead_common.tasks import Tasks
 from fairlead_logstream.archive.archive import Archive, NoArchive
 from fairlead_logstream.archive.archived_store import ArchivedStreamStore
 from fairlead_logstream.live.archivist import Archivist
@@ -17,7 +19,6 @@ from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream, Surroundings
 from fairlead_logstream.live.recent import Recent
 from fairlead_logstream.live.retention import KEEP_ALL, Keeper, Limits
-from fairlead_logstream.live.rounds import Rounds
 from fairlead_logstream.live.topics import TOPIC_PREFIX, StreamTopics, Topics
 from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.procedures.arguments import ListArguments
@@ -32,7 +33,6 @@ from fairlead_logstream.procedures.writing import Writing
 from fairlead_logstream.stats import LogStats, log_stats
 from fairlead_logstream.store.sql_store import SqlStreamStore
 from fairlead_logstream.store.stream_store import StreamStore
-from fairlead_logstream.tasks import Tasks
 from fairlead_router import Call, Member, Payload, Principal, Realm
 
 PRINCIPAL = Principal("fairlead.logstream", "service", "internal", "internal")

@@ -18,7 +18,7 @@ from pathlib import Path
 # Appended, not put first: directories of tests/ are named after libraries (twisted) and must not hide them.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-import fairlead_logstream.live.rounds
+import fairlead_common.rounds
 import fairlead_router.realm
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.delivery import Delivery, LiveFollower
@@ -130,5 +130,5 @@ if __name__ == "__main__":
     for name in names.split(",") if names != NONE else ():
         MECHANISMS[name]()
     shift_clock()
-    fairlead_logstream.live.rounds.ROUND_S = TRIM_EVERY_S
+    fairlead_common.rounds.ROUND_S = TRIM_EVERY_S
     main()

@@ -13,12 +13,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from fairlead_common.tasks import Tasks
 from fairlead_logstream.errors import NoSuchStream, StoreFailed
 from fairlead_logstream.live.catching_up import take_over
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.store.stream_store import Sharing
-from fairlead_logstream.tasks import Tasks
 from fairlead_router import RequestError
 from fairlead_store import StoreError
 

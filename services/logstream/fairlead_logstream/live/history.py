@@ -7,13 +7,13 @@ import logging
 
 import msgspec
 
+from fairlead_common.tasks import Tasks
 from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import AheadOfHead
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.batch import Batch, contiguous
 from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.store.stream_store import CorruptBatch, StreamStore
-from fairlead_logstream.tasks import Tasks
 from fairlead_router import InvalidArgument
 from fairlead_store import StoreError
 

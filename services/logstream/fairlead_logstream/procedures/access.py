@@ -6,10 +6,10 @@ not read is answered as one that is not there.
 
 from __future__ import annotations
 
+from fairlead_common.ids import check_id
 from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
-from fairlead_logstream.procedures.arguments import check_id
 from fairlead_router import Call, Level, NotAuthorized
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -31,9 +30,6 @@ TEXT_CHARACTERS_LIMIT = 1_024
 
 decode_values = msgspec.json.Decoder(list[msgspec.Raw]).decode
 decode_name = msgspec.json.Decoder(str).decode
-
-_ID = re.compile(r"[A-Za-z0-9_+@-]{1,128}")
-_SHOWN_CHARACTERS = 40
 
 Number = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 AttemptNumber = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -178,11 +174,3 @@ def stream_of(call: Call) -> str | None:
         return _decode_named(payload.kwargs_bytes or b"{}").stream
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def check_id(name: str, value: str) -> str:
-    """An id is one URI component of a narrow alphabet. Raises InvalidArgument."""
-    if _ID.fullmatch(value) is None:
-        shown = repr(value) if len(value) <= _SHOWN_CHARACTERS else repr(value[:_SHOWN_CHARACTERS]) + "..."
-        raise InvalidArgument(f"{name} is {shown}: an id has 1 to 128 of the characters A-Z a-z 0-9 _ + @ -")
-    return value

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fairlead_common.ids import check_id
+from fairlead_common.turns import Locks
 from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import (
     AheadOfHead,
@@ -24,9 +26,8 @@ from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.rows import Cursor
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.procedures.access import find
-from fairlead_logstream.procedures.arguments import CommitArguments, CursorArguments, StreamArguments, check_id
+from fairlead_logstream.procedures.arguments import CommitArguments, CursorArguments, StreamArguments
 from fairlead_logstream.store.stream_store import StreamStore
-from fairlead_logstream.turns import Locks
 from fairlead_router import Call, LimitExceeded, NotAuthorized
 from fairlead_store import StoreError
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead_common.turns import Turns
 from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.history import History
@@ -20,7 +21,6 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, EventsArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_logstream.turns import Turns
 from fairlead_router import PENDING, Call, InvalidArgument, Payload
 from fairlead_router.meta.table import iso_8601
 from fairlead_store import StoreError

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from fairlead_common.ids import check_id
 from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Outcome, Request, Result
@@ -21,7 +22,6 @@ from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.producers import UNIT_NAMES
 from fairlead_logstream.model.rows import Retention, State
 from fairlead_logstream.procedures.access import find, not_authorized, require
-from fairlead_logstream.procedures.arguments import check_id
 from fairlead_logstream.procedures.metadata import checked_metadata
 from fairlead_logstream.procedures.writing_arguments import (
     CreateArguments,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fairlead_common.turns import Locks
 from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.history import History, Place
@@ -19,7 +20,6 @@ from fairlead_logstream.model.batch import Batch, merged
 from fairlead_logstream.model.selection import Filter, nothing, together
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, WAIT_LIMIT_S, ReadArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_logstream.turns import Locks
 from fairlead_router import Call, Payload
 
 SCAN_LIMIT_BYTES = 8 << 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairlead_common.turns import Locks
 from fairlead_logstream.errors import NoProgress, StoreFailed
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.follower import Follower, Sink
@@ -14,7 +15,6 @@ from fairlead_logstream.model.selection import Selections
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import FollowArguments, ReadArguments
 from fairlead_logstream.procedures.page import Pages
-from fairlead_logstream.turns import Locks
 from fairlead_router import PENDING, Call, Payload
 from fairlead_store import StoreError
 

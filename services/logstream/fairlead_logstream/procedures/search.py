@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from fairlead_common.turns import Turns
 from fairlead_logstream.errors import StoreFailed, no_such_stream
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.directory import Directory
@@ -21,7 +22,6 @@ from fairlead_logstream.model.scan import Found, Scan
 from fairlead_logstream.procedures.access import find
 from fairlead_logstream.procedures.arguments import ANSWER_LIMIT_BYTES, SearchArguments
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_logstream.turns import Turns
 from fairlead_router import PENDING, Call, Payload
 from fairlead_store import StoreError
 

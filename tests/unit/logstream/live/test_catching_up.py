@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fairlead_common.tasks import Tasks
 from fairlead_logstream import MemoryStreamStore
 from fairlead_logstream.errors import Gap, NoSuchStream, StoreFailed, StreamSealed
 from fairlead_logstream.live import catching_up
@@ -17,7 +18,6 @@ from fairlead_logstream.live.history import History, Place
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.rows import Change
-from fairlead_logstream.tasks import Tasks
 from fairlead_store import StoreUnavailable
 from unit.logstream.fakes import SlowSink, StreamHarness, texts_of
 

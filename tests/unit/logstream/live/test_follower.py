@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead_common.tasks import Tasks
 from fairlead_logstream.live import follower
 from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.follower import SEND_BYTES, Follower
@@ -17,7 +18,6 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.model.stream import Stream
 from fairlead_logstream.store.stream_store import CorruptBatch
-from fairlead_logstream.tasks import Tasks
 from fairlead_store import StoreUnavailable
 from support.waiting import eventually
 from unit.logstream.fakes import SlowSink, StreamHarness

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fairlead_logstream.turns import Locks, Turns
+from fairlead_common.turns import Locks, Turns
 
 
 async def test_one_at_a_time_and_each_session_soon() -> None:

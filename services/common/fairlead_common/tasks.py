@@ -35,4 +35,4 @@ class Tasks:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("a task of the log service failed", exc_info=task.exception())
+            _log.error("a task of a service failed", exc_info=task.exception())

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fairlead_logstream.tasks import Tasks
+from fairlead_common.tasks import Tasks
 
 
 async def test_close_cancels_what_runs_and_waits_for_it() -> None:

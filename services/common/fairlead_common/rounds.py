@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from fairlead_logstream.tasks import Tasks
+from fairlead_common.tasks import Tasks
 from fairlead_store import StoreError
 
 ROUND_S = 5.0

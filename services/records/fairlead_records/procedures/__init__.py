@@ -1,0 +1,1 @@
+"""The procedures `fairlead.record.*`, a module a theme."""
