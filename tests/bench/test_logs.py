@@ -10,9 +10,10 @@ from bench.logs.clients.base import Acknowledged
 from bench.logs.clients.jetstream import Connection, UnexpectedAnswerError
 from bench.logs.lines import BATCH_LINES, Check, Lines
 from bench.logs.loads.append import IN_FLIGHT, Producer
-from bench.logs.main import _names
-from bench.logs.section import EXACT, found
 from bench.logs.viewers import Audience, span
+from bench.logs.workloads import WORKLOADS
+from bench.suite.page import names
+from bench.suite.section import EXACT, found
 
 
 def seen(*batches: bytes) -> tuple[int, int]:
@@ -130,4 +131,4 @@ def test_a_table_says_what_is_missing() -> None:
 
 
 def test_workloads_are_named_in_their_order() -> None:
-    assert _names("fan-out,append") == ["append", "fan-out"]
+    assert names(list(WORKLOADS), "fan-out,append") == ["append", "fan-out"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.logs.clients.base import Acknowledged
 from bench.logs.lines import BATCH_LINES, Check, Lines
-from bench.logs.wire import Caller, caller
+from bench.suite.wire import Caller, caller
 
 STREAM = b"bench"
 READ_LINES = 10_000

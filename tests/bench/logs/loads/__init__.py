@@ -1,1 +1,1 @@
-"""The load generators: each a process of its own, `python -m bench.logs.loads NAME < job.json`."""
+"""The load generators: each runs in a process of its own (bench/suite/load.py)."""

@@ -11,7 +11,7 @@ import msgspec
 from bench import procfs
 from bench.logs.lines import BATCH_LINES, Lines
 from bench.logs.viewers import span
-from bench.logs.wire import Caller, caller
+from bench.suite.wire import Caller, caller
 
 STREAM = b"finished"
 IN_FLIGHT = 32

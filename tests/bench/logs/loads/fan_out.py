@@ -11,9 +11,9 @@ from bench import procfs
 from bench.load.dialects.wamp_json import join
 from bench.load.tally import quantile
 from bench.logs.lines import Lines
-from bench.logs.pace import at_pace
 from bench.logs.viewers import Audience, Viewer
-from bench.logs.wire import caller
+from bench.suite.pace import at_pace
+from bench.suite.wire import caller
 
 STREAM = b"watched"
 STALL_S = 10.0

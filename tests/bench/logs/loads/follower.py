@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 
 from bench.logs.viewers import span
-from bench.logs.wire import caller
+from bench.suite.wire import caller
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ import msgspec
 from bench import procfs
 from bench.load.tally import quantile
 from bench.logs.lines import Lines
-from bench.logs.pace import at_pace
 from bench.logs.viewers import span
-from bench.logs.wire import Caller, caller
+from bench.suite.pace import at_pace
+from bench.suite.wire import Caller, caller
 
 SESSIONS = 100
 CREATED_AT_ONCE = 50

@@ -7,8 +7,8 @@ import asyncio
 import msgspec
 
 from bench.logs.lines import Lines
-from bench.logs.pace import at_pace
-from bench.logs.wire import caller
+from bench.suite.pace import at_pace
+from bench.suite.wire import caller
 
 
 class Job(msgspec.Struct, frozen=True):

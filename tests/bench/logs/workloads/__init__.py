@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.logs.running import Run
-from bench.logs.section import Section
 from bench.logs.workloads import append, catching_up, fan_out, many_streams, restart, stopped
+from bench.suite.running import Run
+from bench.suite.section import Section
 
 WORKLOADS: dict[str, Callable[[Run], Section]] = {
     "append": append.measure,

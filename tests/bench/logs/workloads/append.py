@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from statistics import median
 
 from bench.environment import Unavailable
+from bench.logs.loads import append
 from bench.logs.loads.append import Job, Result
-from bench.logs.running import Run, load
-from bench.logs.section import Section, found
 from bench.logs.systems import SYSTEMS
 from bench.logs.systems.base import System
+from bench.suite.running import Run, load
+from bench.suite.section import Section, found
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 SECONDS, QUICK_SECONDS = 5.0, 1.0
@@ -59,7 +60,7 @@ def _measured(system: System, is_quick: bool) -> Result:
     with system.running() as server:
         measured_s = QUICK_SECONDS if is_quick else SECONDS
         job = Job(system.client, server.url, server.pid, server.database_pid, measured_s=measured_s)
-        return load("append", job, Result)
+        return load(append, job, Result)
 
 
 def _row(system: System, version: str, results: list[Result], reference: Iterable[float]) -> list[str]:

@@ -6,10 +6,11 @@ from statistics import median
 
 from msgspec.structs import replace
 
+from bench.logs.loads import catching_up
 from bench.logs.loads.catching_up import Job, Result
-from bench.logs.running import Run, load
-from bench.logs.section import EXACT, Section
 from bench.logs.systems.fairlead import Fairlead
+from bench.suite.running import Run, load
+from bench.suite.section import EXACT, Section
 
 WHOLE = Job("", 0)
 QUICK = Job("", 0, lines=200_000, tails=5)
@@ -27,7 +28,7 @@ def measure(run: Run) -> Section:
     run.say("catching up")
     with Fairlead().running() as server:
         job = replace(QUICK if run.is_quick else WHOLE, url=server.url, pid=server.pid)
-        result = load("catching_up", job, Result)
+        result = load(catching_up, job, Result)
     return Section(
         title="Catching up",
         about=ABOUT,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bench.logs.loads import fan_out
 from bench.logs.loads.fan_out import Job, Result
-from bench.logs.running import Run, load
-from bench.logs.section import Section, found
 from bench.logs.systems.fairlead import Fairlead
+from bench.suite.running import Run, load
+from bench.suite.section import Section, found
 
 ROUNDS, QUICK_ROUNDS = 3, 1
 SECONDS, QUICK_SECONDS = 10.0, 3.0
@@ -48,7 +49,7 @@ def measure(run: Run) -> Section:
 
 def _measured(way: str, seconds: float) -> Result:
     with Fairlead().running() as server:
-        return load("fan_out", Job(server.url, server.pid, way, measured_s=seconds), Result)
+        return load(fan_out, Job(server.url, server.pid, way, measured_s=seconds), Result)
 
 
 def _row(way: str, result: Result) -> list[str]:

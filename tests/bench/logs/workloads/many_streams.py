@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from bench.logs.loads import many_streams
 from bench.logs.loads.many_streams import Job, Result
-from bench.logs.running import Run, load
-from bench.logs.section import Section, found
 from bench.logs.systems.fairlead import Fairlead
+from bench.suite.running import Run, load
+from bench.suite.section import Section, found
 
 WHOLE = Job("", 0)
 QUICK = Job("", 0, streams=1_000, followed=100, warmup_s=1.0, measured_s=3.0)
@@ -23,7 +24,7 @@ def measure(run: Run) -> Section:
     run.say("many streams")
     with Fairlead().running() as server:
         job = replace(QUICK if run.is_quick else WHOLE, url=server.url, pid=server.pid)
-        result = load("many_streams", job, Result)
+        result = load(many_streams, job, Result)
     return Section(
         title="Many streams",
         about=ABOUT,

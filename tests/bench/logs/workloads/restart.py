@@ -15,10 +15,10 @@ from typing import TypeVar
 import msgspec
 
 from bench.logs.lines import TIME_US
-from bench.logs.running import Run
-from bench.logs.section import Section
 from bench.logs.systems.fairlead import serving
 from bench.procfs import rss_bytes
+from bench.suite.running import Run
+from bench.suite.section import Section
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer, StreamRow
 from fairlead_logstream.store.sql_store import SqlStreamStore
@@ -34,6 +34,7 @@ VARIANTS = 50
 """Different batches that are written again and again."""
 READY_S = 2.0
 GB, MB = 1e9, 1e6
+RESTART_GB, QUICK_RESTART_GB = 10.0, 0.2
 ABOUT = (
     "A server is started on a data directory with many logs of 1 MB, which the store itself has written and the page "
     f"cache has forgotten. Wanted: `/health` answers within {READY_S:g} s. Lines are random digits, of which "
@@ -56,10 +57,11 @@ def measure(run: Run) -> Section:
     """Make the logs, then start."""
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
         data = Path(name) / "data"
-        run.say(f"restart: writing {run.restart_bytes / GB:g} GB of logs")
+        restart_gb = run.options.restart_gb or (QUICK_RESTART_GB if run.is_quick else RESTART_GB)
+        run.say(f"restart: writing {restart_gb:g} GB of logs")
         begun_s = time.perf_counter()
         data.mkdir(mode=0o700)
-        streams = max(1, run.restart_bytes // STREAM_BYTES)
+        streams = max(1, round(restart_gb * GB) // STREAM_BYTES)
         asyncio.run(_write(data, streams))
         generated_s = time.perf_counter() - begun_s
         run.say("restart: starting on them")

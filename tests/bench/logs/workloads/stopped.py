@@ -10,11 +10,11 @@ from collections.abc import Callable
 import msgspec
 
 from bench.logs.loads import follower, steady
-from bench.logs.running import Load, Run
-from bench.logs.section import Section, found
 from bench.logs.systems.base import Address
 from bench.logs.systems.fairlead import Fairlead
 from bench.procfs import rss_bytes
+from bench.suite.running import Load, Run
+from bench.suite.section import Section, found
 
 STREAM = "stopped"
 STOPPED_S, QUICK_STOPPED_S = 60.0, 3.0
@@ -66,8 +66,8 @@ def measure(run: Run) -> Section:
 def _stop(server: Address, stopped_s: float) -> Found:
     seconds = BEFORE_S + stopped_s + AFTER_S
     with (
-        Load("steady", steady.Job(server.url, STREAM, seconds)) as producer,
-        Load("follower", follower.Job(server.url, STREAM)) as reader,
+        Load(steady, steady.Job(server.url, STREAM, seconds)) as producer,
+        Load(follower, follower.Job(server.url, STREAM)) as reader,
     ):
         time.sleep(BEFORE_S)
         rss_before_bytes = rss_bytes(server.pid)

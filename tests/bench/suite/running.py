@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from types import ModuleType
 from typing import TypeVar
 
 import msgspec
@@ -22,11 +24,11 @@ LOAD_TIMEOUT_S = 600.0
 class Run:
     """One run of the command."""
 
-    def __init__(self, console: Console, *, is_quick: bool, restart_bytes: int) -> None:
+    def __init__(self, console: Console, options: Namespace) -> None:
         self._console = console
         self.environment = Environment(console)
-        self.is_quick = is_quick
-        self.restart_bytes = restart_bytes
+        self.options = options
+        self.is_quick: bool = options.quick
 
     def say(self, what: str) -> None:
         """For who waits."""
@@ -34,12 +36,12 @@ class Run:
 
 
 class Load:
-    """One of bench.logs.loads in a process of its own; a context manager, at whose end it is gone."""
+    """A load (load.py) in a process of its own; a context manager, at whose end it is gone."""
 
-    def __init__(self, name: str, job: msgspec.Struct) -> None:
-        self._name = name
+    def __init__(self, module: ModuleType, job: msgspec.Struct) -> None:
+        self._name = module.__name__
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.logs.loads", name],
+            [sys.executable, "-m", "bench.suite.load", self._name],
             env=PATH,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,7 +72,7 @@ class Load:
         self._process.communicate()
 
 
-def load(name: str, job: msgspec.Struct, kind: type[Result]) -> Result:
-    """Run one of bench.logs.loads to its end. Raises MeasuringFailed."""
-    with Load(name, job) as process:
+def load(module: ModuleType, job: msgspec.Struct, kind: type[Result]) -> Result:
+    """Run a load to its end. Raises MeasuringFailed."""
+    with Load(module, job) as process:
         return process.result(kind)
