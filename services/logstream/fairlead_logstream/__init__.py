@@ -7,9 +7,10 @@
 Rights come from the realm's authorizer; this package knows no users.
 """
 
+from fairlead_common.counting import COMMIT_BOUNDS_S, Durations
 from fairlead_logstream.archive.archive import Archive, NotInArchive
 from fairlead_logstream.archive.directory import DirectoryArchive
-from fairlead_logstream.counters import COMMIT_BOUNDS_S, Durations, LogCounters
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live.retention import Limits
 from fairlead_logstream.model.budget import NO_BUDGETS, Budget, Budgets
 from fairlead_logstream.model.rows import Retention

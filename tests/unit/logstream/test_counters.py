@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fairlead_logstream.counters import COMMIT_BOUNDS_S, Durations, LogCounters, count
+from fairlead_common.counting import COMMIT_BOUNDS_S, Durations, count
+from fairlead_logstream.counters import LogCounters
 
 
 def test_a_duration_counts_where_it_just_fits() -> None:

@@ -20,7 +20,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from fairlead_logstream.counters import LogCounters, count
+from fairlead_common.counting import count
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import Busy, StoreFailed
 from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.budget import Budgets

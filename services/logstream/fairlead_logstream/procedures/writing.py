@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fairlead_logstream.counters import LogCounters, count
+from fairlead_common.counting import count
+from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.errors import Busy
 from fairlead_logstream.live.appender import Outcome, Request, Result
 from fairlead_logstream.live.directory import Directory

@@ -1,0 +1,48 @@
+"""What came of requests that had a key: a repeated one is answered again and does nothing a second time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from fairlead_records.store.record_store import Answer
+
+KEPT_ANSWERS: Final = 100_000
+"""The latest: some 30 MB. Whoever repeats a request does so within seconds, or when a server is back."""
+
+KEPT_US: Final = 24 * 3600 * 1_000_000
+"""How long they are kept, microseconds: a client that was away for longer has begun anew."""
+
+
+class Answers:
+    """By who asked and its key."""
+
+    def __init__(self, kept: Iterable[Answer] = ()) -> None:
+        self._known: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self.adopt(kept)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, authid: str, key: str) -> dict[str, Any] | None:
+        """The result that the request with this key had."""
+        answer = self._known.get((authid, key))
+        if answer is None:
+            return None
+        result: dict[str, Any] = msgspec.json.decode(answer.result)
+        return result
+
+    def adopt(self, answers: Iterable[Answer]) -> None:
+        """These are durable."""
+        for answer in answers:
+            self._known[answer.authid, answer.key] = answer
+        while len(self._known) > KEPT_ANSWERS:
+            self._known.popitem(last=False)
+
+    def trim(self, before_us: int) -> None:
+        """Forget those of before that time."""
+        while self._known and next(iter(self._known.values())).at_us < before_us:
+            self._known.popitem(last=False)

@@ -1,0 +1,82 @@
+"""The table's next step while it is put together: what requests would change, seen by the ones after them.
+
+No I/O and no clock. A draft knows the records after all that was done to it; the table changes only when the draft is
+durable. A request that fails takes back what it did, and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fairlead_records.errors import no_such_record
+from fairlead_records.model.record import Change, Record, encode_state, make_record
+from fairlead_records.model.table import Table
+
+
+class Draft:
+    """What comes next; `now_us` is the time of its changes, microseconds since 1970."""
+
+    def __init__(self, table: Table, now_us: int) -> None:
+        self.table = table
+        self.now_us = now_us
+        self.changes: list[Change] = []
+        self._changed: dict[str, Record | None] = {}
+        self._versions: dict[str, int] = {}
+        """The highest that an id has had so far."""
+        self._versions_before: list[int] = []
+        """Of each change: what that was before it."""
+
+    def get(self, id_: str) -> Record | None:
+        """The record, as this step leaves it."""
+        return self._changed[id_] if id_ in self._changed else self.table.get(id_)
+
+    def put(self, id_: str, *, kind: str, owner: str, object_id: str, state: dict[str, Any]) -> Record:
+        """A new record, or the next version of one. The ids are checked already. Raises InvalidArgument."""
+        before, encoded = self.get(id_), encode_state(state)
+        after = make_record(
+            id_,
+            kind,
+            owner,
+            object_id,
+            version=self._last_version(id_) + 1,
+            revision=self._next_revision,
+            times_us=(self.now_us if before is None else before.created_us, self.now_us),
+            state=encoded,
+        )
+        self._change(before, after)
+        return after
+
+    def delete(self, id_: str) -> Record:
+        """Take a record away; gives what was there before. Raises NoSuchRecord."""
+        before = self.get(id_)
+        if before is None:
+            raise no_such_record(id_)
+        self._change(before, None)
+        return before
+
+    def mark(self) -> int:
+        """Where the draft stands, for `rollback`."""
+        return len(self.changes)
+
+    def rollback(self, mark: int) -> None:
+        """Take back what was done since the mark."""
+        while len(self.changes) > mark:
+            change, version = self.changes.pop(), self._versions_before.pop()
+            self._changed[change.id] = change.before
+            self._versions[change.id] = version
+
+    @property
+    def _next_revision(self) -> int:
+        return self.table.revision + len(self.changes) + 1
+
+    def _last_version(self, id_: str) -> int:
+        return max(self._versions.get(id_, 0), self.table.last_version(id_))
+
+    def _change(self, before: Record | None, after: Record | None) -> None:
+        change = Change(self._next_revision, before, after)
+        self.changes.append(change)
+        self._versions_before.append(self._last_version(change.id))
+        self._changed[change.id] = after
+        last = after or before
+        assert last is not None
+        self._versions[change.id] = last.version
