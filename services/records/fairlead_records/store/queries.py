@@ -1,0 +1,71 @@
+"""All SQL of the record service, a sentence before each query. SQLite and PostgreSQL take all of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+# The realm's epoch and secret, if it has been here.
+REALM = text("SELECT epoch, secret FROM record_realms WHERE realm = :realm")
+
+INSERT_REALM = text("INSERT INTO record_realms (realm, epoch, secret) VALUES (:realm, :epoch, :secret)")
+
+# Everything that there is, in the order in which it was made.
+RECORDS = text(
+    """
+    SELECT id, kind, owner, object, version, revision, created_us, changed_us, state
+    FROM records WHERE realm = :realm ORDER BY created_us, id
+    """
+)
+
+# The latest changes, the last one first.
+CHANGES = text(
+    """
+    SELECT number, id, is_new, is_deleted, kind, owner, object, version, revision, created_us, changed_us, state
+    FROM record_changes WHERE realm = :realm ORDER BY number DESC LIMIT :limit
+    """
+)
+
+ANSWERS = text("SELECT authid, key, result, at_us FROM record_answers WHERE realm = :realm ORDER BY at_us")
+
+# A record as it is now, whether it was there or not.
+UPSERT_RECORD = text(
+    """
+    INSERT INTO records (realm, id, kind, owner, object, version, revision, created_us, changed_us, state)
+    VALUES (:realm, :id, :kind, :owner, :object, :version, :revision, :created_us, :changed_us, :state)
+    ON CONFLICT (realm, id) DO UPDATE SET
+        kind = excluded.kind, owner = excluded.owner, object = excluded.object, version = excluded.version,
+        revision = excluded.revision, created_us = excluded.created_us, changed_us = excluded.changed_us,
+        state = excluded.state
+    """
+)
+
+DELETE_RECORD = text("DELETE FROM records WHERE realm = :realm AND id = :id")
+
+INSERT_CHANGE = text(
+    """
+    INSERT INTO record_changes (realm, number, id, is_new, is_deleted, kind, owner, object, version, revision,
+                                created_us, changed_us, state)
+    VALUES (:realm, :number, :id, :is_new, :is_deleted, :kind, :owner, :object, :version, :revision,
+            :created_us, :changed_us, :state)
+    """
+)
+
+# What came of a request; one that was forgotten here and asked again replaces what is there.
+UPSERT_ANSWER = text(
+    """
+    INSERT INTO record_answers (realm, authid, key, result, at_us) VALUES (:realm, :authid, :key, :result, :at_us)
+    ON CONFLICT (realm, authid, key) DO UPDATE SET result = excluded.result, at_us = excluded.at_us
+    """
+)
+
+# Some of the changes that are not among the latest; how many is in the caller's hand, for each holds up the writer.
+TRIM_CHANGES = text(
+    """
+    DELETE FROM record_changes WHERE realm = :realm AND number <= :before AND number <= :upto
+    """
+)
+
+# Where the changes begin and end.
+CHANGES_RANGE = text("SELECT min(number) AS first, max(number) AS last FROM record_changes WHERE realm = :realm")
+
+TRIM_ANSWERS = text("DELETE FROM record_answers WHERE realm = :realm AND at_us < :before")

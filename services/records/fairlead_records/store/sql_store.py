@@ -1,0 +1,103 @@
+"""The RecordStore on a SQL database: a row a record, a row a change. One process writes a realm (`fairlead_store`)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from fairlead_records.model.record import Record
+from fairlead_records.store import queries, rows
+from fairlead_records.store.record_store import Group, Loaded
+from fairlead_records.store.tables import SCHEMA
+from fairlead_router import new_id
+from fairlead_store import Database
+
+SECRET_BYTES = 32
+
+TRIMMED_AT_ONCE = 2_000
+"""Changes in one transaction: some milliseconds in which nobody else writes."""
+
+
+class SqlRecordStore:
+    """The records of one realm in a database of its own."""
+
+    def __init__(self, database: Database, realm: str) -> None:
+        self._database = database
+        self._realm = realm
+
+    @classmethod
+    def open(cls, url: str, realm: str) -> SqlRecordStore:
+        """Open or make the database; raises StoreError."""
+        return cls(Database.open(url, SCHEMA, realm), realm)
+
+    @property
+    def backlog(self) -> int:
+        """Jobs that wait for their transaction."""
+        return self._database.backlog
+
+    async def load(self, kept_changes: int) -> Loaded:
+        await self._database.write(partial(_found, self._realm))
+        return await self._database.read(partial(_load, self._realm, kept_changes))
+
+    def write(self, group: Group) -> asyncio.Future[None]:
+        return self._database.submit(partial(_write, self._realm, group))
+
+    async def trim(self, kept_changes: int, answers_before_us: int) -> None:
+        while await self._database.write(partial(_trim_changes, self._realm, kept_changes)):
+            pass
+        await self._database.write(partial(_trim_answers, self._realm, answers_before_us))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+# ---- jobs: each runs in a thread, in a transaction, and touches nothing else
+
+
+def _found(realm: str, connection: sa.Connection) -> None:
+    """The realm has an epoch and a secret from now on."""
+    if connection.execute(queries.REALM, {"realm": realm}).one_or_none() is None:
+        values = {"realm": realm, "epoch": new_id(), "secret": secrets.token_bytes(SECRET_BYTES)}
+        connection.execute(queries.INSERT_REALM, values)
+
+
+def _load(realm: str, kept_changes: int, connection: sa.Connection) -> Loaded:
+    about = connection.execute(queries.REALM, {"realm": realm}).one()
+    records = [rows.record(row) for row in connection.execute(queries.RECORDS, {"realm": realm})]
+    changes = connection.execute(queries.CHANGES, {"realm": realm, "limit": kept_changes})
+    history = rows.history(changes, records)
+    answers = [rows.answer(row) for row in connection.execute(queries.ANSWERS, {"realm": realm})]
+    return Loaded(about.epoch, bytes(about.secret), records, history, answers)
+
+
+def _write(realm: str, group: Group, connection: sa.Connection) -> None:
+    last: dict[str, Record | None] = {change.id: change.after for change in group.changes}
+    _execute(connection, queries.INSERT_CHANGE, [rows.change_row(realm, change) for change in group.changes])
+    kept = [rows.record_row(realm, record) for record in last.values() if record is not None]
+    _execute(connection, queries.UPSERT_RECORD, kept)
+    gone = [{"realm": realm, "id": id_} for id_, record in last.items() if record is None]
+    _execute(connection, queries.DELETE_RECORD, gone)
+    _execute(connection, queries.UPSERT_ANSWER, [rows.answer_row(realm, answer) for answer in group.answers])
+
+
+def _trim_changes(realm: str, kept_changes: int, connection: sa.Connection) -> bool:
+    """Forget some; whether there may be more."""
+    found = connection.execute(queries.CHANGES_RANGE, {"realm": realm}).one()
+    if found.last is None or found.last - kept_changes < found.first:
+        return False
+    values = {"realm": realm, "before": found.last - kept_changes, "upto": found.first + TRIMMED_AT_ONCE}
+    connection.execute(queries.TRIM_CHANGES, values)
+    return True
+
+
+def _trim_answers(realm: str, before_us: int, connection: sa.Connection) -> None:
+    connection.execute(queries.TRIM_ANSWERS, {"realm": realm, "before": before_us})
+
+
+def _execute(connection: sa.Connection, statement: sa.TextClause, values: list[dict[str, Any]]) -> None:
+    if values:
+        connection.execute(statement, values)
