@@ -17,7 +17,7 @@ import pytest
 from fairlead_logstream import LogService
 from fairlead_router import Router
 from integration.logstream_peer import ERROR, EVENT, RESULT, SUBSCRIBED, WirePeer, wire_peer
-from unit.logstream.fakes import Rights
+from support.rights import Rights
 
 T = 1_700_000_000_000_000
 CALL, CANCEL, SUBSCRIBE = 48, 49, 32

@@ -1,1 +1,17 @@
-"""The latest state of objects, then every change of it; and containers, which dispatchers take from a queue."""
+"""The latest state of objects, then every change of it; and containers, which dispatchers take from a queue.
+
+    records = await RecordService.open("sqlite:///data/records.sqlite", "realm1", new_object)
+    records.bind(realm)            # registers fairlead.record.*
+    await records.close()
+
+Rights come from the realm's authorizer; this package knows no users.
+"""
+
+from fairlead_records.counters import RecordCounters
+from fairlead_records.procedures.writing import NewObject
+from fairlead_records.service import RecordService
+from fairlead_records.store.memory_store import MemoryRecordStore
+from fairlead_records.store.record_store import RecordStore
+from fairlead_records.store.sql_store import SqlRecordStore
+
+__all__ = ["MemoryRecordStore", "NewObject", "RecordCounters", "RecordService", "RecordStore", "SqlRecordStore"]

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fairlead_logstream import MemoryStreamStore
-from unit.logstream.fakes import Peer, Rights, ServiceHarness
+from support.rights import Rights
+from unit.logstream.fakes import Peer, ServiceHarness
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
-
 from fairlead_logstream import Archive, LogService, MemoryStreamStore, NewObject, StreamStore
 from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.follower import Follower
@@ -18,22 +16,9 @@ from fairlead_logstream.model.budget import NO_BUDGETS, Budgets
 from fairlead_logstream.model.records import Record, decode_records, pieces
 from fairlead_logstream.model.rows import Sealed, State, StreamRow
 from fairlead_logstream.model.stream import Stream
-from fairlead_router import Action, Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
-from fairlead_router.errors import SessionError
-from fairlead_router.member import LOCAL_WIRE
-from fairlead_router.messages import (
-    CallMessage,
-    CallOptions,
-    Error,
-    Event,
-    Result,
-    Roles,
-    Subscribe,
-    SubscribeOptions,
-    Unsubscribe,
-)
-from fairlead_router.peer import IN_PROCESS
-from fairlead_router.session import Features
+from fairlead_router import Level, Match, Member, MemberEvent, Payload, Principal, Realm, RequestError, Router
+from support.rights import Rights
+from support.slow_peer import SlowPeer
 
 NOW_US = 1_700_000_000_000_000
 
@@ -177,27 +162,6 @@ class SlowSink:
 # ---- a service in a realm
 
 
-class Rights:
-    """An authorizer over a table; `everybody` may do everything, as with --open."""
-
-    def __init__(self, *, everybody: bool = True) -> None:
-        self.everybody = everybody
-        self.granted: set[tuple[str, Level, str]] = set()
-
-    def grant(self, authid: str, level: Level, object_id: str) -> None:
-        self.granted.add((authid, level, object_id))
-
-    def object_of(self, action: Action, uri: str) -> str | None:
-        is_log = uri.startswith(("fairlead.stream.", "fairlead.directory."))
-        return uri.rpartition(".")[2] if is_log else None
-
-    def authorize(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
-        return action == "call" or match != "exact" or object_id is None or self.can(principal, "read", object_id)
-
-    def can(self, principal: Principal, level: Level, object_id: str) -> bool:
-        return self.everybody or (principal.authid, level, object_id) in self.granted
-
-
 class Peer:
     """A session in the realm that calls the log service."""
 
@@ -245,73 +209,14 @@ class Peer:
         return events
 
 
-class SlowPeer:
-    """A session whose transport the test pauses: what it does not read stays in the router's outbox, bounded."""
-
-    wire = LOCAL_WIRE
-    peer = IN_PROCESS
-
-    def __init__(self, realm: Realm, authid: str) -> None:
-        self.received: list[Any] = []
-        self.goodbye: str | None = None
-        self._realm = realm
-        self._requests = 0
-        self._session = realm.open_session(Principal(authid, "user"), self, Features(Roles()))
-
-    def abort(self) -> None:
-        raise NotImplementedError("no realm of these tests resets its sessions")
-
-    def pause(self) -> None:
-        self._session.outbox.pause()
-
-    def resume(self) -> None:
-        self._session.outbox.resume()
-
-    @property
-    def queued_bytes(self) -> int:
-        return sum(item.size for item in self._session.outbox.items)
+class LogPeer(SlowPeer):
+    """One that reads logs."""
 
     def subscribe(self, stream: str, **options: Any) -> None:
         self.subscribe_to(f"fairlead.stream.{stream}", **options)
 
-    def subscribe_to(self, topic: str, **options: Any) -> None:
-        self._requests += 1
-        self._realm.requests.handle(self._session, Subscribe(self._requests, SubscribeOptions(**options), topic))
-
-    def unsubscribe(self) -> None:
-        self._requests += 1
-        (subscription,) = self._session.memberships
-        self._realm.requests.handle(self._session, Unsubscribe(self._requests, subscription))
-
     def follow(self, stream: str, **kwargs: Any) -> None:
-        self._requests += 1
-        payload = Payload.from_values([stream], kwargs)
-        options = CallOptions(receive_progress=True)
-        raws = msgspec.Raw(payload.args_bytes), msgspec.Raw(payload.kwargs_bytes)
-        call = CallMessage(self._requests, options, "fairlead.log.follow", *raws)
-        self._realm.requests.handle(self._session, call)
-
-    @property
-    def dicts(self) -> list[Any]:
-        """The dicts of events and results, in order."""
-        return [payload.args[0] for message, payload in self.received if isinstance(message, Event | Result)]
-
-    @property
-    def publications(self) -> list[int]:
-        return [message.publication for message, _payload in self.received if isinstance(message, Event)]
-
-    @property
-    def errors(self) -> list[str]:
-        return [message.error for message, _payload in self.received if isinstance(message, Error)]
-
-    def write(self, frames: list[Any]) -> None:
-        self.received += frames
-
-    def fail(self, error: SessionError) -> None:
-        raise error
-
-    def session_ended(self, reason: str, text: str) -> None:
-        self.goodbye = reason
+        self.call("fairlead.log.follow", stream, **kwargs)
 
 
 class ServiceHarness:
@@ -334,8 +239,8 @@ class ServiceHarness:
         self.logs = await LogService.over(store, new_object, budgets, archive=archive)
         self.logs.bind(self.realm)
 
-    def slow_peer(self, authid: str = "alice") -> SlowPeer:
-        return SlowPeer(self.realm, authid)
+    def slow_peer(self, authid: str = "alice") -> LogPeer:
+        return LogPeer(self.realm, authid)
 
     def peer(self, authid: str = "alice") -> Peer:
         return Peer(self.realm, authid)

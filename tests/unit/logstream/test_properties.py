@@ -23,7 +23,7 @@ from fairlead_logstream.model.rows import StreamKey
 from fairlead_router import CallError
 from fairlead_store import DiskFull
 from support.waiting import eventually
-from unit.logstream.fakes import Peer, ServiceHarness, SlowPeer, records_of, wire_record
+from unit.logstream.fakes import LogPeer, Peer, ServiceHarness, records_of, wire_record
 
 PRODUCERS = ("p", "q")
 FILE = "file"
@@ -112,7 +112,7 @@ class Reader(NamedTuple):
     """A slow one. A follower's call ends at a seal that it meets; a subscriber goes on behind it."""
 
     start: int
-    peer: SlowPeer
+    peer: LogPeer
     follows: bool
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fairlead_records import NewObject, RecordService, RecordStore
 from fairlead_records.counters import RecordCounters
 from fairlead_records.live.answers import Answers
 from fairlead_records.live.ledger import Ledger, Outcome, Request
@@ -12,6 +13,9 @@ from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Change, Record
 from fairlead_records.model.table import Table
 from fairlead_records.store.memory_store import MemoryRecordStore
+from fairlead_router import Level, Member, Principal, Realm, Router
+from support.rights import Rights
+from support.slow_peer import SlowPeer
 
 KEPT_CHANGES = 1_000
 
@@ -70,3 +74,54 @@ class Told:
     def request(self, apply: Callable[[Draft], dict[str, Any]], key: tuple[str, str] | None = None) -> Request:
         """A request that is remembered here."""
         return Request(apply, self.outcomes.append, key=key)
+
+
+# ---- a service in a realm
+
+
+class Peer:
+    """A session in the realm that calls the record service."""
+
+    def __init__(self, realm: Realm, authid: str) -> None:
+        self.member: Member = realm.join(Principal(authid, "user"))
+
+    async def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """The result's dict; raises CallError."""
+        result = await self.member.call(f"fairlead.{name}", list(args), kwargs)
+        assert result.kwargs == {}
+        (value,) = result.args
+        return value
+
+    async def put(self, id_: str, state: dict[str, Any] | None = None, **about: Any) -> int:
+        """A record of kind job, unless it says another; gives the version."""
+        answer = await self.call("record.put", id_, {} if state is None else state, **{"kind": "job", **about})
+        return int(answer["version"])
+
+
+class ServiceHarness:
+    """A record service in a realm of its own."""
+
+    def __init__(self, rights: Rights | None = None) -> None:
+        self.rights = rights or Rights()
+        self.router = Router()
+        self.realm = self.router.add_realm("realm1", authorizer=self.rights)
+        self.records: RecordService
+
+    async def start(self, store: RecordStore, new_object: NewObject | None = None) -> None:
+        self.records = await RecordService.over(store, new_object)
+        self.records.bind(self.realm)
+
+    def peer(self, authid: str = "alice") -> Peer:
+        return Peer(self.realm, authid)
+
+    def slow_peer(self, authid: str = "alice") -> SlowPeer:
+        return SlowPeer(self.realm, authid)
+
+    def revoke(self, authid: str, level: Level, object_id: str) -> None:
+        """Take a right away, as the permission service does it."""
+        self.rights.granted.discard((authid, level, object_id))
+        self.realm.gate.revoke(principals=[authid])
+
+    async def close(self) -> None:
+        await self.records.close()
+        await self.router.close()

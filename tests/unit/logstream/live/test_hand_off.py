@@ -15,7 +15,7 @@ from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.model.scan import Found, Scan
 from support.waiting import eventually
-from unit.logstream.fakes import Peer, ServiceHarness, SlowPeer, records_of, wire_record
+from unit.logstream.fakes import LogPeer, Peer, ServiceHarness, records_of, wire_record
 
 WIDTH = 10_000
 LIVE_BYTES = 1 << 20
@@ -37,7 +37,7 @@ async def trim(harness: ServiceHarness, oldest: int) -> None:
     await harness.logs._store.trim(live.stream.key, oldest)
 
 
-def attach(harness: ServiceHarness, name: str, way: str) -> SlowPeer:
+def attach(harness: ServiceHarness, name: str, way: str) -> LogPeer:
     """A reader of the topic, of `follow`, or of `follow` through a filter."""
     reader = harness.slow_peer(name)
     if way == "topic":

@@ -14,14 +14,14 @@ from fairlead_logstream.live.topics import RETAINED_BYTES
 from fairlead_router import CallError
 from fairlead_store import StoreUnavailable
 from support.waiting import eventually
-from unit.logstream.fakes import Peer, ServiceHarness, SlowPeer, records_of, wire_record
+from unit.logstream.fakes import LogPeer, Peer, ServiceHarness, records_of, wire_record
 
 
 def numbers(dicts: list[Any]) -> list[int]:
     return [int(record[2]) for record in records_of(dicts)]
 
 
-def has_dicts(reader: SlowPeer, count: int) -> bool:
+def has_dicts(reader: LogPeer, count: int) -> bool:
     return len(reader.dicts) == count
 
 
@@ -270,7 +270,7 @@ async def test_a_member_may_leave_while_it_catches_up(service: ServiceHarness, w
 # ---- rights
 
 
-async def read_right(guarded: ServiceHarness) -> tuple[Writer, SlowPeer]:
+async def read_right(guarded: ServiceHarness) -> tuple[Writer, LogPeer]:
     guarded.rights.grant("alice", "write", "s")
     guarded.rights.grant("bob", "read", "s")
     writer = Writer(guarded.peer("alice"))

@@ -1,0 +1,98 @@
+"""The arguments of the procedures that change and read records, with their limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+MAX_NUMBER: Final = 2**53
+
+BATCH_LIMIT: Final = 1_000
+"""Changes of one batch: some milliseconds of one turn."""
+
+LIST_RECORDS: Final = 1_000
+ANSWER_LIMIT_BYTES: Final = 240 << 10
+"""Records of one answer; with the rest of it, it stays under 256 KiB."""
+
+WAIT_LIMIT_S: Final = 60.0
+"""How long a `get` may wait: below what proxies and clients take for a dead call."""
+
+Version = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+Key = Annotated[str, Meta(min_length=1, max_length=128)]
+Conditions = list[list[Any]]
+
+
+class PutArguments(msgspec.Struct):
+    """`put`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("id", "state")
+    id: str
+    state: dict[str, Any]
+    kind: str | None = None
+    owner: str | None = None
+    object: str | None = None
+    expected: Version | None = None
+    key: Key | None = None
+
+
+class PatchArguments(msgspec.Struct):
+    """`patch`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("id", "patch")
+    id: str
+    patch: dict[str, Any]
+    expected: Version | None = None
+    key: Key | None = None
+
+
+class DeleteArguments(msgspec.Struct):
+    """`delete`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("id",)
+    id: str
+    expected: Version | None = None
+    key: Key | None = None
+
+
+class BatchChange(msgspec.Struct):
+    """One change of a batch: what `op` takes, by name."""
+
+    op: Literal["put", "patch", "delete"]
+    id: str
+    state: dict[str, Any] | None = None
+    patch: dict[str, Any] | None = None
+    kind: str | None = None
+    owner: str | None = None
+    object: str | None = None
+    expected: Version | None = None
+
+
+class BatchArguments(msgspec.Struct):
+    """`batch`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("changes",)
+    changes: Annotated[list[BatchChange], Meta(min_length=1, max_length=BATCH_LIMIT)]
+    key: Key | None = None
+
+
+class GetArguments(msgspec.Struct):
+    """`get`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("id",)
+    id: str
+    since_version: Version | None = None
+    wait_s: Annotated[float, Meta(ge=0, le=WAIT_LIMIT_S)] = 0.0
+
+
+class ListArguments(msgspec.Struct):
+    """`list`."""
+
+    positional: ClassVar[tuple[str, ...]] = ()
+    kind: str | None = None
+    owner: str | None = None
+    where: Conditions | None = None
+    any: list[Conditions] | None = None
+    after: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=LIST_RECORDS)] = LIST_RECORDS
