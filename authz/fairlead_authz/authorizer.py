@@ -8,7 +8,7 @@ from fairlead_authz.uri_rules import UriRules
 from fairlead_router.authorization import Action, Level, Principal
 from fairlead_router.uris import Match
 
-_OPEN_PROCEDURES = ("fairlead.log.", "fairlead.authz.")
+_OPEN_PROCEDURES = ("fairlead.log.", "fairlead.record.", "fairlead.container.", "fairlead.authz.")
 """Everybody may call these, anonymous included: the service judges the object."""
 
 _OWN_PROCEDURES = frozenset(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_authz.uri_rules import DIRECTORY_RULE, STREAM_RULE, UriRule, UriRules
+from fairlead_authz.uri_rules import DIRECTORY_RULE, RECORD_RULE, STREAM_RULE, UriRule, UriRules
 from fairlead_router.uris import Match, matches
 
 APP = UriRule("com.app.{object}.state", subscribe="read", publish="write")
@@ -20,6 +20,7 @@ RULES = UriRules((APP,))
     [
         ("fairlead.stream.x", STREAM_RULE, "x"),
         ("fairlead.directory.x", DIRECTORY_RULE, "x"),
+        ("fairlead.record.x", RECORD_RULE, "x"),
         ("fairlead.stream.zzzzz-xvhdp-000000000000000", STREAM_RULE, "zzzzz-xvhdp-000000000000000"),
         ("com.app.x.state", APP, "x"),
     ],
@@ -43,6 +44,7 @@ def test_what_no_rule_fits_names_nothing(uri: str) -> None:
         "fairlead.stream.",
         "fairlead.stream.a",
         "fairlead.directory.",
+        "fairlead.record.",
         "com.app.",
         "com.app.x",
         "com.app.x.",
