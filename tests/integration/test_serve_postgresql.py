@@ -45,7 +45,7 @@ async def test_permissions_are_in_the_database_and_none_in_the_directory(tmp_pat
     authz = await Authz.open(url)
     assert "o" in authz.graph.nodes
     await authz.close()
-    assert sorted(path.name for path in (tmp_path / "data").glob("*.sqlite")) == ["logs.sqlite"]
+    assert sorted(path.name for path in (tmp_path / "data").glob("*.sqlite")) == ["logs.sqlite", "records.sqlite"]
 
 
 async def test_a_database_that_comes_back_is_used_without_a_restart(tmp_path: Path, url: str) -> None:

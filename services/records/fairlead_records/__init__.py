@@ -9,9 +9,19 @@ Rights come from the realm's authorizer; this package knows no users.
 
 from fairlead_records.counters import RecordCounters
 from fairlead_records.procedures.writing import NewObject
-from fairlead_records.service import RecordService
+from fairlead_records.service import KEPT_CHANGES, RecordService
+from fairlead_records.stats import RecordStats
 from fairlead_records.store.memory_store import MemoryRecordStore
 from fairlead_records.store.record_store import RecordStore
 from fairlead_records.store.sql_store import SqlRecordStore
 
-__all__ = ["MemoryRecordStore", "NewObject", "RecordCounters", "RecordService", "RecordStore", "SqlRecordStore"]
+__all__ = [
+    "KEPT_CHANGES",
+    "MemoryRecordStore",
+    "NewObject",
+    "RecordCounters",
+    "RecordService",
+    "RecordStats",
+    "RecordStore",
+    "SqlRecordStore",
+]

@@ -25,6 +25,11 @@ class RecordCounters(msgspec.Struct):
     refused: dict[str, int] = {}
     """What was refused, by the last part of the error's URI."""
 
+    def copy(self) -> RecordCounters:
+        """As they are now."""
+        commits = Durations(list(self.commits.counts), self.commits.total_s)
+        return msgspec.structs.replace(self, commits=commits, refused=dict(self.refused))
+
     def add_group(self, changes: int, duration_s: float) -> None:
         """A group is durable."""
         self.groups += 1

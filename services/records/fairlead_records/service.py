@@ -14,6 +14,7 @@ from fairlead_records.live.ledger import Ledger
 from fairlead_records.model.table import Table
 from fairlead_records.procedures.reading import Reading
 from fairlead_records.procedures.writing import NewObject, Writing
+from fairlead_records.stats import RecordStats, record_stats
 from fairlead_records.store.record_store import Loaded, RecordStore
 from fairlead_records.store.sql_store import SqlRecordStore
 from fairlead_router import Call, Member, Principal, Realm
@@ -74,6 +75,10 @@ class RecordService:
         except BaseException:
             await store.close()
             raise
+
+    def stats(self) -> RecordStats:
+        """The figures of now and since the start."""
+        return record_stats(self.ledger, self._store)
 
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures."""

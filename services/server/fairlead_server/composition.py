@@ -1,4 +1,4 @@
-"""A server put together: router, permissions, logs and HTTP on one port, over one data directory.
+"""A server put together: router, permissions, logs, records and HTTP on one port, over one data directory.
 
     server = await Server.open(config)
     ... server.port ...
@@ -20,6 +20,7 @@ from aiohttp import web
 
 from fairlead_authz import Authz, Put
 from fairlead_logstream import LogService
+from fairlead_records import RecordService
 from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal, Router
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
@@ -34,6 +35,7 @@ from fairlead_server.log_metrics import LogCollector
 from fairlead_server.metrics import Metrics
 from fairlead_server.page import find_page
 from fairlead_server.realms import ServedRealms
+from fairlead_server.record_metrics import RecordCollector
 from fairlead_store import StoreError
 
 ADMIN = "admin"
@@ -87,13 +89,17 @@ class Server:
         await keep_admin_token(directory, authz)
         logs = await _open_logs(config, directory, authz)
         opened.push_async_callback(logs.close)
+        records = await _open_records(config, directory, authz)
+        opened.push_async_callback(records.close)
         router = Router(config.limits, agent=f"fairlead-{VERSION}")
         # Closed first: sessions hear GOODBYE while the services are still there, and retry what was not acknowledged.
         opened.push_async_callback(router.close)
         realms = ServedRealms(router, config, authz, Decoys(directory.decoy_key()))
         authz.bind(realms.main.realm)
         logs.bind(realms.main.realm)
-        metrics = Metrics(router, LogCollector(config.realm, logs)) if config.shows_metrics else None
+        records.bind(realms.main.realm)
+        collectors = LogCollector(config.realm, logs), RecordCollector(config.realm, records)
+        metrics = Metrics(router, *collectors) if config.shows_metrics else None
         guard = HttpGuard(config.allowed_hosts, config.allowed_origins)
         http = HttpService(find_page(), guard, metrics, realms.main.realm)
         runner = await _http_runner(http, opened)
@@ -157,7 +163,7 @@ async def keep_admin_token(directory: DataDirectory, authz: Authz) -> None:
 
 
 class ObjectMaker:
-    """Makes the object of a new stream, so that `fairlead run` needs no step before it: the log service asks."""
+    """Makes the object of a new stream or record, so that `fairlead run` needs no step before it: the services ask."""
 
     def __init__(self, authz: Authz) -> None:
         self._authz = authz
@@ -182,6 +188,13 @@ async def _open_logs(config: Config, directory: DataDirectory, authz: Authz) -> 
         table.limits,
         archive=table.archive.open(),
         is_shared=table.shared,
+    )
+
+
+async def _open_records(config: Config, directory: DataDirectory, authz: Authz) -> RecordService:
+    table = config.records
+    return await RecordService.open(
+        table.database_url(directory.records_url), config.realm, ObjectMaker(authz), kept_changes=table.keep_changes
     )
 
 

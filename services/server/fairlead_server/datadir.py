@@ -1,6 +1,6 @@
 """The data directory of a server: who may use it, and what lies where.
 
-    <data>/permissions.sqlite, <data>/logs.sqlite    the stores
+    <data>/permissions.sqlite, logs.sqlite, records.sqlite    the stores
     <data>/admin.token                               how commands on this machine prove who they are (mode 0600)
     <data>/decoys.key                                what unknown users are shown instead of a salt (mode 0600)
     <data>/lock                                      held by the server that uses the directory; its process and port
@@ -51,6 +51,11 @@ class DataDirectory:
     def logs_url(self) -> str:
         """The default database of the streams."""
         return self._url("logs.sqlite")
+
+    @property
+    def records_url(self) -> str:
+        """The default database of the records."""
+        return self._url("records.sqlite")
 
     def decoy_key(self) -> bytes:
         """What unknown users' salts are made with; kept, so that a restart does not tell them from real ones.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from fairlead_logstream import COMMIT_BOUNDS_S, Durations, LogCounters, LogService, LogStats
+from fairlead_logstream import LogCounters, LogService, LogStats
+from fairlead_server.service_metrics import ServiceMetrics
 
 _GAUGES: tuple[tuple[str, str, Callable[[LogStats], float]], ...] = (
     ("stored_bytes", "Bytes of the records that are kept, as they are sent.", lambda stats: stats.stored_bytes),
@@ -51,7 +51,7 @@ class LogCollector(Collector):
     """The metrics of a realm's log service, all with the prefix `fairlead_log_`."""
 
     def __init__(self, realm: str, logs: LogService) -> None:
-        self._realm = realm
+        self._metrics = ServiceMetrics("fairlead_log_", realm)
         self._logs = logs
 
     def describe(self) -> Iterable[Metric]:
@@ -60,40 +60,16 @@ class LogCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One scrape."""
-        stats = self._logs.stats()
+        stats, metrics = self._logs.stats(), self._metrics
         counters = stats.counters
         states = {"open": stats.streams_open, "sealed": stats.streams_sealed, "stale": stats.streams_stale}
-        yield self._by("streams", "Streams; those that are stale are open too.", "state", states)
+        yield metrics.gauge_by("state", "streams", "Streams; those that are stale are open too.", states)
         followers = {"live": stats.followers_live, "reading": stats.followers_reading}
-        yield self._by("followers", "Readers that have caught up, and those that have not.", "state", followers)
-        for name, text, value in _GAUGES:
-            gauge = GaugeMetricFamily(f"fairlead_log_{name}", text, labels=["realm"])
-            gauge.add_metric([self._realm], value(stats))
-            yield gauge
-        for name, text, count in _COUNTERS:
-            counter = CounterMetricFamily(f"fairlead_log_{name}", text, labels=["realm"])
-            counter.add_metric([self._realm], count(counters))
-            yield counter
-        yield self._refused(counters)
-        yield self._commits(counters.commits)
-
-    def _by(self, name: str, text: str, label: str, values: dict[str, int]) -> Metric:
-        gauge = GaugeMetricFamily(f"fairlead_log_{name}", text, labels=["realm", label])
-        for key, value in values.items():
-            gauge.add_metric([self._realm, key], value)
-        return gauge
-
-    def _refused(self, counters: LogCounters) -> Metric:
-        text = "What was asked of streams and refused, by the error."
-        counter = CounterMetricFamily("fairlead_log_refused", text, labels=["realm", "error"])
-        for error, number in counters.refused.items():
-            counter.add_metric([self._realm, error], number)
-        return counter
-
-    def _commits(self, commits: Durations) -> Metric:
-        text = "Seconds from handing a write to the store until it is durable and its appends are acknowledged."
-        bounds = [*map(str, COMMIT_BOUNDS_S), "+Inf"]
-        buckets = list(zip(bounds, accumulate(commits.counts), strict=True))
-        histogram = HistogramMetricFamily("fairlead_log_commit_seconds", text, labels=["realm"])
-        histogram.add_metric([self._realm], buckets, commits.total_s)
-        return histogram
+        yield metrics.gauge_by("state", "followers", "Readers that have caught up, and those that have not.", followers)
+        yield from metrics.gauges(_GAUGES, stats)
+        yield from metrics.counters(_COUNTERS, counters)
+        yield metrics.refused("What was asked of streams and refused, by the error.", counters.refused)
+        yield metrics.commits(
+            "Seconds from handing a write to the store until it is durable and its appends are acknowledged.",
+            counters.commits,
+        )

@@ -24,7 +24,7 @@ class Table:
     ) -> None:
         self.epoch = epoch
         self.revision = 0
-        self._kept_changes = kept_changes
+        self._most_changes = kept_changes
         self._records: dict[str, Record] = {}
         self._of_kind: _Index = {}
         self._of_owner: _Index = {}
@@ -67,6 +67,11 @@ class Table:
         """The highest version that this id is known to have had; 0 for a new one."""
         record = self._records.get(id_)
         return self._buried.get(id_, 0) if record is None else record.version
+
+    @property
+    def kept_changes(self) -> int:
+        """How many changes are remembered."""
+        return len(self._history)
 
     @property
     def oldest(self) -> int:
@@ -112,7 +117,7 @@ class Table:
         if change.after is None and change.before is not None:
             self._buried[change.id] = change.before.version
         self._history.append(change)
-        while len(self._history) > self._kept_changes:
+        while len(self._history) > self._most_changes:
             self._forget(self._history.popleft())
 
     def _forget(self, change: Change) -> None:

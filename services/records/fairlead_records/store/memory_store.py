@@ -25,6 +25,10 @@ class MemoryRecordStore:
         self._answers: list[Answer] = []
         self.fail_next: Exception | None = None
 
+    @property
+    def backlog(self) -> int:
+        return 0
+
     async def load(self, kept_changes: int) -> Loaded:
         history = self._history[-kept_changes:] if kept_changes else []
         return Loaded(self._epoch, self._secret, list(self._records.values()), history, list(self._answers))

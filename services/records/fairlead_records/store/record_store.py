@@ -50,6 +50,11 @@ class Loaded(msgspec.Struct, frozen=True):
 class RecordStore(Protocol):
     """The records of one realm."""
 
+    @property
+    def backlog(self) -> int:
+        """Jobs that wait for their transaction."""
+        ...
+
     async def load(self, kept_changes: int) -> Loaded:
         """Everything, with at most so many changes. Raises StoreError, also for what is damaged, which it names."""
         ...

@@ -21,6 +21,7 @@ from fairlead_server.config.logs import LogsTable, check_logs
 from fairlead_server.config.options import OptionsTable, check_options
 from fairlead_server.config.permissions import PermissionsTable, check_permissions
 from fairlead_server.config.realms import RealmTable, check_realms
+from fairlead_server.config.records import RecordsTable, check_records
 from fairlead_server.config.rules import RuleTable, check_rule
 from fairlead_server.config.values import check_host, check_path, check_realm_name, check_url, naming, origin_of
 from fairlead_server.config.wording import describe
@@ -50,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     options: OptionsTable = OptionsTable()
     permissions: PermissionsTable = PermissionsTable()
     logs: LogsTable = LogsTable()
+    records: RecordsTable = RecordsTable()
     rules: tuple[RuleTable, ...] = ()
     auth: MainAuthTable = MainAuthTable()
     realms: tuple[RealmTable, ...] = ()
@@ -147,6 +149,7 @@ def _check(config: Config) -> None:
     check_options("options", config.options)
     check_permissions(config.permissions)
     check_logs(config.logs)
+    check_records(config.records)
     for index, rule in enumerate(config.rules):
         with naming(f"rules[{index}]."):
             check_rule(rule)
