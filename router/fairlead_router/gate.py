@@ -21,9 +21,9 @@ no failure keeps the sweep from the holds behind it.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from fairlead_router.answers import Answers, Verdict
@@ -125,6 +125,17 @@ class Hold:
         raise NotImplementedError
 
 
+class Hopeful(Protocol):
+    """A hold that wants to know of grants (rights_watch.py)."""
+
+    @property
+    def principal_cell(self) -> Cell:
+        """Whose rights it is about."""
+
+    def gained(self, objects: Collection[str] | None) -> None:
+        """Rights to these objects may have come, None: to anything."""
+
+
 class Gate:
     """The cells of one realm and the holds on them."""
 
@@ -138,6 +149,8 @@ class Gate:
         self._broad: dict[Hold, None] = {}
         self._no_object = Cell(0)
         self._watchers: tuple[Callable[[str], None], ...] = ()
+        self._hopeful: dict[Cell, dict[Hopeful, None]] = {}
+        """Who is told of grants, by principal."""
         self._late: OrderedDict[Cell, None] = OrderedDict()
         """Cells whose holds are judged in later turns. One bumped again keeps its place, so each has its turn."""
         self._begun: list[Hold] = []
@@ -203,6 +216,17 @@ class Gate:
         if hold.is_broad:
             self._broad[hold] = None
 
+    def tell_of_grants(self, hopeful: "Hopeful") -> None:
+        """Tell this admitted hold, until it is released, what its principal may have gained."""
+        self._hopeful.setdefault(hopeful.principal_cell, {})[hopeful] = None
+
+    def tell_no_more(self, hopeful: "Hopeful") -> None:
+        """Its end."""
+        told = self._hopeful.get(hopeful.principal_cell, {})
+        told.pop(hopeful, None)
+        if not told:
+            self._hopeful.pop(hopeful.principal_cell, None)
+
     def release(self, hold: Hold) -> None:
         """The hold has ended."""
         hold.is_ended = True
@@ -258,17 +282,23 @@ class Gate:
             _for_each(cell.holds, self._rebind)
         self.revoke_all(reason)
 
-    def grant(self, principals: Iterable[str] | None = None) -> None:
+    def grant(self, principals: Iterable[str] | None = None, objects: Collection[str] | None = None) -> None:
         """These may have gained something, None: anybody; what they were denied on a pattern is judged again at need.
 
-        No revision moves and nothing that is live is looked at.
+        `objects` are all that it may be about, None: it is not known. No revision moves and nothing that is live is
+        looked at; who wants to be told is told.
         """
         self.openings += 1
         if principals is None:
             self._openings_for_all += 1
+            told = list(self._hopeful)
         else:
-            for cell in filter(None, map(self._principals.get, principals)):
+            told = [cell for cell in map(self._principals.get, principals) if cell is not None]
+            for cell in told:
                 cell.openings += 1
+        for cell in told:
+            for hopeful in list(self._hopeful.get(cell, ())):
+                hopeful.gained(objects)
 
     def openings_for(self, principal_cell: Cell) -> int:
         """The grants so far by which this principal may have gained something."""

@@ -7,6 +7,7 @@ message was sent, never inside the call that caused it. Belongs to asyncio, unli
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import msgspec
@@ -48,6 +49,7 @@ from fairlead_router.messages import (
 from fairlead_router.payload import Payload
 from fairlead_router.peer import IN_PROCESS
 from fairlead_router.pubsub.topic_source import SourceTopics, TopicSource
+from fairlead_router.rights_watch import ObjectWatch
 from fairlead_router.session import Features
 from fairlead_router.transcode import Codec
 from fairlead_router.uris import Match
@@ -251,6 +253,12 @@ class Member:
         self._realm.broker.add_source(prefix, source)
         self._sources.append(source)
         return SourceTopics(self._realm)
+
+    def watch_object(self, object_id: str, moved: Callable[[str], None]) -> Callable[[], None]:
+        """Be told, in the turn of a revocation, that rights to an object may have gone; what comes back ends it."""
+        gate, watch = self._realm.gate, ObjectWatch(self._session, object_id, moved)
+        gate.admit(watch)
+        return partial(gate.release, watch)
 
     def leave(self) -> None:
         """End the session: registrations, subscriptions and sources go with it."""

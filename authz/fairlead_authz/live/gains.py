@@ -34,6 +34,20 @@ def gainers(closures: Closures, changeset: Changeset) -> set[str] | None:
     return users.union(*map(closures.holders, tails))
 
 
+def new_only(changeset: Changeset) -> set[str] | None:
+    """What is gained, where it is known: new things, and what they are about. None: anything."""
+    if changeset.links:
+        return None
+    gained: set[str] = set()
+    for node_id, (before, after) in changeset.nodes.items():
+        if before is not None or after is None:
+            return None
+        gained.add(node_id)
+        if after.about is not None:
+            gained.add(after.about)
+    return gained
+
+
 def _is_same_but_for_itself(before: Node, after: Node) -> bool:
     """Whether nothing differs that gives something to anybody else."""
     return before == replace(after, name=before.name, is_admin=before.is_admin, is_active=before.is_active)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fairlead_authz.changeset import Changeset
 from fairlead_authz.live.affected import Affected, Search
-from fairlead_authz.live.gains import gainers
+from fairlead_authz.live.gains import gainers, new_only
 from fairlead_authz.live.live_tree import LiveTree
 from fairlead_authz.live.losses import Losses, losses
 from fairlead_authz.model.closures import Closures
@@ -44,7 +44,7 @@ class Live(RealmObserver):
         The gate is told of a loss even if nobody has suffered it: it may remember answers about objects that nothing
         live rests on now.
         """
-        lost, gaining = self.affected(changeset), gainers(self._closures, changeset)
+        lost, gaining, gained = self.affected(changeset), gainers(self._closures, changeset), new_only(changeset)
         tails = changeset.tails(self._graph)
         changeset.make(self._graph)
         self._closures.touch(tails)
@@ -52,7 +52,7 @@ class Live(RealmObserver):
         if self.realm is None:
             return
         if gaining is None or gaining:
-            self.realm.gate.grant(gaining)
+            self.realm.gate.grant(gaining, gained)
         if lost is not None:
             self.realm.gate.revoke(lost.principals, lost.objects)
 

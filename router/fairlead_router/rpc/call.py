@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import NotAuthorized, RequestError
 from fairlead_router.payload import Payload
+from fairlead_router.rights_watch import Gained, Lost
 from fairlead_router.rpc.arguments import T, bind
 from fairlead_router.rpc.pending_call import PendingCall
 
@@ -130,6 +131,14 @@ class Call:
         self.require(level, object_id)
         self._pending.tie_to(level, object_id)
 
+    def watch_rights(self, lost: Lost, gained: Gained) -> None:
+        """For as long as the call lasts, tell when rights of the caller may have gone or come (rights_watch.py).
+
+        `lost` is called in the turn in which they go, before that is acknowledged: `purge` what is queued then, and ask
+        `caller.can` before anything is sent.
+        """
+        self._pending.watch_rights(lost, gained)
+
     def show_while(self, holds: Callable[[], bool]) -> None:
         """The final result is for who may see it: once this is false, while it is still queued, it becomes ERROR.
 
@@ -156,6 +165,11 @@ class Call:
     @on_writable.setter
     def on_writable(self, callback: Callable[[], None] | None) -> None:
         self._pending.on_writable = callback
+
+    @property
+    def has_queue(self) -> bool:
+        """Whether anything waits to be written to the caller, of this call or another thing."""
+        return not self._pending.outbox.is_empty
 
     def purge(self) -> int | None:
         """Take back what is queued of this call. Returns the position of the first result taken back, or None."""

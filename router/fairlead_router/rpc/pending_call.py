@@ -15,6 +15,7 @@ from fairlead_router.gate import Hold
 from fairlead_router.host import Timer
 from fairlead_router.messages import CallMessage
 from fairlead_router.questions import Question
+from fairlead_router.rights_watch import Gained, Lost, RightsWatch
 
 if TYPE_CHECKING:
     from fairlead_router.payload import Payload
@@ -71,6 +72,7 @@ class PendingCall(Hold):
         "queue",
         "refused",
         "request_id",
+        "rights_watch",
         "shown_while",
         "ties",
         "timeout_s",
@@ -108,6 +110,7 @@ class PendingCall(Hold):
         self.timer: Timer | None = None
         self.wait_timer: Timer | None = None
         self.ties: tuple[Tie, ...] = ()
+        self.rights_watch: RightsWatch | None = None
         self.shown_while: tuple[Callable[[], bool], ...] = ()
         """What its callee says must be true for the caller to see the final result."""
         self.on_writable: Callable[[], None] | None = None
@@ -127,11 +130,23 @@ class PendingCall(Hold):
             self.ties = (*self.ties, tie)
             self.caller.realm.gate.admit(tie)
 
+    def watch_rights(self, lost: Lost, gained: Gained) -> None:
+        """Tell the callee when the caller's rights may have moved. One that is over already is told nothing."""
+        if not self.is_over:
+            gate, self.rights_watch = self.caller.realm.gate, RightsWatch(self.caller, lost, gained)
+            gate.admit(self.rights_watch)
+            gate.tell_of_grants(self.rights_watch)
+
     def untie(self) -> None:
         """The call is over, or has another callee: it rests on none of these rights any more."""
+        gate = self.caller.realm.gate
         for tie in self.ties:
-            self.caller.realm.gate.release(tie)
+            gate.release(tie)
         self.ties = ()
+        if self.rights_watch is not None:
+            gate.tell_no_more(self.rights_watch)
+            gate.release(self.rights_watch)
+            self.rights_watch = None
         self.shown_while = ()
 
     @property

@@ -348,7 +348,7 @@ class Rpc:
         callee = call.callee
         self._realm.dealer.finish(call)
         self._realm.gate.release(call)
-        if call.ties:
+        if call.ties or call.rights_watch is not None:
             call.untie()
         if call.timer is not None:
             call.timer.cancel()

@@ -5,6 +5,7 @@
 | `fairlead.error.no_such_record` | id | check the id, or `put` it first |
 | `fairlead.error.version_conflict` | id, version | another change came first: read the record, decide anew |
 | `fairlead.error.reserved_kind` | kind | records of this kind change through procedures of their own |
+| `fairlead.error.no_such_watch` | watch | the watch has ended: its number is in its first dict |
 | `fairlead.error.busy` | limit_bytes | wait for answers, then send again |
 | `fairlead.error.limit_exceeded` | limit | the text names the limit: delete something, or ask for less |
 | `fairlead.error.store_failed` | | nothing was stored; send the same again after a pause, best with the same `key` |
@@ -54,6 +55,12 @@ class StoreFailed(RequestError):
     """The store could not keep the change; nothing is different."""
 
     uri = "fairlead.error.store_failed"
+
+
+class NoSuchWatch(RequestError):
+    """The session has no watch of that number."""
+
+    uri = "fairlead.error.no_such_watch"
 
 
 class NoProgress(RequestError):

@@ -11,13 +11,20 @@ from fairlead_common.tasks import Tasks
 from fairlead_records.counters import RecordCounters
 from fairlead_records.live.answers import KEPT_US, Answers
 from fairlead_records.live.ledger import Ledger
+from fairlead_records.live.objects import WatchedObjects
+from fairlead_records.live.watches import Watches
+from fairlead_records.model.bookmark import Bookmarks
 from fairlead_records.model.table import Table
 from fairlead_records.procedures.reading import Reading
+from fairlead_records.procedures.watching import Watching
 from fairlead_records.procedures.writing import NewObject, Writing
 from fairlead_records.stats import RecordStats, record_stats
 from fairlead_records.store.record_store import Loaded, RecordStore
 from fairlead_records.store.sql_store import SqlRecordStore
 from fairlead_router import Call, Member, Principal, Realm
+
+RightsMark = Callable[[Principal], int]
+"""A number that is another one when rights of a principal may have moved."""
 
 PRINCIPAL = Principal("fairlead.records", "service", "internal", "internal")
 
@@ -35,6 +42,7 @@ class RecordService:
         new_object: NewObject | None = None,
         *,
         kept_changes: int = KEPT_CHANGES,
+        rights_mark: RightsMark = lambda _principal: 0,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._store = store
@@ -46,6 +54,8 @@ class RecordService:
         self.ledger = Ledger(table, store, Answers(loaded.answers), clock_us, self.counters)
         self._writing = Writing(self.ledger, new_object)
         self._reading = Reading(self.ledger)
+        self._objects = WatchedObjects()
+        self._watching = Watching(self.ledger, Bookmarks(loaded.secret), self._objects, rights_mark)
         self._trimming = Rounds(self._trim, "old changes of records are not trimmed")
         self._member: Member | None = None
 
@@ -57,21 +67,29 @@ class RecordService:
         new_object: NewObject | None = None,
         *,
         kept_changes: int = KEPT_CHANGES,
+        rights_mark: RightsMark = lambda _principal: 0,
     ) -> RecordService:
         """Open or make the database and read everything; raises StoreError.
 
-        `kept_changes`: of so many, the latest, a watcher that comes back can be told what it has missed.
+        `kept_changes`: of so many, the latest, a watcher that comes back can be told what it has missed. It begins anew
+        if `rights_mark` gives another number for it than before: rights of its may have moved.
         """
         store = SqlRecordStore.open(database_url, realm_name)
-        return await cls.over(store, new_object, kept_changes=kept_changes)
+        return await cls.over(store, new_object, kept_changes=kept_changes, rights_mark=rights_mark)
 
     @classmethod
     async def over(
-        cls, store: RecordStore, new_object: NewObject | None = None, *, kept_changes: int = KEPT_CHANGES
+        cls,
+        store: RecordStore,
+        new_object: NewObject | None = None,
+        *,
+        kept_changes: int = KEPT_CHANGES,
+        rights_mark: RightsMark = lambda _principal: 0,
     ) -> RecordService:
         """The same over any RecordStore, which the service closes in the end."""
         try:
-            return cls(store, await store.load(kept_changes), new_object, kept_changes=kept_changes)
+            loaded = await store.load(kept_changes)
+            return cls(store, loaded, new_object, kept_changes=kept_changes, rights_mark=rights_mark)
         except BaseException:
             await store.close()
             raise
@@ -82,7 +100,7 @@ class RecordService:
 
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures."""
-        member = self._member = realm.join(PRINCIPAL)
+        member = self._member = self._objects.member = realm.join(PRINCIPAL)
         for name, procedure in self._procedures().items():
             member.register(f"fairlead.record.{name}", procedure)
         self._trimming.start(self._tasks)
@@ -93,8 +111,14 @@ class RecordService:
         await self.ledger.close()
         await self._tasks.close()
         if self._member is not None:
+            self._objects.member = None
             self._member.leave()
         await self._store.close()
+
+    @property
+    def watches(self) -> Watches:
+        """Who watches what."""
+        return self._watching.watches
 
     def _procedures(self) -> dict[str, Callable[[Call], Any]]:
         return {
@@ -104,6 +128,8 @@ class RecordService:
             "batch": self._writing.batch,
             "get": self._reading.get,
             "list": self._reading.list_records,
+            "watch": self._watching.watch,
+            "mark": self._watching.mark,
         }
 
     async def _trim(self) -> None:

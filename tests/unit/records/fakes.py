@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -79,6 +80,51 @@ class Told:
 # ---- a service in a realm
 
 
+class Picture:
+    """What a watcher has been told, checked as it comes: nothing added twice, nothing changed or removed unknown."""
+
+    def __init__(self) -> None:
+        self.dicts: list[Any] = []
+        self.records: dict[str, Any] = {}
+        self.bookmark: str | None = None
+        """The last one; None while the picture is not whole."""
+        self.number = 0
+
+    def take(self, told: dict[str, Any]) -> None:
+        """A dict has come."""
+        self.dicts.append(told)
+        self.number = told.get("watch", self.number)
+        if "reset" in told:
+            self.records.clear()
+        for change in told.get("changes", ()):
+            self._change(change)
+        if told.get("changes"):
+            self.bookmark = None
+        self.bookmark = told.get("bookmark", self.bookmark)
+
+    def _change(self, change: dict[str, Any]) -> None:
+        id_, known = change["id"], self.records.get(change["id"])
+        if change["change"] == "added":
+            assert known is None, f"{id_} was added, and was there"
+        else:
+            assert known is not None, f"{id_} was {change['change']}, and was not there"
+        if change["change"] == "removed":
+            del self.records[id_]
+            return
+        assert known is None or change["version"] > known["version"], f"{id_} went back to {change['version']}"
+        self.records[id_] = change
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """(change, id) of all, in order."""
+        return [(change["change"], change["id"]) for told in self.dicts for change in told.get("changes", ())]
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Of what is there."""
+        return {id_: record["version"] for id_, record in self.records.items()}
+
+
 class Peer:
     """A session in the realm that calls the record service."""
 
@@ -91,6 +137,17 @@ class Peer:
         assert result.kwargs == {}
         (value,) = result.args
         return value
+
+    def watch(self, picture: Picture | None = None, **query: Any) -> tuple[Picture, asyncio.Future[Any]]:
+        """What it tells, and the call."""
+        picture = Picture() if picture is None else picture
+
+        def progress(args: list[Any], _kwargs: dict[str, Any]) -> None:
+            picture.take(args[0])
+
+        call = asyncio.ensure_future(self.member.call("fairlead.record.watch", [], query, on_progress=progress))
+        call.add_done_callback(lambda done: done.cancelled() or done.exception())  # few tests wait for it
+        return picture, call
 
     async def put(self, id_: str, state: dict[str, Any] | None = None, **about: Any) -> int:
         """A record of kind job, unless it says another; gives the version."""
@@ -107,12 +164,17 @@ class ServiceHarness:
         self.realm = self.router.add_realm("realm1", authorizer=self.rights)
         self.records: RecordService
 
-    async def start(self, store: RecordStore, new_object: NewObject | None = None) -> None:
-        self.records = await RecordService.over(store, new_object)
+    async def start(self, store: RecordStore, new_object: NewObject | None = None, **options: Any) -> None:
+        self.records = await RecordService.over(store, new_object, **options)
         self.records.bind(self.realm)
 
     def peer(self, authid: str = "alice") -> Peer:
         return Peer(self.realm, authid)
+
+    def grant(self, authid: str, level: Level, object_id: str) -> None:
+        """Give a right, as the permission service does it."""
+        self.rights.grant(authid, level, object_id)
+        self.realm.gate.grant([authid])
 
     def slow_peer(self, authid: str = "alice") -> SlowPeer:
         return SlowPeer(self.realm, authid)

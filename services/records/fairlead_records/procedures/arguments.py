@@ -19,6 +19,13 @@ ANSWER_LIMIT_BYTES: Final = 240 << 10
 WAIT_LIMIT_S: Final = 60.0
 """How long a `get` may wait: below what proxies and clients take for a dead call."""
 
+IDS_LIMIT: Final = 10_000
+"""Ids of one watch: what a message of 1 MiB has room for."""
+
+HEARTBEAT_S: Final = 30.0
+HEARTBEAT_LIMIT_S: Final = 300.0
+"""How often an idle watcher gets a bookmark: below what proxies take for a dead connection."""
+
 Version = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 Key = Annotated[str, Meta(min_length=1, max_length=128)]
 Conditions = list[list[Any]]
@@ -96,3 +103,25 @@ class ListArguments(msgspec.Struct):
     any: list[Conditions] | None = None
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=LIST_RECORDS)] = LIST_RECORDS
+
+
+class WatchArguments(msgspec.Struct):
+    """`watch`."""
+
+    positional: ClassVar[tuple[str, ...]] = ()
+    id: str | None = None
+    ids: Annotated[list[str], Meta(min_length=1, max_length=IDS_LIMIT)] | None = None
+    kind: str | None = None
+    owner: str | None = None
+    where: Conditions | None = None
+    any: list[Conditions] | None = None
+    bookmark: str | None = None
+    heartbeat_s: Annotated[float, Meta(ge=1, le=HEARTBEAT_LIMIT_S)] = HEARTBEAT_S
+
+
+class MarkArguments(msgspec.Struct):
+    """`mark`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("watch", "token")
+    watch: Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+    token: Key

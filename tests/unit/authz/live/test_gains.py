@@ -7,7 +7,7 @@ import pytest
 from fairlead_authz.authorizer import GraphAuthorizer
 from fairlead_authz.changes import Change, Delete, Freeze, Grant, Put, Revoke, Trash, Unfreeze, Untrash
 from fairlead_authz.editing import Actor, work_out
-from fairlead_authz.live.gains import gainers
+from fairlead_authz.live.gains import gainers, new_only
 from fairlead_authz.live.realm import Live
 from fairlead_authz.model.closures import Closures
 from fairlead_authz.model.graph import Graph, Node
@@ -125,3 +125,19 @@ def test_a_grant_to_one_asks_nothing_about_another(monkeypatch: pytest.MonkeyPat
     world.gaining(Grant("ann", "read", "x"))
     eve.ask([16, 3, {}, "com.x", ["allowed"]])
     assert world.ann.events() == [["allowed"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "gained"),
+    [
+        ([Put("object", "new", owner="p")], {"new"}),
+        ([Put("object", "new", owner="p"), Put("object", "newer", owner="p", about="new")], {"new", "newer"}),
+        ([Grant("ann", "read", "x")], None),
+        ([Put("object", "new", owner="p"), Grant("ann", "read", "x")], None),
+        ([Put("object", "x", owner="system")], None),
+        ([Trash("x")], None),
+    ],
+)
+def test_what_is_gained_is_known_where_things_are_only_made(changes: list[Change], gained: set[str] | None) -> None:
+    world = World()
+    assert new_only(work_out(world.graph, changes, CHANGER, POLICY)) == gained
