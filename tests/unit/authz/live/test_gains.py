@@ -131,7 +131,7 @@ def test_a_grant_to_one_asks_nothing_about_another(monkeypatch: pytest.MonkeyPat
     ("changes", "gained"),
     [
         ([Put("object", "new", owner="p")], {"new"}),
-        ([Put("object", "new", owner="p"), Put("object", "newer", owner="p", about="new")], {"new", "newer"}),
+        ([Put("container", "c"), Put("container_request", "r", owner="p", about="c")], {"c", "r"}),
         ([Grant("ann", "read", "x")], None),
         ([Put("object", "new", owner="p"), Grant("ann", "read", "x")], None),
         ([Put("object", "x", owner="system")], None),
