@@ -46,7 +46,7 @@ class Authz:
 
     def __init__(self, state: State, rules: UriRules, is_open: bool) -> None:
         self._state = state
-        self._live = Live(state.graph, state.closures)
+        self._live = Live(state.graph, state.closures, state.revision)
         self._expiry = Expiry(state, self._live)
         self._funnel = Funnel(state, self._live, self._expiry)
         self._issuer = Issuer(state, self._live, self._expiry, self._funnel)
@@ -113,6 +113,15 @@ class Authz:
     def can(self, user: str, level: Level, object_id: str, include_trash: bool = False) -> bool:
         """Whether the user has this level on the object now; `include_trash`: in the trash too."""
         return self._state.rights.can(user, NUMBERS[level], object_id, include_trash)
+
+    def rights_mark(self, principal: Principal) -> int:
+        """A number that is another one when rights of the principal may have moved, but for those to new things."""
+        return self._live.marks.of(is_admin=self.authorizer.is_admin(principal))
+
+    def is_hidden(self, object_id: str) -> bool:
+        """Whether a thing is in the trash, by the clock of now, itself or with what it belongs to; or gone."""
+        node = self._state.graph.nodes.get(object_id)
+        return node is None or self._state.rights.is_trashed(node)
 
     def explain(self, user: str, level: Level, object_id: str) -> str:
         """Which path allows it, or what is missing."""

@@ -179,6 +179,7 @@ class Funnel:
         try:
             if logged is not None:
                 self._adopt(new)
+                self._live.marks.changed(new.changeset, logged.revision)
                 self.made(logged)
             at_us = state.policy.now_us() if logged is None else logged.at_us
             asked.applied.set_result(Applied(state.revision, still_allowed(state, asked.changes), at_us))

@@ -7,6 +7,7 @@ from fairlead_authz.live.affected import Affected, Search
 from fairlead_authz.live.gains import gainers, new_only
 from fairlead_authz.live.live_tree import LiveTree
 from fairlead_authz.live.losses import Losses, losses
+from fairlead_authz.live.marks import Marks
 from fairlead_authz.model.closures import Closures
 from fairlead_authz.model.graph import Graph
 from fairlead_authz.tokens.tokens import TokenPrincipal
@@ -23,8 +24,9 @@ _SERVICE = "service"
 class Live(RealmObserver):
     """The sessions of the realm that authz is bound to; of none before that."""
 
-    def __init__(self, graph: Graph, closures: Closures) -> None:
+    def __init__(self, graph: Graph, closures: Closures, revision: int = 0) -> None:
         self._graph = graph
+        self.marks = Marks(revision)
         self._closures = closures
         self.realm: Realm | None = None
         self._tree = LiveTree(graph, self._is_in_use)
@@ -65,17 +67,20 @@ class Live(RealmObserver):
 
     def changed_policy(self) -> None:
         """What rights depend on beside the graph has changed: judge everything again."""
+        self.marks.moved()
         if self.realm is not None:
             self.realm.gate.grant()
             self.realm.gate.revoke_all()
 
     def rules_changed(self) -> None:
         """Other rules tie URIs to objects: judge all that is live again, by the objects that it is about now."""
+        self.marks.moved()
         if self.realm is not None:
             self.realm.gate.rebind_all()
 
     def hidden(self, node_ids: Iterable[str]) -> None:
         """The clock has put these in the trash: judge again what rests on them and on what is below them."""
+        self.marks.moved()
         if self.realm is not None:
             found = Losses(set(), set(node_ids), set())
             lost = Search(self._graph, self._closures, self._tree, self.realm.gate).find(found)
@@ -83,11 +88,13 @@ class Live(RealmObserver):
 
     def regained(self) -> None:
         """The clock has given something back."""
+        self.marks.moved()
         if self.realm is not None:
             self.realm.gate.grant()
 
     def rejudge(self, user: str) -> None:
         """A token of the user is good for something else now: more, less or both."""
+        self.marks.moved()
         if self.realm is not None:
             self.realm.gate.grant()
             self.realm.gate.revoke([user])

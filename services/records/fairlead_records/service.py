@@ -9,22 +9,23 @@ from typing import Any
 from fairlead_common.rounds import Rounds
 from fairlead_common.tasks import Tasks
 from fairlead_records.counters import RecordCounters
+from fairlead_records.dispatch.dispatch import Dispatch
 from fairlead_records.live.answers import KEPT_US, Answers
 from fairlead_records.live.ledger import Ledger
 from fairlead_records.live.objects import WatchedObjects
 from fairlead_records.live.watches import Watches
 from fairlead_records.model.bookmark import Bookmarks
 from fairlead_records.model.table import Table
+from fairlead_records.permissions import Permissions
 from fairlead_records.procedures.reading import Reading
 from fairlead_records.procedures.watching import Watching
-from fairlead_records.procedures.writing import NewObject, Writing
+from fairlead_records.procedures.writing import Writing
 from fairlead_records.stats import RecordStats, record_stats
 from fairlead_records.store.record_store import Loaded, RecordStore
 from fairlead_records.store.sql_store import SqlRecordStore
 from fairlead_router import Call, Member, Principal, Realm
 
-RightsMark = Callable[[Principal], int]
-"""A number that is another one when rights of a principal may have moved."""
+NO_PERMISSIONS = Permissions()
 
 PRINCIPAL = Principal("fairlead.records", "service", "internal", "internal")
 
@@ -39,10 +40,9 @@ class RecordService:
         self,
         store: RecordStore,
         loaded: Loaded,
-        new_object: NewObject | None = None,
+        permissions: Permissions = NO_PERMISSIONS,
         *,
         kept_changes: int = KEPT_CHANGES,
-        rights_mark: RightsMark = lambda _principal: 0,
         clock_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._store = store
@@ -52,10 +52,11 @@ class RecordService:
         self.counters = RecordCounters()
         table = Table(loaded.epoch, kept_changes, loaded.records, loaded.history)
         self.ledger = Ledger(table, store, Answers(loaded.answers), clock_us, self.counters)
-        self._writing = Writing(self.ledger, new_object)
+        self._writing = Writing(self.ledger, permissions.new_object)
         self._reading = Reading(self.ledger)
         self._objects = WatchedObjects()
-        self._watching = Watching(self.ledger, Bookmarks(loaded.secret), self._objects, rights_mark)
+        self._watching = Watching(self.ledger, Bookmarks(loaded.secret), self._objects, permissions.rights_mark)
+        self.dispatch = Dispatch(self.ledger, permissions.new_object, permissions.is_hidden)
         self._trimming = Rounds(self._trim, "old changes of records are not trimmed")
         self._member: Member | None = None
 
@@ -64,32 +65,29 @@ class RecordService:
         cls,
         database_url: str,
         realm_name: str = "realm1",
-        new_object: NewObject | None = None,
+        permissions: Permissions = NO_PERMISSIONS,
         *,
         kept_changes: int = KEPT_CHANGES,
-        rights_mark: RightsMark = lambda _principal: 0,
     ) -> RecordService:
         """Open or make the database and read everything; raises StoreError.
 
-        `kept_changes`: of so many, the latest, a watcher that comes back can be told what it has missed. It begins anew
-        if `rights_mark` gives another number for it than before: rights of its may have moved.
+        `kept_changes`: of so many, the latest, a watcher that comes back can be told what it has missed.
         """
         store = SqlRecordStore.open(database_url, realm_name)
-        return await cls.over(store, new_object, kept_changes=kept_changes, rights_mark=rights_mark)
+        return await cls.over(store, permissions, kept_changes=kept_changes)
 
     @classmethod
     async def over(
         cls,
         store: RecordStore,
-        new_object: NewObject | None = None,
+        permissions: Permissions = NO_PERMISSIONS,
         *,
         kept_changes: int = KEPT_CHANGES,
-        rights_mark: RightsMark = lambda _principal: 0,
     ) -> RecordService:
         """The same over any RecordStore, which the service closes in the end."""
         try:
             loaded = await store.load(kept_changes)
-            return cls(store, loaded, new_object, kept_changes=kept_changes, rights_mark=rights_mark)
+            return cls(store, loaded, permissions, kept_changes=kept_changes)
         except BaseException:
             await store.close()
             raise
@@ -103,11 +101,13 @@ class RecordService:
         member = self._member = self._objects.member = realm.join(PRINCIPAL)
         for name, procedure in self._procedures().items():
             member.register(f"fairlead.record.{name}", procedure)
+        self.dispatch.start(member)
         self._trimming.start(self._tasks)
 
     async def close(self) -> None:
         """Refuse what waits, finish and acknowledge what is being written, leave, close the store."""
         self._trimming.stop()
+        self.dispatch.stop()
         await self.ledger.close()
         await self._tasks.close()
         if self._member is not None:

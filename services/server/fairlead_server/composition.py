@@ -20,7 +20,7 @@ from aiohttp import web
 
 from fairlead_authz import Authz, Put
 from fairlead_logstream import LogService
-from fairlead_records import RecordService
+from fairlead_records import Permissions, RecordService
 from fairlead_router import AuthenticationFailed, HttpGuard, Listener, Principal, Router
 from fairlead_router.auth.decoys import Decoys
 from fairlead_router.transports.endpoints import Endpoint, parse_endpoint
@@ -193,8 +193,9 @@ async def _open_logs(config: Config, directory: DataDirectory, authz: Authz) -> 
 
 async def _open_records(config: Config, directory: DataDirectory, authz: Authz) -> RecordService:
     table = config.records
+    permissions = Permissions(ObjectMaker(authz), authz.rights_mark, authz.is_hidden)
     return await RecordService.open(
-        table.database_url(directory.records_url), config.realm, ObjectMaker(authz), kept_changes=table.keep_changes
+        table.database_url(directory.records_url), config.realm, permissions, kept_changes=table.keep_changes
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fairlead_records import NewObject, RecordService, RecordStore
+from fairlead_records import Permissions, RecordService, RecordStore
 from fairlead_records.counters import RecordCounters
 from fairlead_records.live.answers import Answers
 from fairlead_records.live.ledger import Ledger, Outcome, Request
@@ -131,9 +131,9 @@ class Peer:
     def __init__(self, realm: Realm, authid: str) -> None:
         self.member: Member = realm.join(Principal(authid, "user"))
 
-    async def call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    async def call(self, procedure: str, /, *args: Any, **kwargs: Any) -> Any:
         """The result's dict; raises CallError."""
-        result = await self.member.call(f"fairlead.{name}", list(args), kwargs)
+        result = await self.member.call(f"fairlead.{procedure}", list(args), kwargs)
         assert result.kwargs == {}
         (value,) = result.args
         return value
@@ -164,8 +164,8 @@ class ServiceHarness:
         self.realm = self.router.add_realm("realm1", authorizer=self.rights)
         self.records: RecordService
 
-    async def start(self, store: RecordStore, new_object: NewObject | None = None, **options: Any) -> None:
-        self.records = await RecordService.over(store, new_object, **options)
+    async def start(self, store: RecordStore, permissions: Permissions = Permissions(), **options: Any) -> None:  # noqa: B008
+        self.records = await RecordService.over(store, permissions, **options)
         self.records.bind(self.realm)
 
     def peer(self, authid: str = "alice") -> Peer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Final, Literal
 
 import msgspec
@@ -20,6 +20,7 @@ from fairlead_records.live.watch import Past, Watch
 from fairlead_records.live.watches import Group, Watches
 from fairlead_records.model.bookmark import Bookmarks, Place
 from fairlead_records.model.query import Query
+from fairlead_records.permissions import RightsMark
 from fairlead_records.procedures.arguments import MarkArguments, WatchArguments
 from fairlead_records.procedures.reading import query_of
 from fairlead_router import PENDING, Call, InvalidArgument, LimitExceeded, Payload, Principal
@@ -43,7 +44,7 @@ class Watching:
         ledger: Ledger,
         bookmarks: Bookmarks,
         objects: WatchedObjects,
-        rights_mark: Callable[[Principal], int],
+        rights_mark: RightsMark,
     ) -> None:
         self._ledger = ledger
         self._bookmarks = bookmarks

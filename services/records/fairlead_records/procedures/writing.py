@@ -5,7 +5,7 @@ Rights are judged when the change is applied, on the record as the changes befor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from fairlead_records.errors import ReservedKind, VersionConflict
 from fairlead_records.live.ledger import Ledger, Outcome, Request, Result
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record, check_kind
+from fairlead_records.permissions import NewObject
 from fairlead_records.procedures.access import not_authorized, require
 from fairlead_records.procedures.arguments import (
     BatchArguments,
@@ -23,11 +24,7 @@ from fairlead_records.procedures.arguments import (
     PutArguments,
 )
 from fairlead_records.procedures.merging import merged
-from fairlead_router import PENDING, Call, InvalidArgument, LimitExceeded, Principal, RequestError
-
-NewObject = Callable[[Principal, str, str | None], Awaitable[None]]
-"""Called with the caller, an object id and an owner (or None) before a record is made. It makes the object if there is
-none, which needs write on the owner, leaves one that exists as it is, and raises a RequestError to refuse."""
+from fairlead_router import PENDING, Call, InvalidArgument, LimitExceeded, RequestError
 
 RESERVED_KINDS: Final = frozenset({"container", "container_request"})
 """Kinds with rules of their own: `fairlead.container.*` changes them."""
@@ -98,6 +95,12 @@ def tell_call(call: Call, outcome: Outcome) -> None:
         call.abort(outcome)
     else:
         call.finish(outcome)
+
+
+def check_room(draft: Draft) -> None:
+    """Raises LimitExceeded unless there may be one more record."""
+    if len(draft.table) >= RECORDS_LIMIT:
+        raise LimitExceeded(f"there are {RECORDS_LIMIT} records already", limit="records")
 
 
 # ---- what is asked, before it is applied
@@ -180,8 +183,7 @@ def _put_new(call: Call, change: BatchChange, draft: Draft) -> Result:
         raise not_authorized(call, "write", change.id)
     if change.kind is None:
         raise InvalidArgument(f"record '{change.id}' is new: say its `kind`")
-    if len(draft.table) >= RECORDS_LIMIT:
-        raise LimitExceeded(f"there are {RECORDS_LIMIT} records already", limit="records")
+    check_room(draft)
     owner = change.owner or call.caller.principal.authid
     after = draft.put(change.id, kind=change.kind, owner=owner, object_id=object_id, state=change.state)
     return {"id": after.id, "version": after.version, "created": True}

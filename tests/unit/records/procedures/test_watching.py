@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fairlead_records import MemoryRecordStore
+from fairlead_records import MemoryRecordStore, Permissions
 from fairlead_router import CallError
 from support.waiting import eventually
 from unit.records.fakes import Peer, Picture, ServiceHarness
@@ -378,7 +378,7 @@ async def test_a_bookmark_is_too_old_when_changes_since_are_forgotten() -> None:
 
 async def test_rights_that_may_have_moved_begin_it_anew() -> None:
     harness, mark = ServiceHarness(), [1]
-    await harness.start(MemoryRecordStore(), rights_mark=lambda principal: mark[0])
+    await harness.start(MemoryRecordStore(), Permissions(rights_mark=lambda principal: mark[0]))
     alice = harness.peer()
     await fill(alice, 1)
     picture, _ = alice.watch(kind="job")

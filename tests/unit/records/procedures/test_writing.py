@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fairlead_records import MemoryRecordStore
+from fairlead_records import MemoryRecordStore, Permissions
 from fairlead_router import CallError, NotAuthorized, Principal
 from support.rights import Rights
 from unit.records.fakes import Peer, ServiceHarness
@@ -167,7 +167,7 @@ async def test_an_unknown_object_is_made_for_a_new_record() -> None:
         harness.rights.grant(caller.authid, "write", object_id)
 
     harness = ServiceHarness(Rights(everybody=False))
-    await harness.start(MemoryRecordStore(), new_object)
+    await harness.start(MemoryRecordStore(), Permissions(new_object))
     alice = harness.peer("alice")
     await alice.put("r", owner="project")
     await alice.put("r")
