@@ -52,6 +52,7 @@ SUBCOMMANDS = {
     "apply": Subcommand("fairlead_server.commands.apply:apply", "Make the changes in a file, all or none."),
     "sessions": Subcommand("fairlead_server.commands.watching:sessions", "List who is connected."),
     "audit": Subcommand("fairlead_server.commands.watching:audit", "List who changed what, and when."),
+    "outbox": Subcommand("fairlead_server.commands.outbox:application", "Follow a PostgreSQL table as records."),
     "arvados": Subcommand(
         "fairlead_server.commands.arvados:application", "Take over an Arvados cluster's permissions."
     ),
