@@ -43,29 +43,34 @@ from fairlead_client.autobahn_session import (
     serializers,
 )
 from fairlead_client.consuming import Consumer
+from fairlead_client.dispatcher import Dispatcher
 from fairlead_client.errors import Unreachable
 from fairlead_client.file_writer import FileWriter
 from fairlead_client.follow import follow, follow_items
 from fairlead_client.keeping import Registration, Subscription
 from fairlead_client.requests import REALM, Request, Result
 from fairlead_client.runtime import Answer, outcome_of
+from fairlead_client.watch import View, watch
 from fairlead_client.writer import LogWriter
 
 __all__ = [
     "AsyncioRuntime",
     "Connection",
     "Consumer",
+    "Dispatcher",
     "FileWriter",
     "LogWriter",
     "Peer",
     "Registration",
     "Subscription",
+    "View",
     "call",
     "connect",
     "disconnect",
     "follow",
     "follow_items",
     "given_sessions",
+    "watch",
 ]
 
 # How long the router's GOODBYE may take before the connection is closed without it.

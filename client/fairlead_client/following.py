@@ -178,6 +178,9 @@ class Follower:
         wait_s = WAIT_S if self._has_read and self.to_the_end else None
         return Request(READ, (self.stream,), {**begin, **sources, **given(limit=READ_LIMIT, wait_s=wait_s)})
 
+    def begun(self, session: object) -> None:
+        """Whichever session it is: the cursor is all that is needed."""
+
     def is_done_with(self, request: Request) -> bool:
         """Whether (more) answers to a request are of no use: another is to be made, or none."""
         return self.is_finished or _asks_of_attempt(request) != self._must_ask

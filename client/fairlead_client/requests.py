@@ -1,4 +1,4 @@
-"""A call of the log service, as the state machines ask for it and the frameworks make it."""
+"""A call of the services, as the state machines ask for it and the frameworks make it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ LIST = "fairlead.log.list"
 SEARCH = "fairlead.log.search"
 COMMIT = "fairlead.log.commit"
 CURSOR = "fairlead.log.cursor"
+
+WATCH = "fairlead.record.watch"
+MARK = "fairlead.record.mark"
+CONTAINER = "fairlead.container."
+"""What the procedures of containers begin with."""
 
 Result = Mapping[str, Any]
 

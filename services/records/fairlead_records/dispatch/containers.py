@@ -78,8 +78,10 @@ class Containers:
         return self._give_back(draft, record, container, "unlock")
 
     def start(self, draft: Draft, record: Record, term: int, authid: str, log: str | None) -> Record:
-        """Its process is about to run. Raises Fenced, WrongState."""
+        """Its process is about to run; asked again it is done already. Raises Fenced, WrongState."""
         container = _held(record, term, authid)
+        if container.state == "Running":
+            return record
         check_source(record.id, container.state, "start")
         if container.priority <= 0:
             text = f"container '{record.id}' is not to run any more: its priority is 0"
