@@ -47,7 +47,6 @@ class RecordService:
     ) -> None:
         self._store = store
         self._clock_us = clock_us
-        self._kept_changes = kept_changes
         self._tasks = Tasks()
         self.counters = RecordCounters()
         table = Table(loaded.epoch, kept_changes, loaded.records, loaded.history)
@@ -86,7 +85,7 @@ class RecordService:
     ) -> RecordService:
         """The same over any RecordStore, which the service closes in the end."""
         try:
-            loaded = await store.load(kept_changes)
+            loaded = await store.load(max(1, kept_changes))
             return cls(store, loaded, permissions, kept_changes=kept_changes)
         except BaseException:
             await store.close()
@@ -133,6 +132,7 @@ class RecordService:
         }
 
     async def _trim(self) -> None:
-        before_us = self._clock_us() - KEPT_US
-        self.ledger.answers.trim(before_us)
-        await self._store.trim(self._kept_changes, before_us)
+        before_us = self.ledger.answers.trim(self._clock_us() - KEPT_US)
+        table = self.ledger.table
+        # The last one always stays: from it the next start knows the revision, also when its record is deleted.
+        await self._store.trim(min(table.oldest, table.revision - 1), before_us)

@@ -17,8 +17,8 @@ from fairlead_records.live.ledger import Ledger, Request, Result
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record
 from fairlead_records.permissions import NewObject
-from fairlead_records.procedures.access import not_authorized, require
-from fairlead_records.procedures.writing import check_room, tell_call
+from fairlead_records.procedures.access import not_authorized, own_id, require
+from fairlead_records.procedures.writing import tell_call
 from fairlead_router import PENDING, Call, InvalidArgument
 
 ID_BYTES: Final = 6
@@ -41,7 +41,7 @@ class Asking:
         def apply(draft: Draft) -> Result:
             _check_new(call, draft, id_, object_id)
             container = new_container(_spec(asked), asked.priority)
-            owner = asked.project or call.caller.principal.authid
+            owner = asked.project or own_id(call)
             record = self._requests.containers.create(draft, id_, owner, object_id, container)
             return {"id": record.id, "version": record.version, "state": "Queued"}
 
@@ -57,7 +57,7 @@ class Asking:
             _check_new(call, draft, id_, object_id)
             if parent is not None:
                 _check_parent(call, draft, parent)
-            owner = asked.project or call.caller.principal.authid
+            owner = asked.project or own_id(call)
             container = self._container(call, draft, id_, owner, object_id, asked)
             request = ContainerRequest(
                 priority=asked.priority, container=container.id, attempts=asked.attempts, parent=parent, name=asked.name
@@ -128,7 +128,7 @@ class Asking:
         return chosen, object_id
 
     def _ask(self, call: Call, apply: Callable[[Draft], Result], key: str | None = None) -> Any:
-        whose = None if key is None else (call.caller.principal.authid, key)
+        whose = None if key is None else (own_id(call), key)
         self._ledger.submit(Request(apply, partial(tell_call, call), call.payload.size, whose))
         return PENDING
 
@@ -141,7 +141,6 @@ def _check_new(call: Call, draft: Draft, id_: str, object_id: str) -> None:
         raise not_authorized(call, "write", id_)
     if there is not None:
         raise VersionConflict(f"there is a record '{id_}' already", id=id_, version=there.version)
-    check_room(draft)
 
 
 def _check_parent(call: Call, draft: Draft, parent: str) -> None:

@@ -35,6 +35,9 @@ waiting for answers is told to."""
 GROUP_LIMIT_CHANGES = 2_000
 """In one transaction, and in one turn of the loop when it is durable: some 20 ms."""
 
+GROUP_LIMIT_BYTES = 4 << 20
+"""Of records that one transaction makes: a small patch of a large record makes all of it anew."""
+
 _log = logging.getLogger(__name__)
 
 Result = dict[str, Any]
@@ -162,7 +165,7 @@ class Ledger:
     def _apply_waiting(self, draft: Draft) -> tuple[list[tuple[Request, Outcome]], Group]:
         told: list[tuple[Request, Outcome]] = []
         fresh: dict[tuple[str, str], Answer] = {}
-        while self._waiting and len(draft.changes) < GROUP_LIMIT_CHANGES:
+        while self._waiting and len(draft.changes) < GROUP_LIMIT_CHANGES and draft.size < GROUP_LIMIT_BYTES:
             request = self._waiting.popleft()
             self._waiting_bytes -= request.size
             told.append((request, self._outcome(request, draft, fresh)))

@@ -9,8 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from fairlead_records.errors import no_such_record
-from fairlead_records.model.record import Change, Record, encode_state, make_record
+from fairlead_records.model.record import (
+    RECORDS_LIMIT,
+    RECORDS_LIMIT_BYTES,
+    Change,
+    Record,
+    encode_state,
+    make_record,
+    size_of,
+)
 from fairlead_records.model.table import Table
+from fairlead_router import LimitExceeded
 
 
 class Draft:
@@ -20,6 +29,10 @@ class Draft:
         self.table = table
         self.now_us = now_us
         self.changes: list[Change] = []
+        self.size = 0
+        """Bytes of the records that it makes, as they are told."""
+        self._more_records = 0
+        self._more_bytes = 0
         self._changed: dict[str, Record | None] = {}
         self._versions: dict[str, int] = {}
         """The highest that an id has had so far."""
@@ -31,7 +44,10 @@ class Draft:
         return self._changed[id_] if id_ in self._changed else self.table.get(id_)
 
     def put(self, id_: str, *, kind: str, owner: str, object_id: str, state: dict[str, Any]) -> Record:
-        """A new record, or the next version of one. The ids are checked already. Raises InvalidArgument."""
+        """A new record, or the next version of one; the ids are checked already.
+
+        Raises InvalidArgument, LimitExceeded.
+        """
         before, encoded = self.get(id_), encode_state(state)
         after = make_record(
             id_,
@@ -43,6 +59,7 @@ class Draft:
             times_us=(self.now_us if before is None else before.created_us, self.now_us),
             state=encoded,
         )
+        self._check_room(before, after)
         self._change(before, after)
         return after
 
@@ -62,6 +79,7 @@ class Draft:
         """Take back what was done since the mark."""
         while len(self.changes) > mark:
             change, version = self.changes.pop(), self._versions_before.pop()
+            self._count(change, -1)
             self._changed[change.id] = change.before
             self._versions[change.id] = version
 
@@ -75,8 +93,22 @@ class Draft:
     def _change(self, before: Record | None, after: Record | None) -> None:
         change = Change(self._next_revision, before, after)
         self.changes.append(change)
+        self._count(change, 1)
         self._versions_before.append(self._last_version(change.id))
         self._changed[change.id] = after
         last = after or before
         assert last is not None
         self._versions[change.id] = last.version
+
+    def _check_room(self, before: Record | None, after: Record) -> None:
+        """What gets smaller always has room. Raises LimitExceeded."""
+        if before is None and len(self.table) + self._more_records >= RECORDS_LIMIT:
+            raise LimitExceeded(f"there are {RECORDS_LIMIT} records already", limit="records")
+        growth = size_of(after) - size_of(before)
+        if growth > 0 and self.table.size + self._more_bytes + growth > RECORDS_LIMIT_BYTES:
+            raise LimitExceeded(f"all records together have {RECORDS_LIMIT_BYTES} bytes already", limit="record_bytes")
+
+    def _count(self, change: Change, times: int) -> None:
+        self.size += times * size_of(change.after)
+        self._more_records += times * ((change.after is not None) - (change.before is not None))
+        self._more_bytes += times * (size_of(change.after) - size_of(change.before))

@@ -7,6 +7,7 @@ is a part of these bytes. A record never changes: a change makes another one.
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Final
 
 import msgspec
@@ -19,10 +20,15 @@ STATE_LIMIT_BYTES: Final = 64 << 10
 STATE_LIMIT_LEVELS: Final = 32
 """Levels of arrays and objects in a state; half of what a message may have, which has some around it."""
 
+RECORDS_LIMIT: Final = 2_000_000
+RECORDS_LIMIT_BYTES: Final = 2 << 30
+"""Records of a realm, and what they take as they are told: all are in memory, each with some 700 bytes around it."""
+
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_encode = msgspec.json.Encoder().encode
 
 
-class Record(msgspec.Struct, frozen=True, eq=False):
+class Record(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The state of an object at one version. Times are microseconds since 1970."""
 
     id: str
@@ -51,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, eq=False):
         return state
 
 
-class Change(msgspec.Struct, frozen=True, eq=False):
+class Change(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One step of one record. Without `before` it is new, without `after` it was deleted."""
 
     revision: int
@@ -79,29 +85,39 @@ def make_record(  # noqa: PLR0913 - one argument a field
 ) -> Record:
     """A record of checked parts; `times_us` are when it was made and changed, `state` is canonical JSON.
 
+    The owner may be any text, as an authid is.
+
     >>> make_record("r1", "job", "alice", "r1", version=1, revision=7, times_us=(5, 6), state=b'{"a":1}').state
     {'a': 1}
     """
     created_us, changed_us = times_us
     # Ids and kinds are of an alphabet that JSON takes as it is.
     head = (
-        f'{{"id":"{id_}","kind":"{kind}","owner":"{owner}","object":"{object_id}","version":{version},'
-        f'"created_us":{created_us},"changed_us":{changed_us},"state":'
+        f'{{"id":"{id_}","kind":"{kind}","owner":{_encode(owner).decode()},"object":"{object_id}",'
+        f'"version":{version},"created_us":{created_us},"changed_us":{changed_us},"state":'
     ).encode()
     entry = b"%b%b}" % (head, state)
+    kind, owner = sys.intern(kind), sys.intern(owner)  # few of them, in very many records
+    object_id = id_ if object_id == id_ else sys.intern(object_id)
     return Record(id_, kind, owner, object_id, version, revision, created_us, changed_us, entry, len(head))
+
+
+def size_of(record: Record | None) -> int:
+    """Bytes of a record as it is told; of none, none."""
+    return 0 if record is None else len(record.entry)
 
 
 def encode_state(state: dict[str, Any]) -> bytes:
     """A state as canonical JSON. Raises InvalidArgument, which names the rule."""
-    if _levels(state) > STATE_LIMIT_LEVELS:
-        raise InvalidArgument(f"state has more than {STATE_LIMIT_LEVELS} levels of arrays and objects")
     try:
         encoded = transcode.encode("json", state)
     except transcode.OutsideCommonModel as error:
         raise InvalidArgument(f"state: {error}") from error
     if len(encoded) > STATE_LIMIT_BYTES:
         raise InvalidArgument(f"state has {len(encoded)} bytes of JSON: at most {STATE_LIMIT_BYTES} are kept")
+    may_be_deep = encoded.count(b"{") + encoded.count(b"[") > STATE_LIMIT_LEVELS
+    if may_be_deep and _levels(state) > STATE_LIMIT_LEVELS:
+        raise InvalidArgument(f"state has more than {STATE_LIMIT_LEVELS} levels of arrays and objects")
     return encoded
 
 

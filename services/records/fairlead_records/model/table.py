@@ -7,13 +7,19 @@ its deletion is in the history, so that a new record of the same id goes on abov
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
-from fairlead_records.model.record import Change, Record
+from sortedcontainers import SortedList
+
+from fairlead_records.model.record import Change, Record, size_of
 
 _Index = dict[str, dict[str, Record]]
 
 _NONE: Mapping[str, Record] = {}
+
+CHANGE_LIMIT_BYTES: Final = 2 << 10
+"""Of what was before each change that is remembered, on an average: of larger states fewer changes are."""
 
 
 class Table:
@@ -24,17 +30,22 @@ class Table:
     ) -> None:
         self.epoch = epoch
         self.revision = 0
+        self.size = 0
+        """Bytes of all records, as they are told."""
         self._most_changes = kept_changes
         self._records: dict[str, Record] = {}
         self._of_kind: _Index = {}
         self._of_owner: _Index = {}
         self._of_object: _Index = {}
         self._indexes = (self._of_kind, self._of_owner, self._of_object)
+        self._ids: SortedList[str] = SortedList()
         self._history: deque[Change] = deque()
+        self._history_size = 0
         self._buried: dict[str, int] = {}
         for record in records:
             self._enter(record)
             self.revision = max(self.revision, record.revision)
+        self._ids.update(self._records)
         for change in history:
             self._remember(change)
             self.revision = max(self.revision, change.revision)
@@ -50,6 +61,11 @@ class Table:
     def all(self) -> Mapping[str, Record]:
         """All records, by id."""
         return self._records
+
+    def ids_after(self, id_: str) -> Iterator[str]:
+        """All ids behind this one, in the order of their characters; the table must not change meanwhile."""
+        ids: Iterator[str] = self._ids.irange(id_, inclusive=(False, True))
+        return ids
 
     def of_kind(self, kind: str) -> Mapping[str, Record]:
         """The records of a kind, by id."""
@@ -92,8 +108,11 @@ class Table:
         """These are durable."""
         for change in changes:
             if change.after is not None:
+                if change.before is None:
+                    self._ids.add(change.id)
                 self._enter(change.after, change.before)
             elif change.before is not None:
+                self._ids.remove(change.id)
                 self._leave(change.before)
             self._remember(change)
             self.revision = change.revision
@@ -101,6 +120,7 @@ class Table:
     def _enter(self, record: Record, before: Record | None = None) -> None:
         """A record that changes keeps its place, unless it goes elsewhere: all tables are in the order of coming."""
         self._records[record.id] = record
+        self.size += len(record.entry) - size_of(before)
         self._buried.pop(record.id, None)
         keys = _keys(record)
         for index, key, old in zip(self._indexes, keys, keys if before is None else _keys(before), strict=True):
@@ -110,6 +130,7 @@ class Table:
 
     def _leave(self, record: Record) -> None:
         del self._records[record.id]
+        self.size -= size_of(record)
         for index, key in zip(self._indexes, _keys(record), strict=True):
             _take_out(index, key, record.id)
 
@@ -117,10 +138,13 @@ class Table:
         if change.after is None and change.before is not None:
             self._buried[change.id] = change.before.version
         self._history.append(change)
-        while len(self._history) > self._most_changes:
+        self._history_size += size_of(change.before)
+        most_bytes = self._most_changes * CHANGE_LIMIT_BYTES
+        while len(self._history) > self._most_changes or self._history_size > most_bytes:
             self._forget(self._history.popleft())
 
     def _forget(self, change: Change) -> None:
+        self._history_size -= size_of(change.before)
         if change.after is None and self._buried.get(change.id) == (change.before and change.before.version):
             del self._buried[change.id]
 

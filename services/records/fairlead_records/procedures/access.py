@@ -16,6 +16,14 @@ def require(call: Call, level: Level, id_: str, record: Record | None) -> Record
     raise not_authorized(call, level, id_)
 
 
+def own_id(call: Call) -> str:
+    """The caller's authid, where it is to be stored. Raises NotAuthorized for one that not every database can hold."""
+    authid = call.caller.principal.authid
+    if "\0" in authid:
+        raise NotAuthorized(f"the authid {authid[:40]!r} has U+0000: nothing can be stored for it")
+    return authid
+
+
 def not_authorized(call: Call, level: Level, id_: str) -> NotAuthorized:
     """The error that does not tell whether there is such a record."""
     who = call.caller.principal.authid

@@ -13,6 +13,8 @@ BATCH_LIMIT: Final = 1_000
 """Changes of one batch: some milliseconds of one turn."""
 
 LIST_RECORDS: Final = 1_000
+LIST_LOOKED_AT: Final = 10_000
+"""Records that one `list` looks at: some 50 ms, in slices."""
 ANSWER_LIMIT_BYTES: Final = 240 << 10
 """Records of one answer; with the rest of it, it stays under 256 KiB."""
 
@@ -27,7 +29,9 @@ HEARTBEAT_LIMIT_S: Final = 300.0
 """How often an idle watcher gets a bookmark: below what proxies take for a dead connection."""
 
 Version = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
-Key = Annotated[str, Meta(min_length=1, max_length=128)]
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Owner = Annotated[str, Meta(min_length=1, max_length=256)]
+"""An id, or an authid, which may be any text."""
 Conditions = list[list[Any]]
 
 
@@ -98,7 +102,7 @@ class ListArguments(msgspec.Struct):
 
     positional: ClassVar[tuple[str, ...]] = ()
     kind: str | None = None
-    owner: str | None = None
+    owner: Owner | None = None
     where: Conditions | None = None
     any: list[Conditions] | None = None
     after: str | None = None
@@ -112,7 +116,7 @@ class WatchArguments(msgspec.Struct):
     id: str | None = None
     ids: Annotated[list[str], Meta(min_length=1, max_length=IDS_LIMIT)] | None = None
     kind: str | None = None
-    owner: str | None = None
+    owner: Owner | None = None
     where: Conditions | None = None
     any: list[Conditions] | None = None
     bookmark: str | None = None

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
 
 from fairlead_common.ids import check_id
+from fairlead_common.turns import Turns
 from fairlead_records.live.ledger import Ledger
 from fairlead_records.model.query import Query, Seen, alternatives, conditions
 from fairlead_records.model.record import Change, Record, check_kind
+from fairlead_records.model.table import Table
 from fairlead_records.procedures.access import require
-from fairlead_records.procedures.arguments import ANSWER_LIMIT_BYTES, Conditions, GetArguments, ListArguments
-from fairlead_router import Call, Payload
+from fairlead_records.procedures.arguments import (
+    ANSWER_LIMIT_BYTES,
+    LIST_LOOKED_AT,
+    Conditions,
+    GetArguments,
+    ListArguments,
+)
+from fairlead_router import PENDING, Call, Payload
 
 LOOKED_AT_ONCE = 500
 """Records that a list looks at in one turn of the loop: some milliseconds."""
@@ -22,29 +32,39 @@ class Reading:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._waiting: dict[str, dict[asyncio.Future[Change], None]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], None]] = {}
+        self._turns = Turns()
         ledger.listen(self._changed)
 
     async def get(self, call: Call) -> Payload:
         """`fairlead.record.get`: the record; with `since_version` only what is newer, waited for if there is time."""
         asked = call.arguments(GetArguments)
         id_ = check_id("id", asked.id)
-        record = require(call, "read", id_, self._ledger.table.get(id_))
+        table = self._ledger.table
+        record = require(call, "read", id_, table.get(id_))
         call.hold("read", record.object_id)
-        if asked.since_version != record.version:
-            return _one(record)
-        change = await self._next(id_, asked.wait_s) if asked.wait_s else None
-        if change is None:
-            return Payload.from_json(b'[{"unchanged":{"version":%d}}]' % record.version, b"{}")
-        if change.after is None:
-            return Payload.from_json(b'[{"deleted":{"version":%d}}]' % record.version, b"{}")
-        return _one(require(call, "read", id_, change.after))
+        if asked.since_version == record.version and asked.wait_s:
+            await self._next(id_, asked.wait_s)
+            now = table.get(id_)
+            if now is None:
+                return _told(b"deleted", max(record.version, table.last_version(id_)))
+            record = require(call, "read", id_, now)
+            call.hold("read", record.object_id)
+        if asked.since_version == record.version:
+            return _told(b"unchanged", record.version)
+        return Payload.from_json(b'[{"record":%b}]' % record.entry, b"{}")
 
-    async def list_records(self, call: Call) -> Payload:
-        """`fairlead.record.list`: what matches and the caller may read, a page; `after` says where the next begins."""
+    async def list_records(self, call: Call) -> Any:
+        """`fairlead.record.list`: what matches and the caller may read, a page; `after` says where the next begins.
+
+        A page is in the order of ids, and may be short or empty though there are more.
+        """
         asked = call.arguments(ListArguments)
         query = query_of(kind=asked.kind, owner=asked.owner, where=asked.where, alternative=asked.any)
-        found, after = await self._find(call, query, asked.after or "", asked.limit)
+        async with self._turns.turn(call.caller.session_id):
+            if not call.is_open:
+                return PENDING
+            found, after = await self._find(call, query, asked.after or "", asked.limit)
         shown = [record for record in found if call.caller.can("read", record.object_id)]
         objects = {record.object_id for record in shown}
         call.show_while(lambda: all(call.caller.can("read", object_id) for object_id in objects))
@@ -54,7 +74,7 @@ class Reading:
 
     async def _find(self, call: Call, query: Query, after: str, limit: int) -> tuple[list[Record], str | None]:
         """What matches and may be read by now, behind `after`; and where to go on."""
-        candidates = sorted(id_ for id_ in candidates_of(query, self._ledger) if id_ > after)
+        candidates = _candidates_after(after, query, self._ledger.table)
         found: list[Record] = []
         size = 0
         for number, id_ in enumerate(candidates, 1):
@@ -62,22 +82,22 @@ class Reading:
             if record is not None and query.matches(Seen(record)) and call.caller.can("read", record.object_id):
                 found.append(record)
                 size += len(record.entry)
-            if len(found) == limit or size > ANSWER_LIMIT_BYTES:
+            if len(found) == limit or size > ANSWER_LIMIT_BYTES or number == LIST_LOOKED_AT:
                 return found, id_ if number < len(candidates) else None
             if number % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         return found, None
 
-    async def _next(self, id_: str, wait_s: float) -> Change | None:
-        """The record's next change, if it comes in time."""
-        future: asyncio.Future[Change] = asyncio.get_running_loop().create_future()
+    async def _next(self, id_: str, wait_s: float) -> None:
+        """Returns when the record has changed, or the time is over."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(id_, {})
         waiting[future] = None
         try:
             async with asyncio.timeout(wait_s):
-                return await future
+                await future
         except TimeoutError:
-            return None
+            pass
         finally:
             waiting.pop(future, None)
             if not waiting:
@@ -87,7 +107,7 @@ class Reading:
         for change in changes:
             for future in self._waiting.pop(change.id, ()):
                 if not future.done():
-                    future.set_result(change)
+                    future.set_result(None)
 
 
 def query_of(
@@ -102,21 +122,23 @@ def query_of(
     return Query(
         None if ids is None else tuple(dict.fromkeys(check_id("id", id_) for id_ in ids)),
         None if kind is None else check_kind(kind),
-        None if owner is None else check_id("owner", owner),
+        owner,
         conditions("where", where or ()),
         alternatives("any", alternative or ()),
     )
 
 
-def candidates_of(query: Query, ledger: Ledger) -> Iterable[str]:
-    """The ids among which everything is that matches: the narrowest table that there is."""
-    table = ledger.table
-    if query.ids is not None:
-        return query.ids
+def _candidates_after(after: str, query: Query, table: Table) -> list[str]:
+    """The first ids behind this one among which everything is that matches, in order: one more than are looked at."""
+    narrow = table.all
     if query.owner is not None:
-        return table.of_owner(query.owner)
-    return table.all if query.kind is None else table.of_kind(query.kind)
+        narrow = table.of_owner(query.owner)
+    elif query.kind is not None:
+        narrow = table.of_kind(query.kind)
+    if len(narrow) <= LIST_LOOKED_AT:
+        return sorted(id_ for id_ in narrow if id_ > after)
+    return list(islice(table.ids_after(after), LIST_LOOKED_AT + 1))
 
 
-def _one(record: Record) -> Payload:
-    return Payload.from_json(b'[{"record":%b}]' % record.entry, b"{}")
+def _told(what: bytes, version: int) -> Payload:
+    return Payload.from_json(b'[{"%b":{"version":%d}}]' % (what, version), b"{}")

@@ -15,7 +15,7 @@ from fairlead_records.live.ledger import Ledger, Outcome, Request, Result
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record, check_kind
 from fairlead_records.permissions import NewObject
-from fairlead_records.procedures.access import not_authorized, require
+from fairlead_records.procedures.access import not_authorized, own_id, require
 from fairlead_records.procedures.arguments import (
     BatchArguments,
     BatchChange,
@@ -29,8 +29,10 @@ from fairlead_router import PENDING, Call, InvalidArgument, LimitExceeded, Reque
 RESERVED_KINDS: Final = frozenset({"container", "container_request"})
 """Kinds with rules of their own: `fairlead.container.*` changes them."""
 
-RECORDS_LIMIT: Final = 2_000_000
-"""Records of a realm: all are in memory, some 700 bytes each with a small state."""
+BATCH_LIMIT_BYTES: Final = 4 << 20
+"""Of the records that one batch makes: a patch of 100 bytes may make one of 64 KiB."""
+
+_Apply = Callable[[Call, BatchChange, Draft], Result]
 
 
 class Writing:
@@ -44,33 +46,34 @@ class Writing:
         """`fairlead.record.put`: a new record, or the next version of one."""
         asked = call.arguments(PutArguments)
         change = BatchChange("put", asked.id, asked.state, None, asked.kind, asked.owner, asked.object, asked.expected)
-        return self._one(call, change, asked.key)
+        return self._one(call, change, _apply, asked.key)
 
     def patch(self, call: Call) -> Any:
         """`fairlead.record.patch`: a JSON merge patch of the state."""
         asked = call.arguments(PatchArguments)
-        return self._one(call, BatchChange("patch", asked.id, patch=asked.patch, expected=asked.expected), asked.key)
+        change = BatchChange("patch", asked.id, patch=asked.patch, expected=asked.expected)
+        return self._one(call, change, _apply, asked.key)
 
     def delete(self, call: Call) -> Any:
         """`fairlead.record.delete`: the record; answered with what was there."""
         asked = call.arguments(DeleteArguments)
-        return self._one(call, BatchChange("delete", asked.id, expected=asked.expected), asked.key)
+        return self._one(call, BatchChange("delete", asked.id, expected=asked.expected), _apply_delete, asked.key)
 
     def batch(self, call: Call) -> Any:
         """`fairlead.record.batch`: several changes in one transaction, all or none."""
         asked = call.arguments(BatchArguments)
         for index, change in enumerate(asked.changes):
-            _at(index, partial(_check, change))
+            _at(index, partial(_check, call, change))
         return self._submit(call, asked.changes, partial(_apply_all, call, asked.changes), asked.key)
 
-    def _one(self, call: Call, change: BatchChange, key: str | None) -> Any:
-        _check(change)
-        return self._submit(call, [change], partial(_apply, call, change), key)
+    def _one(self, call: Call, change: BatchChange, apply: _Apply, key: str | None) -> Any:
+        _check(call, change)
+        return self._submit(call, [change], partial(apply, call, change), key)
 
     def _submit(
         self, call: Call, changes: Sequence[BatchChange], apply: Callable[[Draft], Result], key: str | None
     ) -> Any:
-        whose = None if key is None else (call.caller.principal.authid, key)
+        whose = None if key is None else (own_id(call), key)
         request = Request(apply, partial(tell_call, call), call.payload.size, whose)
         if self._new_object is None or not any(self._is_new(change) for change in changes):
             self._ledger.submit(request)
@@ -78,7 +81,9 @@ class Writing:
         return self._submit_later(call, changes, request)
 
     def _is_new(self, change: BatchChange) -> bool:
-        return change.op == "put" and self._ledger.table.get(change.id) is None
+        """Whether it is going to make a record, as far as is known: for what will be refused no object is made."""
+        is_new = change.op == "put" and change.kind is not None and not change.expected
+        return is_new and self._ledger.table.get(change.id) is None
 
     async def _submit_later(self, call: Call, changes: Sequence[BatchChange], request: Request) -> Any:
         assert self._new_object is not None
@@ -97,16 +102,10 @@ def tell_call(call: Call, outcome: Outcome) -> None:
         call.finish(outcome)
 
 
-def check_room(draft: Draft) -> None:
-    """Raises LimitExceeded unless there may be one more record."""
-    if len(draft.table) >= RECORDS_LIMIT:
-        raise LimitExceeded(f"there are {RECORDS_LIMIT} records already", limit="records")
-
-
 # ---- what is asked, before it is applied
 
 
-def _check(change: BatchChange) -> None:
+def _check(call: Call, change: BatchChange) -> None:
     """What can be refused without looking at the record. Raises InvalidArgument, ReservedKind."""
     check_id("id", change.id)
     if change.op != "put":
@@ -115,9 +114,10 @@ def _check(change: BatchChange) -> None:
         return
     if change.state is None:
         raise InvalidArgument("a put has `state`, an object")
-    for name, value in (("owner", change.owner), ("object", change.object)):
-        if value is not None:
-            check_id(name, value)
+    if change.owner is not None and change.owner != call.caller.principal.authid:
+        check_id("owner", change.owner)
+    if change.object is not None:
+        check_id("object", change.object)
     if change.kind is not None:
         _check_free(check_kind(change.kind))
 
@@ -131,7 +131,13 @@ def _check_free(kind: str) -> None:
 
 
 def _apply_all(call: Call, changes: Sequence[BatchChange], draft: Draft) -> Result:
-    return {"results": [_at(index, partial(_apply, call, change, draft)) for index, change in enumerate(changes)]}
+    begin = draft.size
+    results: list[Result] = []
+    for index, change in enumerate(changes):
+        results.append(_at(index, partial(_apply, call, change, draft)))
+        if draft.size - begin > BATCH_LIMIT_BYTES:
+            raise LimitExceeded(f"the batch makes more than {BATCH_LIMIT_BYTES} bytes of records", limit="batch_bytes")
+    return {"results": results}
 
 
 def _at(index: int, step: Callable[[], Any]) -> Any:
@@ -141,6 +147,14 @@ def _at(index: int, step: Callable[[], Any]) -> Any:
     except RequestError as error:
         error.details["index"] = index
         raise
+
+
+def _apply_delete(call: Call, change: BatchChange, draft: Draft) -> Result:
+    """One alone is told what was there; a batch would have no room for it."""
+    record = draft.get(change.id)
+    result = _apply(call, change, draft)
+    assert record is not None
+    return {**result, "state": record.state}
 
 
 def _apply(call: Call, change: BatchChange, draft: Draft) -> Result:
@@ -178,23 +192,20 @@ def _put(call: Call, change: BatchChange, record: Record | None, draft: Draft) -
 
 def _put_new(call: Call, change: BatchChange, draft: Draft) -> Result:
     assert change.state is not None
-    object_id = change.object or change.id
-    if not call.caller.can("write", object_id):
-        raise not_authorized(call, "write", change.id)
+    owner, object_id = change.owner or own_id(call), change.object or change.id
+    _require_place(call, change.id, owner, object_id)
     if change.kind is None:
         raise InvalidArgument(f"record '{change.id}' is new: say its `kind`")
-    check_room(draft)
-    owner = change.owner or call.caller.principal.authid
     after = draft.put(change.id, kind=change.kind, owner=owner, object_id=object_id, state=change.state)
     return {"id": after.id, "version": after.version, "created": True}
 
 
 def _require_place(call: Call, id_: str, owner: str, object_id: str) -> None:
-    """Whoever moves a record may write where it goes to."""
+    """Whoever makes or moves a record may write where it goes to: on its object, and on an owner that is another."""
     if not call.caller.can("write", object_id):
         raise not_authorized(call, "write", id_)
-    if owner != call.caller.principal.authid and not call.caller.can("write", owner):
-        raise not_authorized(call, "write", owner)
+    if owner != call.caller.principal.authid:
+        call.require("write", owner)
 
 
 def _patch(call: Call, change: BatchChange, record: Record | None, draft: Draft) -> Result:
@@ -207,7 +218,7 @@ def _patch(call: Call, change: BatchChange, record: Record | None, draft: Draft)
 
 def _delete(call: Call, change: BatchChange, record: Record | None, draft: Draft) -> Result:
     before = draft.delete(change.id)
-    return {"id": before.id, "version": before.version, "state": before.state}
+    return {"id": before.id, "version": before.version}
 
 
 _APPLY: Final = {"put": _put, "patch": _patch, "delete": _delete}

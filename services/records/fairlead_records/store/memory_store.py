@@ -40,8 +40,8 @@ class MemoryRecordStore:
         loop.call_soon(self._written, group, failure, future)
         return future
 
-    async def trim(self, kept_changes: int, answers_before_us: int) -> None:
-        del self._history[: max(0, len(self._history) - kept_changes)]
+    async def trim(self, changes_upto: int, answers_before_us: int) -> None:
+        self._history = [change for change in self._history if change.revision > changes_upto]
         self._answers = [answer for answer in self._answers if answer.at_us >= answers_before_us]
 
     async def close(self) -> None:

@@ -25,6 +25,7 @@ CHANGES = text(
     """
 )
 
+# What came of requests with a key, the oldest first.
 ANSWERS = text("SELECT authid, key, result, at_us FROM record_answers WHERE realm = :realm ORDER BY at_us")
 
 # A record as it is now, whether it was there or not.
@@ -58,14 +59,10 @@ UPSERT_ANSWER = text(
     """
 )
 
-# Some of the changes that are not among the latest; how many is in the caller's hand, for each holds up the writer.
-TRIM_CHANGES = text(
-    """
-    DELETE FROM record_changes WHERE realm = :realm AND number <= :before AND number <= :upto
-    """
-)
+# Where the changes begin.
+FIRST_CHANGE = text("SELECT min(number) FROM record_changes WHERE realm = :realm")
 
-# Where the changes begin and end.
-CHANGES_RANGE = text("SELECT min(number) AS first, max(number) AS last FROM record_changes WHERE realm = :realm")
+# The oldest changes; the caller takes few at a time, for each holds up the writer.
+TRIM_CHANGES = text("DELETE FROM record_changes WHERE realm = :realm AND number <= :upto")
 
 TRIM_ANSWERS = text("DELETE FROM record_answers WHERE realm = :realm AND at_us < :before")

@@ -63,8 +63,8 @@ class RecordStore(Protocol):
         """Resolves when the group is durable, else raises StoreError, and then nothing of it is kept."""
         ...
 
-    async def trim(self, kept_changes: int, answers_before_us: int) -> None:
-        """Forget all but so many changes, and the answers of before that time. Raises StoreError."""
+    async def trim(self, changes_upto: int, answers_before_us: int) -> None:
+        """Forget the changes up to that revision, and the answers of before that time. Raises StoreError."""
         ...
 
     async def close(self) -> None:

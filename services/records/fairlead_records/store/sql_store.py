@@ -46,8 +46,8 @@ class SqlRecordStore:
     def write(self, group: Group) -> asyncio.Future[None]:
         return self._database.submit(partial(_write, self._realm, group))
 
-    async def trim(self, kept_changes: int, answers_before_us: int) -> None:
-        while await self._database.write(partial(_trim_changes, self._realm, kept_changes)):
+    async def trim(self, changes_upto: int, answers_before_us: int) -> None:
+        while await self._database.write(partial(_trim_changes, self._realm, changes_upto)):
             pass
         await self._database.write(partial(_trim_answers, self._realm, answers_before_us))
 
@@ -84,14 +84,14 @@ def _write(realm: str, group: Group, connection: sa.Connection) -> None:
     _execute(connection, queries.UPSERT_ANSWER, [rows.answer_row(realm, answer) for answer in group.answers])
 
 
-def _trim_changes(realm: str, kept_changes: int, connection: sa.Connection) -> bool:
-    """Forget some; whether there may be more."""
-    found = connection.execute(queries.CHANGES_RANGE, {"realm": realm}).one()
-    if found.last is None or found.last - kept_changes < found.first:
+def _trim_changes(realm: str, upto: int, connection: sa.Connection) -> bool:
+    """Forget some; whether there are more."""
+    first: int | None = connection.execute(queries.FIRST_CHANGE, {"realm": realm}).scalar_one()
+    if first is None or first > upto:
         return False
-    values = {"realm": realm, "before": found.last - kept_changes, "upto": found.first + TRIMMED_AT_ONCE}
-    connection.execute(queries.TRIM_CHANGES, values)
-    return True
+    until = min(upto, first + TRIMMED_AT_ONCE - 1)
+    connection.execute(queries.TRIM_CHANGES, {"realm": realm, "upto": until})
+    return until < upto
 
 
 def _trim_answers(realm: str, before_us: int, connection: sa.Connection) -> None:

@@ -135,3 +135,13 @@ async def test_who_is_told_may_ask_again_at_once() -> None:
     while len(versions) < 3:
         await ledger.settled()
     assert versions == [1, 2, 3]
+
+
+async def test_a_group_makes_so_many_bytes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "GROUP_LIMIT_BYTES", 1_000)
+    harness, told = LedgerHarness(), Told()
+    ledger = await harness.open()
+    for number in range(5):
+        ledger.submit(told.request(putting(f"r{number}", {"text": "x" * 600})))
+    await ledger.settled()
+    assert [len(changes) for changes in harness.heard] == [1, 2, 2]

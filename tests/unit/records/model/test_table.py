@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from fairlead_records.model.draft import Draft
-from fairlead_records.model.table import Table
+from fairlead_records.model.table import CHANGE_LIMIT_BYTES, Table
 from unit.records.fakes import new_table, put
 
 
@@ -62,3 +63,30 @@ def test_a_table_is_made_anew_of_its_records_and_history() -> None:
     adopt(table, lambda draft: put(draft, "a"), lambda draft: put(draft, "b"), lambda draft: draft.delete("b"))
     again = Table(1, 1_000, table.all.values(), table.changes_since(0))
     assert (again.revision, again.oldest, again.last_version("b")) == (3, 0, 1)
+
+
+def test_ids_are_in_order_from_anywhere() -> None:
+    table = new_table()
+    adopt(table, *[partial(put, id_=id_) for id_ in "cab"])
+    adopt(table, lambda draft: draft.delete("b"), lambda draft: put(draft, "d"), lambda draft: put(draft, "a"))
+    assert list(table.ids_after("")) == ["a", "c", "d"]
+    assert list(table.ids_after("a")) == list(table.ids_after("b")) == ["c", "d"]
+    again = Table(1, 10, table.all.values())
+    assert list(again.ids_after("a")) == ["c", "d"]
+
+
+def test_the_size_is_that_of_what_is_there() -> None:
+    table = new_table()
+    adopt(table, lambda draft: put(draft, "a", {"text": "x" * 100}), lambda draft: put(draft, "b"))
+    adopt(table, lambda draft: put(draft, "a"))
+    adopt(table, lambda draft: draft.delete("b"))
+    assert table.size == sum(len(record.entry) for record in table.all.values()) > 0
+
+
+def test_of_large_states_fewer_changes_are_remembered() -> None:
+    table = Table(1, 100)
+    for number in range(20):
+        adopt(table, lambda draft, number=number: put(draft, "a", {"n": number, "text": "x" * 60_000}))  # type: ignore[misc]
+    assert table.kept_changes == 100 * CHANGE_LIMIT_BYTES // 60_200
+    assert table.oldest == 20 - table.kept_changes
+    assert [change.revision for change in table.changes_since(table.oldest)] == list(range(table.oldest + 1, 21))

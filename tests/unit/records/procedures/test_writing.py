@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fairlead_records import MemoryRecordStore, Permissions
+from fairlead_records.model import draft as draft_module
 from fairlead_router import CallError, NotAuthorized, Principal
 from support.rights import Rights
 from unit.records.fakes import Peer, ServiceHarness
@@ -169,9 +170,88 @@ async def test_an_unknown_object_is_made_for_a_new_record() -> None:
     harness = ServiceHarness(Rights(everybody=False))
     await harness.start(MemoryRecordStore(), Permissions(new_object))
     alice = harness.peer("alice")
+    harness.rights.grant("alice", "write", "project")
     await alice.put("r", owner="project")
     await alice.put("r")
     with pytest.raises(CallError, match="no"):
         await alice.put("s", owner="closed")
     assert made == [("alice", "r", "project")]
     await harness.close()
+
+
+@pytest.mark.parametrize("about", [{"expected": 3, "kind": "job"}, {"expected": 0}])
+async def test_no_object_is_made_for_what_is_refused(about: dict[str, Any]) -> None:
+    made: list[str] = []
+
+    async def new_object(_caller: Principal, object_id: str, _owner: str | None) -> None:
+        made.append(object_id)
+
+    harness = ServiceHarness()
+    await harness.start(MemoryRecordStore(), Permissions(new_object))
+    with pytest.raises(CallError):
+        await harness.peer().call("record.put", "r", {}, **about)
+    assert made == []
+    await harness.close()
+
+
+async def test_a_new_record_of_another_owner_needs_write_there(guarded: ServiceHarness) -> None:
+    guarded.rights.grant("alice", "write", "mine")
+    with pytest.raises(CallError, match="'alice' may not write 'bob'"):
+        await guarded.peer("alice").put("r", owner="bob", object="mine")
+
+
+async def test_an_owner_may_have_any_name(service: ServiceHarness) -> None:
+    name = 'é"\\x,"kind":"root'
+    alice = service.peer(name)
+    await alice.put("r")
+    await alice.put("s", owner=name)
+    records = (await alice.call("record.list", owner=name))["records"]
+    assert [(record["owner"], record["kind"]) for record in records] == [(name, "job")] * 2
+
+
+async def test_who_cannot_be_stored_is_refused_before_anybody_else_is_hit(service: ServiceHarness) -> None:
+    with pytest.raises(CallError, match=r"has U\+0000"):
+        await service.peer("a\0b").put("r")
+    with pytest.raises(CallError, match="Expected `str` matching regex"):
+        await service.peer().put("r", key="k\0")
+
+
+# ---- limits
+
+
+async def test_records_are_counted_also_within_a_group(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_module, "RECORDS_LIMIT", 2)
+    await alice.put("a")
+    changes: list[Any] = [{"op": "put", "id": id_, "kind": "job", "state": {}} for id_ in ("b", "c")]
+    with pytest.raises(CallError, match=r"there are 2 records already \(records\)") as caught:
+        await alice.call("record.batch", changes)
+    assert caught.value.uri == "fairlead.error.limit_exceeded"
+    await alice.call("record.batch", [changes[0], {"op": "delete", "id": "a"}, changes[1]])
+    await alice.put("b", {"n": 1})
+
+
+async def test_records_have_room_for_so_many_bytes(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await alice.put("a", {"text": "x" * 1_000})
+    monkeypatch.setattr(draft_module, "RECORDS_LIMIT_BYTES", 2_000)
+    with pytest.raises(CallError, match=r"\(record_bytes\)"):
+        await alice.put("b", {"text": "x" * 1_000})
+    await alice.put("a", {"text": "x"})
+    await alice.put("b", {"text": "x" * 1_000})
+
+
+async def test_a_batch_makes_no_more_than_a_transaction_should_hold(alice: Peer) -> None:
+    await alice.put("a", {"text": "x" * 60_000})
+    patches = [{"op": "patch", "id": "a", "patch": {"n": number}} for number in range(80)]
+    with pytest.raises(CallError, match=r"\(batch_bytes\)"):
+        await alice.call("record.batch", patches)
+    await alice.call("record.batch", patches[:60])
+
+
+async def test_a_state_has_so_many_levels(alice: Peer) -> None:
+    state: dict[str, Any] = {}
+    for _ in range(31):
+        state = {"a": state}
+    await alice.put("r", state)
+    with pytest.raises(CallError, match="state has more than 32 levels"):
+        await alice.put("r", {"a": state})
+    await alice.put("r", {"wide": [[] for _ in range(100)]})
