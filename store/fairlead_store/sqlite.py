@@ -189,7 +189,9 @@ class SqliteDialect:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
         code = getattr(cause, "sqlite_errorcode", None)
         if code is None:
-            return None
+            # The driver's own error, which has no code; its text shows the beginning of what is stored.
+            is_text = isinstance(cause, sqlite3.OperationalError) and str(cause).startswith("Could not decode to UTF-8")
+            return Corrupt(_DAMAGED.format(path=self.path, reason="a text in it is not UTF-8")) if is_text else None
         for primary, kind, sentence in _SENTENCES:
             if code & 0xFF == primary:
                 return kind(sentence.format(path=self.path, reason=cause))

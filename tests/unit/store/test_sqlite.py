@@ -77,6 +77,17 @@ def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> N
     assert path.read_text() == before
 
 
+async def test_a_text_that_is_not_utf_8_is_damage_and_is_not_shown(tmp_path: Path) -> None:
+    database = Database.open(f"sqlite:///{tmp_path}/items.sqlite", SCHEMA)
+    await database.write(
+        lambda connection: connection.exec_driver_sql("INSERT INTO items VALUES (1, CAST(x'736563726574ff' AS TEXT))")
+    )
+    with pytest.raises(Corrupt, match="a text in it is not UTF-8") as caught:
+        await database.read(lambda connection: connection.execute(sa.select(ITEMS)).all())
+    assert "secret" not in str(caught.value)
+    await database.close()
+
+
 async def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "items.sqlite"
     database = Database.open(f"sqlite:///{path}", SCHEMA)

@@ -12,7 +12,7 @@ INSERT_REALM = text("INSERT INTO record_realms (realm, epoch, secret) VALUES (:r
 # Everything that there is, in the order in which it was made.
 RECORDS = text(
     """
-    SELECT id, kind, owner, object, version, revision, created_us, changed_us, state
+    SELECT id, kind, owner, object, version, revision, created_us, changed_us, state, crc
     FROM records WHERE realm = :realm ORDER BY created_us, id
     """
 )
@@ -20,7 +20,8 @@ RECORDS = text(
 # The latest changes, the last one first.
 CHANGES = text(
     """
-    SELECT number, id, is_new, is_deleted, kind, owner, object, version, revision, created_us, changed_us, state
+    SELECT number, id, is_new, is_deleted,
+           kind, owner, object, version, revision, created_us, changed_us, state, crc
     FROM record_changes WHERE realm = :realm ORDER BY number DESC LIMIT :limit
     """
 )
@@ -31,12 +32,12 @@ ANSWERS = text("SELECT authid, key, result, at_us FROM record_answers WHERE real
 # A record as it is now, whether it was there or not.
 UPSERT_RECORD = text(
     """
-    INSERT INTO records (realm, id, kind, owner, object, version, revision, created_us, changed_us, state)
-    VALUES (:realm, :id, :kind, :owner, :object, :version, :revision, :created_us, :changed_us, :state)
+    INSERT INTO records (realm, id, kind, owner, object, version, revision, created_us, changed_us, state, crc)
+    VALUES (:realm, :id, :kind, :owner, :object, :version, :revision, :created_us, :changed_us, :state, :crc)
     ON CONFLICT (realm, id) DO UPDATE SET
         kind = excluded.kind, owner = excluded.owner, object = excluded.object, version = excluded.version,
         revision = excluded.revision, created_us = excluded.created_us, changed_us = excluded.changed_us,
-        state = excluded.state
+        state = excluded.state, crc = excluded.crc
     """
 )
 
@@ -45,9 +46,9 @@ DELETE_RECORD = text("DELETE FROM records WHERE realm = :realm AND id = :id")
 INSERT_CHANGE = text(
     """
     INSERT INTO record_changes (realm, number, id, is_new, is_deleted, kind, owner, object, version, revision,
-                                created_us, changed_us, state)
+                                created_us, changed_us, state, crc)
     VALUES (:realm, :number, :id, :is_new, :is_deleted, :kind, :owner, :object, :version, :revision,
-            :created_us, :changed_us, :state)
+            :created_us, :changed_us, :state, :crc)
     """
 )
 

@@ -14,7 +14,7 @@ from fairlead_records.store import queries, rows
 from fairlead_records.store.record_store import Group, Loaded
 from fairlead_records.store.tables import SCHEMA
 from fairlead_router import new_id
-from fairlead_store import Database
+from fairlead_store import Corrupt, Database
 
 SECRET_BYTES = 32
 
@@ -71,7 +71,10 @@ def _load(realm: str, kept_changes: int, connection: sa.Connection) -> Loaded:
     changes = connection.execute(queries.CHANGES, {"realm": realm, "limit": kept_changes})
     history = rows.history(changes, records)
     answers = [rows.answer(row) for row in connection.execute(queries.ANSWERS, {"realm": realm})]
-    return Loaded(about.epoch, bytes(about.secret), records, history, answers)
+    secret = bytes(about.secret)
+    if len(secret) != SECRET_BYTES:
+        raise Corrupt(f"the secret of realm {realm!r} is damaged in the database: it has {len(secret)} bytes")
+    return Loaded(about.epoch, secret, records, history, answers)
 
 
 def _write(realm: str, group: Group, connection: sa.Connection) -> None:

@@ -34,7 +34,9 @@ records = sa.Table(
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("changed_us", sa.BigInteger, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("crc", sa.BigInteger, nullable=False),
 )
+"""`crc` is of the record as it is told."""
 
 changes = sa.Table(
     "record_changes",
@@ -52,6 +54,7 @@ changes = sa.Table(
     sa.Column("created_us", sa.BigInteger),
     sa.Column("changed_us", sa.BigInteger),
     sa.Column("state", sa.Text),
+    sa.Column("crc", sa.BigInteger),
 )
 """`number` is the change's revision; the columns after `is_deleted` are the record's before it, null for a new one."""
 

@@ -1,7 +1,6 @@
 """A full disk: what is refused is told so and changes nothing, what was acknowledged stays, and it recovers by itself.
 
-Once with a real file system that is full, a tmpfs, where the test may mount one (root); once with a database that may
-not grow (max_page_count), everywhere.
+The disk is one of `support.disks`, full in two ways.
 """
 
 from __future__ import annotations
@@ -9,80 +8,25 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-import sqlalchemy as sa
 
 from fairlead_logstream import SqlStreamStore
 from fairlead_logstream.model.rows import Cursor, StreamKey
 from fairlead_router import CallError
+from support.disks import DISKS, Disk, disk_at
 from unit.logstream.fakes import Peer, ServiceHarness, wire_record
 
 LINE = base64.b64encode(random.Random(1).randbytes(30_000)).decode()
 """40 KB that cannot be made smaller than 30."""
 
 
-class Disk(Protocol):
-    """Where the database is."""
-
-    directory: Path
-
-    async def fill(self, store: SqlStreamStore) -> None:
-        """Leave little room."""
-        ...
-
-    async def make_room(self, store: SqlStreamStore) -> None:
-        """Have room again."""
-        ...
-
-
-class SmallFileSystem:
-    """A tmpfs of 4 MB, with a file that takes most of it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._ballast = directory / "ballast"
-
-    async def fill(self, store: SqlStreamStore) -> None:
-        self._ballast.write_bytes(bytes(3_300_000))
-
-    async def make_room(self, store: SqlStreamStore) -> None:
-        self._ballast.unlink()
-
-
-class BoundedDatabase:
-    """A database that may have 100 pages."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    async def fill(self, store: SqlStreamStore) -> None:
-        await self._set_pages(store, 100)
-
-    async def make_room(self, store: SqlStreamStore) -> None:
-        await self._set_pages(store, 100_000)
-
-    async def _set_pages(self, store: SqlStreamStore, count: int) -> None:
-        def job(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {count}")
-
-        await store._database.write(job)
-
-
-@pytest.fixture(params=[SmallFileSystem, BoundedDatabase])
+@pytest.fixture(params=DISKS)
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    if request.param is BoundedDatabase:
-        yield BoundedDatabase(tmp_path)
-        return
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "fairlead-test", str(tmp_path)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a tmpfs takes root")
-    yield SmallFileSystem(tmp_path)
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+    with disk_at(tmp_path, request.param) as disk:
+        yield disk
 
 
 @pytest.fixture
