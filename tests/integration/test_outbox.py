@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -11,6 +11,7 @@ from fairlead_records.model.record import Change
 from fairlead_server.errors import CommandError
 from support import postgres
 from support.outbox import KIND, NAMES, Database, Fairlead, follow_once, following
+from support.proxy import Proxy
 from support.waiting import eventually
 
 
@@ -89,8 +90,8 @@ async def test_priorities_of_thousands_in_one_update_all_arrive(database: Databa
 
 async def test_a_transaction_that_fits_into_a_batch_arrives_at_once(database: Database, fairlead: Fairlead) -> None:
     database.execute("INSERT INTO containers (uuid) SELECT 'c' || n FROM generate_series(1, 500) n")
-    async with following(database, fairlead):
-        await eventually(lambda: len(fairlead.states()) == 500)
+    async with following(database, fairlead) as (_, heard):
+        await eventually(lambda: heard.is_copied)
         sizes: list[int] = []
         fairlead.records.ledger.listen(lambda changes: sizes.append(len(changes)))
         database.execute("UPDATE containers SET priority = 7")
@@ -171,6 +172,27 @@ async def test_a_server_that_goes_away_is_waited_for(database: Database, fairlea
         assert not task.done()
 
 
+async def test_a_batch_whose_answer_is_lost_is_not_made_again(database: Database, fairlead: Fairlead) -> None:
+    async with Proxy(fairlead.port) as network:
+        fairlead.url = f"ws://127.0.0.1:{network.port}/ws"
+        async with following(database, fairlead) as (task, heard):
+            await eventually(lambda: heard.is_copied)
+            lost: list[str] = []
+
+            def lose(changes: Sequence[Change]) -> None:
+                if not lost:
+                    network.reset()
+                    lost.extend(change.id for change in changes)
+
+            fairlead.records.ledger.listen(lose)
+            database.add("a")
+            await eventually(lambda: "a" in lost)
+            database.add("b")
+            await eventually(lambda: set(fairlead.states()) == {"a", "b"})
+            assert not task.done()
+    assert [change.id for change in fairlead.changes if kind_of(change) == KIND] == ["a", "b"]
+
+
 async def test_a_database_that_goes_away_is_waited_for(database: Database, fairlead: Fairlead) -> None:
     async with following(database, fairlead) as (task, heard):
         database.add("a")
@@ -210,9 +232,8 @@ async def test_a_follower_whose_cursor_was_moved_ends_and_has_written_nothing(
     database: Database, fairlead: Fairlead
 ) -> None:
     """The lock in the database is lost with its connection; that only one writes is decided by the cursor."""
-    async with following(database, fairlead) as (first, _):
-        await eventually(lambda: fairlead.records.ledger.table.get(f"outbox-{KIND}") is not None)
-        await eventually(lambda: database.waiting == 0)
+    async with following(database, fairlead) as (first, heard):
+        await eventually(lambda: heard.is_copied)
         record = fairlead.records.ledger.table.get(f"outbox-{KIND}")
         assert record is not None
         stolen = {**record.state, "follower": "somebody else"}

@@ -51,8 +51,9 @@ class Transfers:
     Some are rolled back. Each change of a row counts its `lock_count` up.
     """
 
-    def __init__(self, url: str, writers: int = 3) -> None:
+    def __init__(self, url: str, pause_s: float = PAUSE_S, writers: int = 3) -> None:
         self._url = url
+        self._pause_s = pause_s
         self._ended = threading.Event()
         self._writers = [threading.Thread(target=self._write, args=(seed,)) for seed in range(writers)]
         self.committed = 0
@@ -71,7 +72,7 @@ class Transfers:
         draws = random.Random(seed)
         update = "UPDATE containers SET priority = priority + %s, lock_count = lock_count + 1 WHERE uuid = %s"
         with closing(psycopg.connect(self._url)) as connection:
-            while not self._ended.wait(PAUSE_S):
+            while not self._ended.wait(self._pause_s):
                 amount, rows = draws.randint(1, 9), sorted(draws.sample(range(1, ROWS + 1), 2))
                 for change, row in zip((-amount, amount), rows, strict=True):
                     connection.execute(update, (change, f"c{row}"))
@@ -121,8 +122,8 @@ async def test_each_moment_of_the_records_was_one_of_the_table(database: Databas
     await follow_once(database, fairlead)
     moments = Moments(fairlead)
     async with following(database, fairlead):
-        with Transfers(database.url) as transfers:
-            await eventually(lambda: transfers.committed > 50)
+        with Transfers(database.url, pause_s=0) as transfers:
+            await eventually(lambda: transfers.committed > 500, timeout_s=20)
         await eventually(lambda: fairlead.states() == database.states())
     assert moments.sums == {ROWS * 100}
     assert moments.repeated == []

@@ -97,6 +97,11 @@ class Heard(Progress):
         self.refused: list[str] = []
         self._skips = skips
 
+    @property
+    def is_copied(self) -> bool:
+        """A copy has ended: it follows."""
+        return any(text.startswith("copied ") for text in self.texts)
+
     def said(self, text: str) -> None:
         self.texts.append(text)
 
@@ -112,6 +117,8 @@ class Fairlead:
     def __init__(self) -> None:
         self.store = MemoryRecordStore()
         self.port = 0
+        self.url = ""
+        """Where a follower finds it."""
 
     async def start(self) -> None:
         self.router = Router()
@@ -120,6 +127,7 @@ class Fairlead:
         self.records.bind(self.realm)
         listener = await self.router.listen(f"tcp://127.0.0.1:{self.port}")
         self.port = listener.port
+        self.url = f"ws://127.0.0.1:{self.port}/ws"
         self.member: Member = self.realm.join(Principal("admin", "admin"))
         self.changes: list[Any] = []
         self.records.ledger.listen(self.changes.extend)
@@ -127,10 +135,6 @@ class Fairlead:
     async def stop(self) -> None:
         await self.router.close()
         await self.records.close()
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/ws"
 
     def states(self) -> dict[str, Any]:
         """The records of the containers, as `Database.states`."""
