@@ -177,7 +177,8 @@ class Dispatcher:
     def _launch(self, action: Launch) -> None:
         id_ = action.entry.id
         self.mind.launched(id_)
-        self._processes[id_] = self._runner.start(action.entry, partial(self._exited, id_))
+        process = self._processes[id_] = self._runner.start(action.entry, partial(self._exited, id_))
+        process.lease(self.mind.remaining_s(id_, self._now_s))
         self._tell("started", id_, {"command": action.entry.state["command"]})
 
     def _kill(self, action: Kill) -> None:
@@ -229,6 +230,8 @@ class Dispatcher:
             self.mind.not_renewed(self._now_s)
             raise
         self.mind.renewed(answer["lost"], action.terms, asked_s)
+        for id_, process in self._processes.items():
+            process.lease(self.mind.remaining_s(id_, self._now_s))
 
     async def _refresh(self) -> None:
         try:

@@ -211,6 +211,10 @@ class Mind:
         due = [job.lease_end_s - self._margin_s for job in self.jobs.values() if job.killed < 2]
         return max(0.0, min([*due, self._renew_at_s]) - now_s)
 
+    def remaining_s(self, id_: str, now_s: float) -> float:
+        """How long a process may run if nothing is renewed: somewhat longer than until it is killed for that."""
+        return max(0.0, self.jobs[id_].lease_end_s - self._margin_s / 2 - now_s)
+
     # ------------------------------------------------------------ what came of it
 
     def taken(self, entries: Iterable[Entry], asked_s: float) -> None:

@@ -20,6 +20,9 @@ class Exit(NamedTuple):
 class Process(Protocol):
     """One that runs."""
 
+    def lease(self, remaining_s: float) -> None:
+        """It may run for so long at the most, unless this is said again: for who can see to that beside us."""
+
     def kill(self) -> None:
         """End it soon: kindly at first. Its exit is told as any other. May be called again."""
 

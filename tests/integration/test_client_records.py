@@ -103,6 +103,9 @@ class FakeProcess:
     def kill_now(self) -> None:
         self.kill()
 
+    def lease(self, remaining_s: float) -> None:
+        assert remaining_s >= 0
+
     def end(self, exit_code: int = 0) -> None:
         if self._runner.running.pop(self.entry.id, None) is not None:
             self._on_exit(Exit(exit_code))

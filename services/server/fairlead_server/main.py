@@ -37,6 +37,12 @@ SUBCOMMANDS = {
     "logs": Subcommand("fairlead_server.commands.logs:logs", "Show a log, or follow it with -f."),
     "streams": Subcommand("fairlead_server.commands.streams:application", "List logs; set what is kept; delete them."),
     "cursor": Subcommand("fairlead_server.commands.cursors:application", "Show and move consumers' places in logs."),
+    "submit": Subcommand("fairlead_server.commands.submit:submit", "Have a command run as a container."),
+    "ps": Subcommand("fairlead_server.commands.ps:ps", "List containers; follow them with --watch."),
+    "cancel": Subcommand("fairlead_server.commands.cancel:cancel", "End containers, or requests for them."),
+    "dispatch": Subcommand("fairlead_server.commands.dispatch:dispatch", "Run containers on this machine."),
+    "watch": Subcommand("fairlead_server.commands.watch:watch", "Show records, then every change of them."),
+    "record": Subcommand("fairlead_server.commands.record:application", "Put, get, list and delete records."),
     "import": Subcommand("fairlead_server.commands.importing:import_files", "Put existing log files into a log."),
     "export": Subcommand("fairlead_server.commands.exporting:export", "Write a log to a file or a directory."),
     "journald": Subcommand("fairlead_server.commands.journald:journald", "Follow the systemd journal into a log."),
@@ -57,6 +63,9 @@ SUBCOMMANDS = {
         "fairlead_server.commands.arvados:application", "Take over an Arvados cluster's permissions."
     ),
 }
+
+
+_TAKES_A_COMMAND = frozenset({"run", "submit", "dispatch"})
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -85,8 +94,8 @@ def application(arguments: Sequence[str]) -> typer.Typer:
         if isinstance(loaded, typer.Typer):
             built.add_typer(loaded, name=name, short_help=subcommand.summary)
             continue
-        # Options end where the command of `fairlead run` begins, so that it keeps its own.
-        settings = {"allow_interspersed_args": False} if name == "run" else None
+        # Options end where the command that is to be run begins, so that it keeps its own.
+        settings = {"allow_interspersed_args": False} if name in _TAKES_A_COMMAND else None
         built.command(name, short_help=subcommand.summary, context_settings=settings)(loaded)
     return built
 

@@ -29,12 +29,14 @@ class Group:
 
     def __init__(self, query: Query) -> None:
         self.query = query
+        self.key = query.key
+        self._ids = None if query.ids is None else frozenset(query.ids)
         self.watching: dict[Watching, None] = {}
         self._known: dict[str, tuple[int, bool]] = {}
 
     def matches(self, record: Record) -> bool:
         """Whether a record is wanted. Asked for each watch, found out once for each version."""
-        if self.query.ids is not None and record.id not in self.query.ids:
+        if self._ids is not None and record.id not in self._ids:
             return False
         known = self._known.get(record.id)
         if known is not None and known[0] == record.revision:
@@ -67,7 +69,7 @@ class Watches:
 
     def __init__(self, ledger: Ledger) -> None:
         self._table: Table = ledger.table
-        self._groups: dict[Query, Group] = {}
+        self._groups: dict[bytes, Group] = {}
         self._found_by: dict[tuple[str, str], dict[Group, None]] = {}
         self._busy: dict[int, dict[Watching, None]] = {}
         self._is_going_on = False
@@ -81,14 +83,14 @@ class Watches:
 
     def group(self, query: Query) -> Group:
         """That of a query; it is kept while somebody is in it."""
-        return self._groups.get(query) or Group(query)
+        return self._groups.get(query.key) or Group(query)
 
     def add(self, watching: Watching) -> None:
         """It hears of changes from now on."""
         group = watching.group
         group.watching[watching] = None
-        if group.query not in self._groups:
-            self._groups[group.query] = group
+        if group.key not in self._groups:
+            self._groups[group.key] = group
             for place in _places(group.query):
                 self._found_by.setdefault(place, {})[group] = None
 
@@ -97,9 +99,9 @@ class Watches:
         group = watching.group
         group.watching.pop(watching, None)
         self._busy.get(watching.session_id, {}).pop(watching, None)
-        if group.watching or self._groups.get(group.query) is not group:
+        if group.watching or self._groups.get(group.key) is not group:
             return
-        del self._groups[group.query]
+        del self._groups[group.key]
         for place in _places(group.query):
             del self._found_by[place][group]
             if not self._found_by[place]:

@@ -25,6 +25,8 @@ CONDITIONS_LIMIT: Final = 64
 VALUES_LIMIT: Final = 1_000
 """Of one `in`."""
 
+_encode = msgspec.json.Encoder().encode
+
 _OWN: Final[Mapping[str, Callable[[Record], Any]]] = {
     "id": lambda record: record.id,
     "kind": lambda record: record.kind,
@@ -84,6 +86,11 @@ class Query(msgspec.Struct, frozen=True):
     def has_conditions(self) -> bool:
         """Whether more is looked at than what the record is."""
         return bool(self.where or self.any)
+
+    @property
+    def key(self) -> bytes:
+        """The same for equal queries only."""
+        return _encode(self)
 
     def matches(self, seen: Seen) -> bool:
         """Whether a record is wanted; its id is one of `ids` already, where these are given."""

@@ -45,7 +45,7 @@ DryRunOption = Annotated[
 
 Change = dict[str, Any]
 
-PERMISSIONS, LOGS = "fairlead.authz", "fairlead.log"
+PERMISSIONS, LOGS, RECORDS, CONTAINERS = "fairlead.authz", "fairlead.log", "fairlead.record", "fairlead.container"
 """The services, as their procedures begin."""
 
 _NO_TOKEN = f"you have given no token: {TOKEN_VARIABLE}, --token-file, or .fairlead/admin.token here"

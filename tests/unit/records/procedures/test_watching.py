@@ -70,6 +70,7 @@ async def test_changes_follow(alice: Peer) -> None:
         ({"any": [[["n", "=", 0]], [["kind", "=", "disk"]]]}, ["r0", "r4"]),
         ({}, ["r0", "r1", "r2", "r3", "r4"]),
         ({"ids": ["r3", "r4"], "kind": "disk"}, ["r4"]),
+        ({"where": [["n", "in", [1, 3]]]}, ["r1", "r3"]),
     ],
 )
 async def test_a_query_says_what_is_watched(alice: Peer, query: dict[str, Any], expected: list[str]) -> None:

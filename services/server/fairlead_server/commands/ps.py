@@ -1,0 +1,122 @@
+"""`fairlead ps`: the containers that one may see, as a table that can be watched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from fairlead_client import Added, Changed, ClientError, Entry, Removed, Whole
+from fairlead_client.asyncio import Connection, View
+from fairlead_client.watching import Item
+from fairlead_server.commands._asking import RECORDS, Asking, aligned, asking
+from fairlead_server.commands._containers import FINAL, HEADINGS, order_of, row_of
+from fairlead_server.commands._notes import note
+from fairlead_server.connect import Server, command_error, hush_autobahn
+from fairlead_server.errors import EXIT_INTERRUPTED
+
+REDRAW_S = 0.2
+"""Between two drawings of the table: nobody reads faster."""
+
+_HOME_AND_CLEAR = "\x1b[H\x1b[J"
+
+
+@asking("fairlead ps", "fairlead ps --all", "fairlead ps --state Running --watch", service=RECORDS)
+def ps(
+    ask: Asking,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Those that have ended too.")] = False,
+    state: Annotated[
+        list[str] | None,
+        typer.Option("--state", metavar="STATE", help="Only in this state; may be repeated.", show_default=False),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="P", help="Only of this user or project.", show_default=False)
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on with each change.")] = False,
+) -> None:
+    """List the containers that you may see: what runs, then what waits as it will be taken.
+
+    TIME is how long it has waited, has been running, or ran. With --watch the table stays current on a terminal; into
+    a pipe, and with --json, each change is a line.
+    """
+    query = _query(state, owner, everything=everything)
+    if watch:
+        raise typer.Exit(_watch(ask, query))
+    found = sorted(ask.pages("list", "records", **query), key=order_of)
+    ask.listing("containers", found, [HEADINGS, *map(row_of, found)] if found else [])
+
+
+def _query(states: list[str] | None, owner: str | None, *, everything: bool) -> dict[str, Any]:
+    query: dict[str, Any] = {"kind": "container"}
+    if owner is not None:
+        query["owner"] = owner
+    if states:
+        query["where"] = [["state", "in", states]]
+    elif not everything:
+        query["where"] = [["state", "not in", list(FINAL)]]
+    return query
+
+
+def _watch(ask: Asking, query: dict[str, Any]) -> int:
+    hush_autobahn()
+    draws = sys.stdout.isatty() and not ask.as_json
+    try:
+        asyncio.run(_drawn(ask.server, query) if draws else _listed(ask, query))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except ClientError as error:
+        raise command_error(error, ask.server.url) from None
+    return 0
+
+
+async def _drawn(server: Server, query: dict[str, Any]) -> None:
+    """The table, drawn again when something in it has changed, or a second has gone by."""
+    async with _connection(server) as connection, View(connection, **query) as view:
+        while True:
+            print(_HOME_AND_CLEAR + _table(list(view.entries.values())), end="", flush=True)
+            await asyncio.sleep(REDRAW_S)
+            await view.wait_change(1.0)
+
+
+def _table(entries: list[Entry]) -> str:
+    """As much of it as the terminal has room for."""
+    columns, lines = shutil.get_terminal_size()
+    records = sorted((entry._asdict() for entry in entries), key=order_of)
+    shown = records[: max(1, lines - 3)]
+    text = aligned([HEADINGS, *map(row_of, shown)])
+    left = len(records) - len(shown)
+    cut = [line[:columns] for line in text.splitlines()]
+    return "\n".join([*cut, *([f"and {left} more"] if left else [])])
+
+
+async def _listed(ask: Asking, query: dict[str, Any]) -> None:
+    """A line for each change."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def show(item: Item) -> None:
+        if isinstance(item, (Added, Changed)):
+            record = item.entry._asdict()
+            line = json.dumps(record) if ask.as_json else aligned([row_of(record)])
+        elif isinstance(item, Removed):
+            line = json.dumps({"id": item.id, "removed": True}) if ask.as_json else f"{item.id}  gone from this list"
+        elif isinstance(item, Whole):
+            return
+        else:
+            return
+        print(line, flush=True)
+
+    async with _connection(ask.server) as connection, View(connection, show, **query) as view:
+        while not ended.done():
+            await view.wait_change()
+
+
+def _connection(server: Server) -> Connection:
+    return Connection(server.url, realm=server.realm, token=server.token, on_change=_say_change)
+
+
+def _say_change(reason: str | None) -> None:
+    note("connected again" if reason is None else f"{reason}; trying again")
