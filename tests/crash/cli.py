@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from crash.rounds import Judged, kills, power_losses
-from crash.stages import WRITERS, service
+from crash.stages import WRITERS, records, service
 
+STAGES = (service(), records(), WRITERS)
 DEFAULT_SEEDS = 1000
 KILLS_SHARE = 10
 """One crash in so many is a kill -9, which takes a process of its own each time."""
@@ -31,13 +32,14 @@ def main(arguments: Sequence[str]) -> int:
             return 1
     for line in faults:
         print(f"FAULT {line}")
-    print(f"crash: {len(faults) or 'no'} faults in {2 * len(seeds)} power losses and {2 * len(_killed(seeds))} kills")
+    lost, killed = len(STAGES) * len(seeds), len(STAGES) * len(_killed(seeds))
+    print(f"crash: {len(faults) or 'no'} faults in {lost} power losses and {killed} kills")
     return 1 if faults else 0
 
 
 async def _crash(directory: Path, seeds: Sequence[int]) -> list[str]:
     faults: list[str] = []
-    for stage in (service(), WRITERS):
+    for stage in STAGES:
         for crashes, what, chosen in ((power_losses, "power loss", seeds), (kills, "kill", _killed(seeds))):
             place = directory / f"{stage.name} {what}"
             place.mkdir()
@@ -62,7 +64,7 @@ async def _faults(what: str, rounds: AsyncIterator[Judged], count: int) -> list[
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make crash", description="Crashes of the log service and its writers.")
+    parser = argparse.ArgumentParser(prog="make crash", description="Crashes of the services and of writers.")
     parser.add_argument(
         "--seeds", type=int, default=DEFAULT_SEEDS, help="how many power losses of each (default: %(default)s)"
     )

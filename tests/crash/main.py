@@ -1,4 +1,4 @@
-"""`make crash`: power losses and kill -9 of the log service, a thousand of them, each judged by what had been told.
+"""`make crash`: power losses and kill -9 of the services, a thousand of them, each judged by what had been told.
 
 `make crash CRASH_ARGS="--seeds 100 --seed 7"` is shorter, and begins elsewhere.
 """

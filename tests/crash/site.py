@@ -12,7 +12,7 @@ from fairlead_router import Member, Principal, Realm, Router
 
 def database_in(root: Path) -> str:
     """The URL of the database that a stage has there, in a directory that it makes itself."""
-    return f"sqlite:///{root}/data/logs.sqlite"
+    return f"sqlite:///{root}/data/store.sqlite"
 
 
 class Site:

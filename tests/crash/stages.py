@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from crash import service_judge, writers_judge
+from crash import hands_judge, service_judge, writers_judge
 from crash.site import database_in
 
 HERE = Path(__file__).parent
@@ -43,10 +43,24 @@ def service(*pragmas: str) -> Stage:
     return Stage("service", partial(_service_command, pragmas), _service_faults)
 
 
+def records(*pragmas: str) -> Stage:
+    """The record service, with the hands that change records in the same process; `pragmas` as above."""
+    return Stage("records", partial(_records_command, pragmas), _records_faults)
+
+
 def _service_command(pragmas: tuple[str, ...], run: Run) -> list[str]:
-    often = f"wal_autocheckpoint={random.Random(run.seed).choice(CHECKPOINT_PAGES)}"
     program = str(HERE / "producers.py")
-    return [sys.executable, program, database_in(run.root), run.told, str(run.seed), often, *pragmas]
+    return [sys.executable, program, database_in(run.root), run.told, str(run.seed), _often(run), *pragmas]
+
+
+def _records_command(pragmas: tuple[str, ...], run: Run) -> list[str]:
+    begin = run.number * hands_judge.RUN_NUMBERS + 1
+    program = [sys.executable, str(HERE / "hands.py"), database_in(run.root), run.told]
+    return [*program, str(run.seed), str(begin), _often(run), *pragmas]
+
+
+def _often(run: Run) -> str:
+    return f"wal_autocheckpoint={random.Random(run.seed).choice(CHECKPOINT_PAGES)}"
 
 
 def _writers_command(run: Run) -> list[str]:
@@ -56,6 +70,10 @@ def _writers_command(run: Run) -> list[str]:
 
 async def _service_faults(root: Path, said: list[bytes], _was_killed: bool) -> list[str]:
     return await service_judge.faults_of(database_in(root), said)
+
+
+async def _records_faults(root: Path, said: list[bytes], _was_killed: bool) -> list[str]:
+    return await hands_judge.faults_of(database_in(root), said)
 
 
 WRITERS = Stage("writers", _writers_command, writers_judge.faults_of, ("data", "spools"))

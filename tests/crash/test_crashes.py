@@ -1,11 +1,12 @@
 """L8: a kill -9 or a power loss at any moment loses nothing acknowledged, repeats nothing and moves nothing.
 
-And of a writer's spool a kill takes nothing, a power loss at most what was not synced. A few crashes in each run of the
-tests; `make crash` makes a thousand.
+Of logs and of records. And of a writer's spool a kill takes nothing, a power loss at most what was not synced. A few
+crashes in each run of the tests; `make crash` makes a thousand.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ SEED = 20261126
 CONTROLS = 15
 """Cuts until what is switched off must have been missed."""
 
-each_stage = pytest.mark.parametrize("stage", [stages.service(), WRITERS], ids=lambda stage: str(stage.name))
+each_stage = pytest.mark.parametrize(
+    "stage", [stages.service(), stages.records(), WRITERS], ids=lambda stage: str(stage.name)
+)
 
 
 @each_stage
@@ -54,5 +57,8 @@ async def test_a_disk_that_does_not_sync_is_found_out(stage: Stage, ignored: Kin
 
 @pytest.mark.limit_s(60)
 @pytest.mark.parametrize("level", ["OFF", "NORMAL"])
-async def test_a_store_that_does_not_wait_for_the_disk_is_found_out(tmp_path: Path, level: str) -> None:
-    assert await faulty_cuts(stages.service(f"synchronous={level}"), tmp_path, set()) > 0
+@pytest.mark.parametrize("stage", [stages.service, stages.records])
+async def test_a_store_that_does_not_wait_for_the_disk_is_found_out(
+    stage: Callable[[str], Stage], tmp_path: Path, level: str
+) -> None:
+    assert await faulty_cuts(stage(f"synchronous={level}"), tmp_path, set()) > 0
