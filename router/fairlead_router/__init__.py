@@ -15,7 +15,7 @@
 | who may join              | Principal, Authenticator, HelloRequest; more in `fairlead_router.auth`           |
 | who may do what           | Authorizer, Gate; ready ones in `fairlead_router.authorizers`                    |
 | what happens              | RealmObserver, RouterObserver, RealmStats, RouterStats                           |
-| topics fed by a service   | TopicSource, TopicReader, SourceTopics                                           |
+| topics fed by a service   | TopicSource, TopicReader, SourceTopics; LatestTopics                             |
 | errors                    | RequestError is answered with ERROR, SessionError with ABORT; CallError          |
 | Twisted and Autobahn      | `fairlead_router.twisted`; on the command line `twist fairlead`                  |
 
@@ -72,6 +72,7 @@ from fairlead_router.options import RealmOptions
 from fairlead_router.payload import Payload
 from fairlead_router.peer import PeerDetails
 from fairlead_router.pubsub.event_history import HistoryRule
+from fairlead_router.pubsub.latest_topics import LatestTopics
 from fairlead_router.pubsub.revocation import RevocationSignal
 from fairlead_router.pubsub.topic_source import SourceTopics, TopicReader, TopicSource
 from fairlead_router.realm import Realm
@@ -109,6 +110,7 @@ __all__ = [
     "HttpGuard",
     "InvalidArgument",
     "InvalidUri",
+    "LatestTopics",
     "Level",
     "LimitExceeded",
     "LimitReached",

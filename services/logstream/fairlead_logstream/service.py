@@ -128,7 +128,7 @@ class LogService:
         look = None if self._elsewhere is None else self._elsewhere.look
         topics = StreamTopics(self._directory, self._history, look)
         self._topics.topics = member.serve_topics(TOPIC_PREFIX, topics)
-        self._directory_topics.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics)
+        self._directory_topics.source.topics = member.serve_topics(DIRECTORY_PREFIX, self._directory_topics.source)
         for rounds in self._rounds:
             rounds.start(self._tasks)
         if self._elsewhere is not None:
@@ -141,7 +141,7 @@ class LogService:
         await asyncio.gather(*[live.close() for live in self._directory])
         await self._tasks.close()
         if self._member is not None:
-            self._topics.topics = self._directory_topics.topics = None
+            self._topics.topics = self._directory_topics.source.topics = None
             self._member.leave()
         await self._store.close()
 

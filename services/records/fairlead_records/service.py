@@ -13,6 +13,7 @@ from fairlead_records.dispatch.dispatch import Dispatch
 from fairlead_records.live.answers import KEPT_US, Answers
 from fairlead_records.live.ledger import Ledger
 from fairlead_records.live.objects import WatchedObjects
+from fairlead_records.live.record_topics import RECORD_PREFIX, RecordTopics
 from fairlead_records.live.watches import Watches
 from fairlead_records.model.bookmark import Bookmarks
 from fairlead_records.model.table import Table
@@ -53,6 +54,7 @@ class RecordService:
         self.ledger = Ledger(table, store, Answers(loaded.answers), clock_us, self.counters)
         self._writing = Writing(self.ledger, permissions.new_object)
         self._reading = Reading(self.ledger)
+        self._topics = RecordTopics(self.ledger)
         self._objects = WatchedObjects()
         self._watching = Watching(self.ledger, Bookmarks(loaded.secret), self._objects, permissions.rights_mark)
         self.dispatch = Dispatch(self.ledger, permissions.new_object, permissions.is_hidden)
@@ -100,6 +102,7 @@ class RecordService:
         member = self._member = self._objects.member = realm.join(PRINCIPAL)
         for name, procedure in self._procedures().items():
             member.register(f"fairlead.record.{name}", procedure)
+        self._topics.source.topics = member.serve_topics(RECORD_PREFIX, self._topics.source)
         self.dispatch.start(member)
         self._trimming.start(self._tasks)
 
@@ -110,7 +113,7 @@ class RecordService:
         await self.ledger.close()
         await self._tasks.close()
         if self._member is not None:
-            self._objects.member = None
+            self._objects.member = self._topics.source.topics = None
             self._member.leave()
         await self._store.close()
 
