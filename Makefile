@@ -64,6 +64,7 @@ bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this m
 	$(RUN) python tests/bench/main.py $(ARGS)
 	$(RUN) python tests/bench/permissions/main.py $(PERMISSIONS_ARGS)
 	$(RUN) python tests/bench/logs/main.py $(LOGS_ARGS)
+	$(RUN) python tests/bench/records/main.py $(RECORDS_ARGS)
 
 fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
 	$(RUN) python tests/fuzz/main.py $(ARGS)
