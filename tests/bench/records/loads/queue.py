@@ -16,6 +16,7 @@ from bench.records.watching import Page, watch
 from bench.suite.pace import at_pace
 from bench.suite.wire import Caller, caller
 
+SHARED_OBJECT = "bench"
 CREATORS = 4
 INTERVAL_S = 0.005
 TAKEN_AT_ONCE = 50
@@ -33,7 +34,6 @@ class Job(msgspec.Struct, frozen=True):
     dispatchers: int = 10
     run_s: float = 0.5
     """How long a container runs, if it is not cancelled."""
-    project: str = "bench"
     has_own_objects: bool = False
     """Whether each container is an object of permissions, or all are one."""
     warmup_s: float = 2.0
@@ -81,9 +81,9 @@ class Queue:
         id_, now_s = f"c{self.created:06d}", time.perf_counter()
         self.created += 1
         self.created_s[id_] = now_s
-        options: dict[str, Any] = {"id": id_, "project": self.job.project, "priority": 1 + self.created % 100}
+        options: dict[str, Any] = {"id": id_, "priority": 1 + self.created % 100}
         if not self.job.has_own_objects:
-            options["object"] = self.job.project
+            options["object"] = SHARED_OBJECT
 
         def acknowledged(_: bytes) -> None:
             self.acknowledged_s.append(time.perf_counter() - now_s)

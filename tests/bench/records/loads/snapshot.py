@@ -24,7 +24,6 @@ class Job(msgspec.Struct, frozen=True):
     pid: int
     containers: int = 100_000
     watchers: int = 10
-    project: str = "bench"
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -65,16 +64,11 @@ async def _create(job: Job) -> None:
     creators = [await caller(job.url) for _ in range(CREATORS)]
     for first in range(0, job.containers, CREATED_AT_ONCE):
         numbers = range(first, min(first + CREATED_AT_ONCE, job.containers))
-        await asyncio.gather(*[_create_one(job, creators[number % CREATORS], number) for number in numbers])
+        await asyncio.gather(*[_create_one(creators[number % CREATORS], number) for number in numbers])
 
 
-async def _create_one(job: Job, creator: Caller, number: int) -> None:
-    options = b'{"id":"q%06d","project":"%b","object":"%b","priority":%d}' % (
-        number,
-        job.project.encode(),
-        job.project.encode(),
-        1 + number % 1000,
-    )
+async def _create_one(creator: Caller, number: int) -> None:
+    options = b'{"id":"q%06d","object":"bench","priority":%d}' % (number, 1 + number % 1000)
     await creator.result(b"fairlead.container.create", b'[["sleep","1"]],' + options)
 
 

@@ -81,7 +81,7 @@ async def _cancel_all(url: str, count: int, directory: Path, job: queue.Job) -> 
     session = await caller(url)
     names = [f"victim-{number}" for number in range(count)]
     for name in names:
-        arguments = [[sys.executable, "-S", "-c", VICTIM, str(directory / name)]], {"id": name, "project": "bench"}
+        arguments = [[sys.executable, "-S", "-c", VICTIM, str(directory / name)]], {"id": name}
         await session.result(b"fairlead.container.create", msgspec.json.encode(arguments)[1:-1])
     await _all_run(directory, names)
     sent_s: dict[str, float] = {}
