@@ -95,7 +95,7 @@ class RecordService:
 
     def stats(self) -> RecordStats:
         """The figures of now and since the start."""
-        return record_stats(self.ledger, self._store)
+        return record_stats(self.ledger, self._store, self.watches, self.dispatch)
 
     def bind(self, realm: Realm) -> None:
         """Join the realm: register the procedures."""

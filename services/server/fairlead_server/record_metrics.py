@@ -14,6 +14,9 @@ _GAUGES: tuple[tuple[str, str, Callable[[RecordStats], float]], ...] = (
     ("records", "Records that are there.", lambda stats: stats.records),
     ("kept_changes", "Changes that watchers may resume from.", lambda stats: stats.kept_changes),
     ("kept_answers", "Answers that repeated requests get again.", lambda stats: stats.kept_answers),
+    ("watches", "Calls of watch.", lambda stats: stats.watches),
+    ("containers_queued", "Containers that wait to be taken.", lambda stats: stats.containers_queued),
+    ("containers_held", "Containers that a dispatcher has locked or runs.", lambda stats: stats.containers_held),
     ("waiting_bytes", "Bytes of requests that wait for the write before theirs.", lambda stats: stats.waiting_bytes),
     ("store_backlog", "Jobs that wait for the writer of the store.", lambda stats: stats.backlog),
 )

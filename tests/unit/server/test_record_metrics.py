@@ -23,6 +23,9 @@ async def test_a_scrape_shows_the_record_service_as_it_is() -> None:
         ("delete", ["b"], {}),
     ):
         await member.call(f"fairlead.record.{name}", args, kwargs)
+    for _ in range(3):
+        await member.call("fairlead.container.create", [["true"]])
+    await member.call("fairlead.container.take", [1, "d1"])
     with pytest.raises(CallError, match="version"):
         await member.call("fairlead.record.patch", ["a", {"n": 3}], {"expected": 1})
     text = Metrics(router, RecordCollector("realm1", records)).text().decode()
@@ -33,10 +36,13 @@ async def test_a_scrape_shows_the_record_service_as_it_is() -> None:
         assert family.documentation, family.name
         for sample in family.samples:
             found[sample.name, *(value for _, value in sorted(sample.labels.items()))] = sample.value
-    assert found["fairlead_records_records", "realm1"] == 1
-    assert found["fairlead_records_kept_changes", "realm1"] == found["fairlead_records_changes_total", "realm1"] == 4
+    assert found["fairlead_records_records", "realm1"] == 4
+    assert found["fairlead_records_containers_queued", "realm1"] == 2
+    assert found["fairlead_records_containers_held", "realm1"] == 1
+    assert found["fairlead_records_watches", "realm1"] == 0
+    assert found["fairlead_records_kept_changes", "realm1"] == found["fairlead_records_changes_total", "realm1"] == 8
     assert found["fairlead_records_kept_answers", "realm1"] == 1
     assert found["fairlead_records_refused_total", "version_conflict", "realm1"] == 1
     commits = found["fairlead_records_commit_seconds_count", "realm1"]
-    assert commits == found["fairlead_records_groups_total", "realm1"] == 4
+    assert commits == found["fairlead_records_groups_total", "realm1"] == 8
     assert found["fairlead_records_waiting_bytes", "realm1"] == found["fairlead_records_store_backlog", "realm1"] == 0

@@ -39,6 +39,11 @@ class Tenure:
         self._lapsed: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def held(self) -> int:
+        """Containers that a dispatcher holds."""
+        return len(self._leases)
+
     def start(self, records: Iterable[Record]) -> None:
         """Each lease of what is held begins now."""
         for record in records:

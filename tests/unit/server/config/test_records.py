@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from fairlead_records import KEPT_CHANGES
-from fairlead_server.config import read
+from fairlead_server.config import Config, read
 from fairlead_server.config.records import RecordsTable
+from fairlead_server.config.reloading import keys_to_restart_for
 from fairlead_server.errors import ConfigError
 
 URL = "postgresql://fairlead@db.example.org/fairlead"
@@ -31,6 +32,10 @@ def test_records_in_a_database_with_the_password_of_a_file(tmp_path: Path) -> No
     keys = f"database = '{URL}'\ndatabase_password_file = '{tmp_path}/password'\nkeep_changes = 5"
     records = table(tmp_path, f"[records]\n{keys}")
     assert (records.database_url(""), records.keep_changes) == (f"{URL}?password=s3cret", 5)
+
+
+def test_other_records_take_a_restart() -> None:
+    assert keys_to_restart_for(Config(), Config(records=RecordsTable(keep_changes=5))) == ["records"]
 
 
 @pytest.mark.parametrize(
