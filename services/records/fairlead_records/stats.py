@@ -15,6 +15,8 @@ class RecordStats(msgspec.Struct, frozen=True, kw_only=True):
     """The service now, and since its start."""
 
     records: int
+    record_bytes: int
+    """Of all records, as they are told."""
 
     kept_changes: int
     """From which watchers may resume."""
@@ -44,6 +46,7 @@ def record_stats(ledger: Ledger, store: RecordStore, watches: Watches, dispatch:
     """The figures of one service. The counters are a copy."""
     return RecordStats(
         records=len(ledger.table),
+        record_bytes=ledger.table.size,
         kept_changes=ledger.table.kept_changes,
         kept_answers=len(ledger.answers),
         watches=len(watches),

@@ -12,6 +12,7 @@ from fairlead_server.service_metrics import ServiceMetrics
 
 _GAUGES: tuple[tuple[str, str, Callable[[RecordStats], float]], ...] = (
     ("records", "Records that are there.", lambda stats: stats.records),
+    ("record_bytes", "Bytes of these records, as they are told.", lambda stats: stats.record_bytes),
     ("kept_changes", "Changes that watchers may resume from.", lambda stats: stats.kept_changes),
     ("kept_answers", "Answers that repeated requests get again.", lambda stats: stats.kept_answers),
     ("watches", "Calls of watch.", lambda stats: stats.watches),

@@ -37,6 +37,7 @@ async def test_a_scrape_shows_the_record_service_as_it_is() -> None:
         for sample in family.samples:
             found[sample.name, *(value for _, value in sorted(sample.labels.items()))] = sample.value
     assert found["fairlead_records_records", "realm1"] == 4
+    assert found["fairlead_records_record_bytes", "realm1"] == records.ledger.table.size > 0
     assert found["fairlead_records_containers_queued", "realm1"] == 2
     assert found["fairlead_records_containers_held", "realm1"] == 1
     assert found["fairlead_records_watches", "realm1"] == 0

@@ -22,7 +22,7 @@ STATE_LIMIT_LEVELS: Final = 32
 
 RECORDS_LIMIT: Final = 2_000_000
 RECORDS_LIMIT_BYTES: Final = 2 << 30
-"""Records of a realm, and what they take as they are told: all are in memory, each with some 700 bytes around it."""
+"""Records of a realm, and what they take as they are told: all are in memory, each with some 550 bytes around it."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _encode = msgspec.json.Encoder().encode

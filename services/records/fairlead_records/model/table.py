@@ -77,7 +77,9 @@ class Table:
 
     def of_object(self, object_id: str) -> Mapping[str, Record]:
         """The records that are judged by an object, by id."""
-        return self._of_object.get(object_id, _NONE)
+        others = self._of_object.get(object_id, _NONE)
+        own = self._records.get(object_id)
+        return {object_id: own, **others} if own is not None and own.object_id == object_id else others
 
     def last_version(self, id_: str) -> int:
         """The highest version that this id is known to have had; 0 for a new one."""
@@ -126,7 +128,8 @@ class Table:
         for index, key, old in zip(self._indexes, keys, keys if before is None else _keys(before), strict=True):
             if key != old:
                 _take_out(index, old, record.id)
-            index.setdefault(key, {})[record.id] = record
+            if key is not None:
+                index.setdefault(key, {})[record.id] = record
 
     def _leave(self, record: Record) -> None:
         del self._records[record.id]
@@ -149,11 +152,14 @@ class Table:
             del self._buried[change.id]
 
 
-def _keys(record: Record) -> tuple[str, str, str]:
-    return record.kind, record.owner, record.object_id
+def _keys(record: Record) -> tuple[str, str, str | None]:
+    """Where it is found beside its id, which most have an object of: a table of one for each would take 350 bytes."""
+    return record.kind, record.owner, None if record.object_id == record.id else record.object_id
 
 
-def _take_out(index: _Index, key: str, id_: str) -> None:
+def _take_out(index: _Index, key: str | None, id_: str) -> None:
+    if key is None:
+        return
     index[key].pop(id_)
     if not index[key]:
         del index[key]

@@ -25,6 +25,16 @@ def test_a_record_is_found_by_kind_owner_and_object() -> None:
     assert len(table) == 2
 
 
+def test_an_object_has_its_own_record_and_those_of_others() -> None:
+    table = new_table()
+    adopt(table, lambda draft: put(draft, "a"), lambda draft: put(draft, "b"))
+    adopt(table, lambda draft: draft.put("b", kind="job", owner="alice", object_id="a", state={}))
+    assert list(table.of_object("a")) == ["a", "b"]
+    assert list(table.of_object("b")) == []
+    adopt(table, lambda draft: put(draft, "b"), lambda draft: draft.delete("a"))
+    assert (list(table.of_object("a")), list(table.of_object("b"))) == ([], ["b"])
+
+
 def test_a_record_that_moves_is_found_at_its_new_place_only() -> None:
     table = new_table()
     adopt(table, lambda draft: put(draft, "a"))
