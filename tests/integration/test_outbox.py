@@ -196,13 +196,29 @@ async def test_a_batch_whose_answer_is_lost_is_not_made_again(database: Database
 async def test_a_database_that_goes_away_is_waited_for(database: Database, fairlead: Fairlead) -> None:
     async with following(database, fairlead) as (task, heard):
         database.add("a")
-        await eventually(lambda: set(fairlead.states()) == {"a"})
+        await eventually(lambda: heard.is_copied and set(fairlead.states()) == {"a"})
         postgres.lose_connections(database.url)
         with database.transaction() as again:
             again.execute("INSERT INTO containers (uuid) VALUES ('b')")
         await eventually(lambda: set(fairlead.states()) == {"a", "b"}, timeout_s=10)
-        assert [text.partition(":")[0] for text in heard.texts[-2:]] == ["the database is away", "the database is back"]
+        await eventually(lambda: heard.texts[-1] == "the database is back")
+        assert heard.texts[-2].startswith("the database is away: ")
         assert not task.done()
+
+
+async def test_while_the_server_is_away_the_database_is_listened_to(
+    database: Database, fairlead: Fairlead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notifications that nobody takes would fill the database's queue, at whose end its writers fail."""
+    monkeypatch.setattr("fairlead_server.outbox.follower.TRIM_S", 0.05)
+    async with following(database, fairlead) as (_, heard):
+        await eventually(lambda: heard.is_copied)
+        await fairlead.stop()
+        database.add("a")
+        postgres.lose_connections(database.url)
+        await eventually(lambda: heard.texts[-1].startswith("the database is away: "))
+        await fairlead.start()
+        await eventually(lambda: set(fairlead.states()) == {"a"}, timeout_s=10)
 
 
 async def test_the_cursor_and_the_rows_are_one_batch(database: Database, fairlead: Fairlead) -> None:

@@ -93,6 +93,7 @@ async def test_names_that_need_quotes_are_quoted(database: Database) -> None:
         ("CREATE TABLE child () INHERITS (containers)", "containers", None, "is no plain table"),
         ("CREATE TABLE two (a int, b int, PRIMARY KEY (a, b))", "two", None, "has no primary key of one column"),
         ("SELECT 1", "containers", "state", '\'state\' of "public"."containers" must be a column, unique and not null'),
+        ("CREATE TABLE dated (at timestamptz PRIMARY KEY)", "dated", None, "is a timestamp with time zone: a key is"),
         ("SELECT 1", "containers", "none", "must be a column, unique and not null"),
     ],
 )

@@ -79,6 +79,26 @@ async def test_tables_and_columns_with_odd_names_are_followed(database: Database
     assert entry(fairlead, key).state == {"f %s": 2}
 
 
+async def test_a_user_of_the_database_with_the_documented_rights_can_follow(
+    database: Database, fairlead: Fairlead
+) -> None:
+    await database.install()
+    database.add("a")
+    role = f"follower_of_{database.execute('SELECT current_database()')[0][0]}"
+    database.execute(f"CREATE ROLE {role} LOGIN")
+    database.execute(f"GRANT SELECT ON containers TO {role}")
+    database.execute(f"GRANT SELECT, DELETE ON fairlead_outbox_containers TO {role}")
+    database.execute(f"GRANT SELECT, UPDATE ON fairlead_outboxes TO {role}")
+    url, database.url = database.url, database.url.replace("//fairlead@", f"//{role}@")
+    await follow_once(database, fairlead)
+    database.execute("DELETE FROM containers")
+    await follow_once(database, fairlead)
+    await follow_once(database, fairlead)
+    assert (fairlead.states(), database.waiting) == ({}, 0)
+    database.url = url
+    database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
 async def test_a_row_that_cannot_be_a_record_ends_the_follower_before_it(
     database: Database, fairlead: Fairlead
 ) -> None:

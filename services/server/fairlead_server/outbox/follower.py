@@ -11,7 +11,8 @@ A copy goes beside changes: the cursor stands where the copy began, and what cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,7 +32,6 @@ POLL_UNNOTIFIED_S = 0.1
 
 TRIM_S = 10.0
 """Between two looks for what can be removed from the outbox, and at whether its triggers are still there."""
-
 
 NOTHING_YET = "nothing of it was followed before"
 
@@ -62,43 +62,38 @@ class Follower:
         self._mapping = mapping
         self._on_refused = on_refused
         self._progress = progress
+        self._copies_anew = False
+        self._backoff = Backoff()
+        self._is_away = False
         self._tidy_at_s = 0.0
         self._estimate: int | None = None
 
     async def run(self, *, is_once: bool = False, copies_anew: bool = False) -> None:
         """For ever, or until all is told that is there. Raises CommandError, and ClientError for what does not pass."""
-        backoff = Backoff()
-        is_away = False
+        self._copies_anew = copies_anew
         while True:
             try:
                 source = await self._open_source()
                 try:
                     await source.lock()
-                    backoff.reset()
-                    if is_away:
-                        is_away = False
-                        self._progress.said("the database is back")
-                    cursor = await self._taken(source, copies_anew)
-                    copies_anew = False
-                    return await self._follow(source, cursor, is_once)
+                    return await self._follow(source, is_once)
                 finally:
                     await source.close()
             except LOST as error:
-                if not is_away:
-                    is_away = True
+                if not self._is_away:
+                    self._is_away = True
                     self._progress.said(f"the database is away: {first_line(error)}; trying again")
             except REFUSED as error:
                 raise CommandError(f"the database refuses it: {first_line(error)}") from None
-            await asyncio.sleep(backoff.next_s())
+            await asyncio.sleep(self._backoff.next_s())
 
     # ------------------------------------------------------------ the cursor
 
-    async def _taken(self, source: Source, copies_anew: bool = False) -> Cursor:
+    async def _taken(self, source: Source, installed: Installed) -> Cursor:
         """The cursor, ours from now on: where the last follower was, or at the begin of a copy, which is said."""
-        installed = await source.installed()
         while True:
             there = await self._records.cursor()
-            why = "as you asked" if copies_anew else self._why_copy(there, installed)
+            why = "as you asked" if self._copies_anew else self._why_copy(there, installed)
             if there is not None and why is None:
                 wanted = there
             else:
@@ -106,6 +101,7 @@ class Follower:
                 wanted = replace(installed.here, copying=Copying())
             taken = await self._records.take(wanted)
             if taken is not None:
+                self._copies_anew = False
                 if taken.copying is not None:
                     self._estimate = await source.estimate()
                 return taken
@@ -122,20 +118,30 @@ class Follower:
 
     # ------------------------------------------------------------ the loop
 
-    async def _follow(self, source: Source, cursor: Cursor, is_once: bool) -> None:
-        poll_s = POLL_S if (await source.installed()).notifies else POLL_UNNOTIFIED_S
+    async def _follow(self, source: Source, is_once: bool) -> None:
+        installed = await source.installed()
+        poll_s = POLL_S if installed.notifies else POLL_UNNOTIFIED_S
+        cursor = await self._taken(source, installed)
         while True:
             cursor = await self._tidied(source, cursor)
             if cursor.copying is not None:
-                cursor = await self._copied(source, cursor, cursor.copying)
+                cursor = await _listening(source, self._copied(source, cursor, cursor.copying))
                 continue
-            page = await source.page(cursor, BATCH_CHANGES)
+            page = await source.page(cursor, BATCH_CHANGES, BATCH_BYTES)
+            self._is_well()
             if page.rows or cursor.now is not None:
-                cursor = await self._told(cursor, page)
+                cursor = await _listening(source, self._told(cursor, page))
             elif is_once:
                 return
             else:
                 await source.wait(poll_s)
+
+    def _is_well(self) -> None:
+        """The database does what it is asked for."""
+        self._backoff.reset()
+        if self._is_away:
+            self._is_away = False
+            self._progress.said("the database is back")
 
     async def _told(self, cursor: Cursor, page: Page) -> Cursor:
         """A page of the outbox is in the records."""
@@ -156,7 +162,7 @@ class Follower:
         """The next step of a copy."""
         if not copying.is_swept:
             return await self._swept(source, cursor, copying)
-        found = await source.copy(copying.after, BATCH_CHANGES)
+        found = await source.copy(copying.after, BATCH_CHANGES, BATCH_BYTES)
         if not found:
             done = await self._records.apply([], replace(cursor, copying=None))
             self._progress.said(f"copied {copying.rows} rows of {cursor.source}")
@@ -186,7 +192,7 @@ class Follower:
         removed = await source.trim(cursor.done)
         self._tidy_at_s = now_s + (TRIM_S if removed < TRIM_ROWS else 0)
         installed = await source.installed()
-        return cursor if installed.here.identity == cursor.identity else await self._taken(source)
+        return cursor if installed.here.identity == cursor.identity else await self._taken(source, installed)
 
     def _puts(self, rows: Sequence[Fetched]) -> list[Change]:
         changes = []
@@ -197,6 +203,22 @@ class Follower:
                 text = f"a state of {row.size} bytes is more than a message takes"
                 self._on_refused(self._mapping.put(row), CallFailed("wamp.error.payload_size_exceeded", text))
         return changes
+
+
+async def _listening(source: Source, step: Coroutine[Any, Any, Cursor]) -> Cursor:
+    """Does a step, however long Fairlead is away for it.
+
+    Who listens and takes no notification for long fills the server's queue of them, at whose end writers fail.
+    """
+    task = asyncio.create_task(step)
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=TRIM_S)
+            if not task.done():
+                await source.wait(0)
+    finally:
+        task.cancel()
+    return task.result()
 
 
 def _fitting(rows: Sequence[Row], fetched: dict[str, Fetched]) -> Sequence[Row]:

@@ -18,9 +18,15 @@ SELECT c.relkind = 'r' AND NOT c.relispartition
         WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1) AS key,
     EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-            AND i.indpred IS NULL AND a.attnotnull AND a.attname = %s) AS is_key
-FROM pg_class c WHERE c.oid = to_regclass(%s)
+            AND i.indpred IS NULL AND a.attnotnull AND a.attname = %(given)s) AS is_key
+FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 """
+
+# Those whose texts are the same in every session, whatever its settings are.
+_KEY_TYPE = """\
+SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s
+"""
+KEY_TYPES = ("bigint", "character", "character varying", "integer", "smallint", "text", "uuid")
 
 OLDEST_VERSION = 140_000
 
@@ -61,7 +67,8 @@ async def _id_column(connection: DatabaseConnection, names: Names, given: str | 
     """The column whose values are the rows' keys."""
     if connection.info.server_version < OLDEST_VERSION:
         raise CommandError("an outbox takes PostgreSQL 14 or later")
-    table = await (await connection.execute(_TABLE, [given, names.source])).fetchone()
+    about = await connection.execute(_TABLE, {"given": given, "table": names.source})
+    table = await about.fetchone()
     if table is None:
         raise CommandError(f"there is no table {names.source}")
     is_plain, key, is_key = table
@@ -71,4 +78,8 @@ async def _id_column(connection: DatabaseConnection, names: Names, given: str | 
         raise CommandError(f"{names.source} has no primary key of one column: name a unique one with --id-column")
     if given is not None and not is_key:
         raise CommandError(f"--id-column {given!r} of {names.source} must be a column, unique and not null")
-    return str(given or key)
+    column = str(given or key)
+    [(key_type,)] = await (await connection.execute(_KEY_TYPE, [names.source, column])).fetchall()
+    if key_type not in KEY_TYPES:
+        raise CommandError(f"column {column!r} of {names.source} is a {key_type}: a key is {', '.join(KEY_TYPES)}")
+    return column

@@ -45,7 +45,8 @@ CREATE TABLE {rows} (
 );
 """
 
-# Whole rows are compared by their bytes (*<>): not every type has an operator for equality.
+# Whole rows are compared by their bytes (*<>): not every type has an operator for equality. Keys are by their texts: a
+# collation may take two of them for the same, which are two records.
 _FUNCTION = """\
 CREATE FUNCTION {rows}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $outbox$
@@ -60,7 +61,7 @@ BEGIN
         INSERT INTO {rows} (key, op)
         SELECT coalesce(made.{id}, gone.{id})::text,
             CASE WHEN gone.{id} IS NULL THEN 'insert' WHEN made.{id} IS NULL THEN 'delete' ELSE 'update' END
-        FROM gone FULL JOIN made ON gone.{id} = made.{id}
+        FROM gone FULL JOIN made ON gone.{id}::text COLLATE "C" = made.{id}::text COLLATE "C"
         WHERE gone.{id} IS NULL OR made.{id} IS NULL OR gone *<> made;
     END IF;
     IF NOT FOUND THEN

@@ -34,8 +34,13 @@ BATCH_CHANGES = 999
 BATCH_BYTES = 512 * 1024
 """Of states: a batch stays well below the largest message, 1 MiB."""
 
+GETS_AT_ONCE = 32
+"""Whose answers, with the largest of states, are less than a session may have queued."""
+
 NO_SUCH_RECORD = "fairlead.error.no_such_record"
 VERSION_CONFLICT = "fairlead.error.version_conflict"
+_NOT_THERE = frozenset({NO_SUCH_RECORD, NOT_AUTHORIZED, "wamp.error.invalid_argument"})
+"""Without the right to see it a record is as if it were not there, and what is no id has none."""
 
 Change = dict[str, Any]
 OnRefused = Callable[[Change, CallFailed], None]
@@ -102,7 +107,9 @@ class Records:
 
     async def there(self, ids: Sequence[str]) -> list[str]:
         """Those of which there is a record that we may see."""
-        found = await asyncio.gather(*(self._get(id_) for id_ in ids))
+        found: list[Result | None] = []
+        for start in range(0, len(ids), GETS_AT_ONCE):
+            found += await asyncio.gather(*map(self._get, ids[start : start + GETS_AT_ONCE]))
         return [id_ for id_, record in zip(ids, found, strict=True) if record is not None]
 
     async def page(self, after: str | None) -> tuple[list[str], str | None]:
@@ -137,11 +144,10 @@ class Records:
         self._on_refused(change, error)
 
     async def _get(self, id_: str) -> Result | None:
-        """Without the right to see it a record is as if it were not there."""
         try:
             result = await self._ask(GET, id_)
         except CallFailed as error:
-            if error.uri in {NO_SUCH_RECORD, NOT_AUTHORIZED}:
+            if error.uri in _NOT_THERE:
                 return None
             raise
         record: Result = result["record"]

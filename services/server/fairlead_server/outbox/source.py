@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from itertools import takewhile
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -58,6 +59,9 @@ DELETE FROM {rows} WHERE (xid, id) IN (
         AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot)
     ORDER BY xid, id LIMIT %s)
 """
+
+FETCHED_ROWS = 100
+"""Of the table at once: rows may be large, and of what is more than a batch takes little should be fetched."""
 
 COUNTED_ROWS = 100_000
 """Of an outbox: more of them are just many."""
@@ -158,23 +162,29 @@ class Source:
             await asyncio.sleep(_LOCK_RETRY_S)
         await self._connection.execute(f"LISTEN {quoted(self._names.channel)}".encode())
 
-    async def page(self, cursor: Cursor, limit: int) -> Page:
-        """What the cursor has not seen, at most so many rows of the outbox."""
+    async def page(self, cursor: Cursor, limit: int, limit_bytes: int) -> Page:
+        """What the cursor has not seen: at most so many rows of the outbox, and not much more bytes of the table."""
         async with self._connection.transaction():
             await self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             now = cursor.now
             if now is None:
                 [(now,)] = await self._rows("SELECT pg_current_snapshot()::text")
             rows = await self._new_rows(cursor, now, limit)
-            keys = list(dict.fromkeys(row.key for row in rows if row.op != "truncate"))
-            fetched = await self._fetch("WHERE s.{id} = ANY(%s::text[]::{type}[])", keys) if keys else []
-        return Page(now, rows, len(rows) < limit, {each.key: each for each in fetched})
+            keys = dict.fromkeys(row.key for row in rows if row.op != "truncate")
+            fetched, asked = await self._states(list(keys), limit_bytes)
+        known = list(takewhile(lambda row: row.key in asked or row.op == "truncate", rows))
+        return Page(now, known, len(rows) < limit and len(known) == len(rows), fetched)
 
-    async def copy(self, after: str | None, limit: int) -> list[Fetched]:
-        """Rows of the table in the order of their keys, behind this one."""
-        if after is None:
-            return await self._fetch("ORDER BY s.{id} LIMIT %s", limit)
-        return await self._fetch("WHERE s.{id} > %s::text::{type} ORDER BY s.{id} LIMIT %s", after, limit)
+    async def copy(self, after: str | None, limit: int, limit_bytes: int) -> list[Fetched]:
+        """Rows of the table in the order of their keys, behind this one: so many, and not much more bytes."""
+        found: list[Fetched] = []
+        while len(found) < limit and sum(each.size for each in found) <= limit_bytes:
+            wanted = min(FETCHED_ROWS, limit - len(found))
+            some = await self._next_rows(found[-1].key if found else after, wanted)
+            found += some
+            if len(some) < wanted:
+                break
+        return found
 
     async def missing(self, keys: Sequence[str]) -> set[str]:
         """Those of which the table has no row."""
@@ -244,6 +254,24 @@ class Source:
         behind = (str(xid), id_, now, limit)
         rows = await self._rows(_NEW_ROWS, running, *behind, str(done.next), *behind, limit)
         return [Row(int(row.xid), row.id, row.key, row.op) for row in rows]
+
+    async def _states(self, keys: Sequence[str], limit_bytes: int) -> tuple[dict[str, Fetched], set[str]]:
+        """Rows of the table by their keys; and the keys that were asked for until there were enough bytes."""
+        fetched: dict[str, Fetched] = {}
+        asked: set[str] = set()
+        for start in range(0, len(keys), FETCHED_ROWS):
+            if sum(each.size for each in fetched.values()) > limit_bytes:
+                break
+            some = keys[start : start + FETCHED_ROWS]
+            asked.update(some)
+            rows = await self._fetch("WHERE s.{id} = ANY(%s::text[]::{type}[])", list(some))
+            fetched |= {row.key: row for row in rows}
+        return fetched, asked
+
+    async def _next_rows(self, after: str | None, limit: int) -> list[Fetched]:
+        if after is None:
+            return await self._fetch("ORDER BY s.{id} LIMIT %s", limit)
+        return await self._fetch("WHERE s.{id} > %s::text::{type} ORDER BY s.{id} LIMIT %s", after, limit)
 
     async def _fetch(self, which: str, *values: Any) -> list[Fetched]:
         return [_fetched(row) for row in await self._rows(_FETCH + which, *values)]
