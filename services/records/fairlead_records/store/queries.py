@@ -26,6 +26,9 @@ CHANGES = text(
     """
 )
 
+# All that a new epoch does not know.
+DELETE_CHANGES = text("DELETE FROM record_changes WHERE realm = :realm")
+
 # What came of requests with a key, the oldest first.
 ANSWERS = text("SELECT authid, key, result, at_us FROM record_answers WHERE realm = :realm ORDER BY at_us")
 

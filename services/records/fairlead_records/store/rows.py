@@ -104,10 +104,8 @@ def history(rows: Iterable[sa.Row[Any]], records: Sequence[Record]) -> list[Chan
         _check_place(about, change, changes[-1] if changes else None)
         changes.append(change)
         after[about.id] = before
-    last = changes[0].revision if changes else 0
-    for each in records:
-        if each.revision > last:
-            raise Corrupt(f"record {each.id!r} is damaged in the database: the change that made it is not there")
+    if changes:  # a new epoch has none
+        _check_last(changes[0].revision, records)
     changes.reverse()
     return changes
 
@@ -148,6 +146,12 @@ def _check_place(about: _ChangeRow, change: Change, following: Change | None) ->
     made = None if change.after is None else change.after.revision
     if made != (None if about.is_deleted else about.number):
         raise Corrupt(f"change {about.number} of the records is damaged: record {about.id!r} does not come from it")
+
+
+def _check_last(revision: int, records: Sequence[Record]) -> None:
+    for each in records:
+        if each.revision > revision:
+            raise Corrupt(f"record {each.id!r} is damaged in the database: the change that made it is not there")
 
 
 def _columns(record: Record) -> Row:

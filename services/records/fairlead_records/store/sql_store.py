@@ -59,8 +59,9 @@ class SqlRecordStore:
 
 
 def _found(realm: str, connection: sa.Connection) -> None:
-    """The realm has an epoch and a secret from now on."""
+    """The realm has an epoch and a secret from now on. Changes of another epoch belong to no bookmark."""
     if connection.execute(queries.REALM, {"realm": realm}).one_or_none() is None:
+        connection.execute(queries.DELETE_CHANGES, {"realm": realm})
         values = {"realm": realm, "epoch": new_id(), "secret": secrets.token_bytes(SECRET_BYTES)}
         connection.execute(queries.INSERT_REALM, values)
 

@@ -90,6 +90,17 @@ async def test_damage_is_named(url: str, statement: str, text: str) -> None:
     assert text in str(caught.value)
 
 
+async def test_without_the_damaged_record_it_goes_on_in_a_new_epoch(url: str) -> None:
+    before = await loaded(url)
+    await damage(url, "UPDATE records SET version = 9 WHERE id = 'r1'")
+    await damage(url, "DELETE FROM records WHERE id = 'r1'", "DELETE FROM record_realms WHERE realm = 'realm1'")
+    after = await loaded(url)
+    assert after.epoch != before.epoch
+    assert after.secret != before.secret
+    assert ([record.id for record in after.records], after.history) == (["r0", "r2"], [])
+    assert Table(after.epoch, KEPT, after.records, after.history).revision == 4
+
+
 @pytest.mark.parametrize("value", ["NULL", "7", "x'7b7d'", "CAST(x'ff' AS TEXT)"])
 @pytest.mark.parametrize("column", ["state", "version", "created_us", "revision", "crc"])
 async def test_a_column_of_another_type_is_named(tmp_path: Path, column: str, value: str) -> None:
