@@ -114,6 +114,8 @@ class Watcher:
         """What the next bookmark decides of: these records as they were at the last one."""
         self._since: dict[str, Entry | None] = {}
         """What has changed since the last bookmark, as it was there."""
+        self._is_reset = False
+        """Whether all is told anew until the next bookmark."""
         self._has_watched = False
 
     # ------------------------------------------------------------ what the loop asks (conversing.py)
@@ -142,6 +144,7 @@ class Watcher:
         if "reset" in result:
             self._unsure = dict.fromkeys(self.entries)
             self._since = {}
+            self._is_reset = True
             yield Anew(str(result["reset"].get("reason", "")))
         for change in result.get("changes", ()):
             yield from self._change(change)
@@ -183,10 +186,16 @@ class Watcher:
 
     def _set(self, entry: Entry) -> Iterator[Item]:
         known = self.entries.get(entry.id)
-        if known is not None and known.version >= entry.version:
-            return  # told again
+        if known is not None and self._is_told_again(known, entry):
+            return
         self.entries[entry.id] = entry
         yield Added(entry) if known is None else Changed(entry)
+
+    def _is_told_again(self, known: Entry, entry: Entry) -> bool:
+        """Behind a reset it may be another record of that id, whose versions begin anew."""
+        if not self._is_reset:
+            return known.version >= entry.version
+        return (known.version, known.changed_us) == (entry.version, entry.changed_us)
 
     def _remove(self, id_: str, *, is_deleted: bool = False, state: dict[str, Any] | None = None) -> Iterator[Item]:
         if self.entries.pop(id_, None) is not None:
@@ -197,6 +206,7 @@ class Watcher:
         unsure, self._unsure, self._since = self._unsure, {}, {}
         for id_, entry in unsure.items():
             yield from self._remove(id_) if entry is None else self._set(entry)
+        self._is_reset = False
         self.bookmark = bookmark
         yield Whole(bookmark)
 
