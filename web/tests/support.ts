@@ -18,6 +18,12 @@ export function batchDict(first: number, texts: readonly string[], epoch = 1): D
   return { first, records, next: first + texts.length, epoch };
 }
 
+/** A record as the service sends it. */
+export function recordDict(id: string, { version = 1, state = {} as Dict } = {}): Dict {
+  const times = { created_us: 1_000_000, changed_us: 1_000_000 + version };
+  return { id, kind: "job", owner: "alice", object: id, version, ...times, state };
+}
+
 /** Waits until the condition holds: the only way a test may wait. */
 export async function eventually(condition: () => boolean, timeoutMs = 3_000): Promise<void> {
   for (const deadline = Date.now() + timeoutMs; !condition(); await pause(2)) {

@@ -13,6 +13,7 @@ import {
   followLog,
   NOT_AUTHORIZED,
   RequestError,
+  textOf,
   type Batch,
   type Caller,
   type FollowEnd,
@@ -369,8 +370,4 @@ export class LogPane {
 function nothingFound(isAfterMatch: boolean, backwards: boolean): string {
   if (!isAfterMatch) return "Not found";
   return backwards ? "No earlier match" : "No later match";
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

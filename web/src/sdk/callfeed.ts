@@ -1,7 +1,7 @@
 /**
- * A log through the call `fairlead.log.follow`: for what a topic does not give, a filter by source.
+ * A progressive call that is meant to last, such as `fairlead.log.follow` and `fairlead.record.watch`.
  *
- * The service sends `{head}` to whoever hears nothing; when even that stays away, one answer is
+ * The service sends a heartbeat to whoever hears nothing; when even that stays away, one answer is
  * asked for, and its not coming tells the connection that it is none any more.
  */
 
@@ -13,21 +13,26 @@ const HEARTBEAT_S = 30;
 /** A heartbeat and as much again for the way. */
 const SILENCE_MS = 2_000 * HEARTBEAT_S;
 
+export interface Asked {
+  readonly procedure: string;
+  readonly kwargs: Dict;
+}
+
 export class CallFeed implements ProgressiveCall {
   readonly done: Promise<Dict>;
   readonly #call: ProgressiveCall;
   readonly #timer: ReturnType<typeof setInterval>;
   #isSilent = false;
 
-  /** @param about the arguments of `follow`: where it begins, and the `sources` */
-  constructor(caller: Caller, stream: string, about: Dict, onDict: (dict: Dict) => void) {
-    const kwargs = { stream, ...about, heartbeat_s: HEARTBEAT_S };
-    this.#call = caller.callProgressively("fairlead.log.follow", kwargs, (dict) => {
+  /** @param probe a cheap call, whose answer shows that the server is there */
+  constructor(caller: Caller, asked: Asked, probe: Asked, onDict: (dict: Dict) => void) {
+    const kwargs = { ...asked.kwargs, heartbeat_s: HEARTBEAT_S };
+    this.#call = caller.callProgressively(asked.procedure, kwargs, (dict) => {
       this.#isSilent = false;
       onDict(dict);
     });
     this.#timer = setInterval(() => {
-      if (this.#isSilent) caller.call("fairlead.log.read", { stream, tail: 1 }).catch(() => {});
+      if (this.#isSilent) caller.call(probe.procedure, probe.kwargs).catch(() => {});
       this.#isSilent = true;
     }, SILENCE_MS);
     this.done = this.#call.done.finally(() => clearInterval(this.#timer));

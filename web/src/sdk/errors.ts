@@ -86,3 +86,8 @@ export function isFinalAbort(uri: string): boolean {
 export function isPassing(uri: string): boolean {
   return PASSING.has(uri);
 }
+
+/** An error in words. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

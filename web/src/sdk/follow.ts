@@ -12,12 +12,13 @@ import type { Caller } from "./connection.ts";
 import { Cursor, Hole, type Position } from "./cursor.ts";
 import {
   AHEAD,
-  ConnectionLost,
   isPassing,
   NO_SUCH_STREAM,
   NOT_AUTHORIZED,
   RequestError,
+  textOf,
 } from "./errors.ts";
+import { Recurring } from "./recurring.ts";
 import type { ProgressiveCall } from "./session.ts";
 import { TopicFeed } from "./topicfeed.ts";
 import {
@@ -70,11 +71,6 @@ export interface FollowOptions {
   readonly sources?: readonly string[];
 }
 
-/** How often to ask again from the same position before it must be the server's mistake. */
-const FRUITLESS_LIMIT = 5;
-/** The pause before asking again, times the number of attempts without fruit. */
-const PAUSE_MS = 500;
-
 export class Follower {
   readonly #caller: Caller;
   readonly #stream: string;
@@ -82,12 +78,9 @@ export class Follower {
   readonly #begin: Dict;
   readonly #sources: readonly string[] | undefined;
   readonly #cursor: Cursor;
-  readonly #forgetLive: () => void;
-  #call: ProgressiveCall | null = null;
+  readonly #recurring: Recurring;
   #hasHeard = false;
   #isOver = false;
-  #fruitless = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(caller: Caller, stream: string, handlers: FollowHandlers, options: FollowOptions) {
     this.#caller = caller;
@@ -96,8 +89,13 @@ export class Follower {
     this.#begin = beginOf(options);
     this.#sources = options.sources;
     this.#cursor = new Cursor(options.from ?? null);
-    this.#forgetLive = caller.onLive(() => this.#ask());
-    if (caller.isLive) this.#ask();
+    this.#recurring = new Recurring(caller, {
+      call: (onDict) => this.#feed(onDict),
+      dict: (dict) => this.#take(dict),
+      refused: (error) => this.#refused(error),
+      gaveUp: (reason) => this.#end({ kind: "failed", reason }),
+    });
+    this.#recurring.begin();
   }
 
   /** Where to resume; null before the first batch. */
@@ -108,27 +106,7 @@ export class Follower {
   /** Stops; no handler is called any more. */
   stop(): void {
     this.#isOver = true;
-    this.#forgetLive();
-    clearTimeout(this.#timer);
-    this.#call?.cancel();
-    this.#call = null;
-  }
-
-  #ask(): void {
-    // That of a lost session has timers still.
-    this.#call?.cancel();
-    const call = this.#feed((dict) => {
-      if (this.#call === call) this.#take(dict);
-    });
-    this.#call = call;
-    call.done.then(
-      (dict) => {
-        if (this.#call === call) this.#finished(dict);
-      },
-      (error: unknown) => {
-        if (this.#call === call) this.#refused(error);
-      },
-    );
+    this.#recurring.stop();
   }
 
   #feed(onDict: (dict: Dict) => void): ProgressiveCall {
@@ -137,7 +115,13 @@ export class Follower {
     if (this.#sources === undefined) {
       return new TopicFeed(this.#caller, this.#stream, begin, onDict);
     }
-    return new CallFeed(this.#caller, this.#stream, { ...begin, sources: this.#sources }, onDict);
+    const stream = this.#stream;
+    return new CallFeed(
+      this.#caller,
+      { procedure: "fairlead.log.follow", kwargs: { stream, ...begin, sources: this.#sources } },
+      { procedure: "fairlead.log.read", kwargs: { stream, tail: 1 } },
+      onDict,
+    );
   }
 
   #take(dict: Dict): void {
@@ -145,12 +129,12 @@ export class Follower {
     try {
       this.#apply(dict);
     } catch (error) {
-      if (error instanceof Hole) this.#askAgain(error.message);
+      if (error instanceof Hole) this.#recurring.askAgain(error.message);
       else this.#end({ kind: "failed", reason: textOf(error) });
       return;
     }
     this.#hasHeard = true;
-    if (this.#cursor.position?.next !== before) this.#fruitless = 0;
+    if (this.#cursor.position?.next !== before) this.#recurring.isFruitful();
   }
 
   #apply(dict: Dict): void {
@@ -183,17 +167,7 @@ export class Follower {
     this.#handlers.reset(reset);
   }
 
-  /** The final result: the seal, or a service that let go of us, which is no reason to stop. */
-  #finished(dict: Dict): void {
-    this.#take(dict);
-    if (this.#call !== null) this.#askAgain("the server ended the call");
-  }
-
   #refused(error: unknown): void {
-    this.#call?.cancel();
-    this.#call = null;
-    // The connection tells us when there is a session again.
-    if (error instanceof ConnectionLost) return;
     const reason = textOf(error);
     if (!(error instanceof RequestError)) this.#end({ kind: "failed", reason });
     else if (error.uri === NOT_AUTHORIZED) {
@@ -202,26 +176,9 @@ export class Follower {
     else if (error.uri === AHEAD && typeof error.details["epoch"] === "number") {
       // Another copy of the log, with fewer records than we have seen: as good as another epoch.
       this.#startOver({ epoch: error.details["epoch"], oldest: 0, next: 0 });
-      this.#askAgain(reason);
-    } else if (isPassing(error.uri)) this.#askAgain(reason);
+      this.#recurring.askAgain(reason);
+    } else if (isPassing(error.uri)) this.#recurring.askAgain(reason);
     else this.#end({ kind: "failed", reason });
-  }
-
-  #askAgain(reason: string): void {
-    this.#call?.cancel();
-    this.#call = null;
-    this.#fruitless += 1;
-    if (this.#fruitless >= FRUITLESS_LIMIT) {
-      this.#end({ kind: "failed", reason });
-      return;
-    }
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        if (this.#call === null && this.#caller.isLive) this.#ask();
-      },
-      PAUSE_MS * (this.#fruitless - 1),
-    );
   }
 
   #end(end: FollowEnd): void {
@@ -235,8 +192,4 @@ function beginOf({ tail, tailBytes, sinceUs }: FollowOptions): Dict {
   if (tail !== undefined) return { tail };
   if (tailBytes !== undefined) return { tail_bytes: tailBytes };
   return sinceUs === undefined ? {} : { since: sinceUs };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

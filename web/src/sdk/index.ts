@@ -1,5 +1,5 @@
 /**
- * Fairlead's browser SDK: live logs in a few lines.
+ * Fairlead's browser SDK: live logs, records and containers in a few lines.
  *
  *     const connection = new Connection({ url, realm: "realm1", credentials: { user, token } });
  *     connection.open();
@@ -11,12 +11,28 @@
  *     });
  *     ...
  *     follower.stop();
+ *
+ *     const watcher = watchRecords(connection, { kind: "container" }, {
+ *       changed: (changes) => changes.forEach(show), // or look at watcher.entries
+ *       ended: (end) => say(end.reason),
+ *     });
  */
 
 import type { Caller } from "./connection.ts";
 import { Follower, type FollowHandlers, type FollowOptions } from "./follow.ts";
 
 export { Connection, type Caller, type ConnectionState } from "./connection.ts";
+export {
+  cancelContainer,
+  createContainer,
+  parseContainer,
+  requestContainer,
+  setContainerPriority,
+  type Container,
+  type ContainerOptions,
+  type ContainerState,
+  type RequestOptions,
+} from "./containers.ts";
 export type { Position } from "./cursor.ts";
 export { Directory, type DirectoryHandlers } from "./directory.ts";
 export { downloadLog, type DownloadOptions } from "./download.ts";
@@ -26,6 +42,7 @@ export {
   NOT_AUTHORIZED,
   RequestError,
   SessionRefused,
+  textOf,
 } from "./errors.ts";
 export { Follower, type FollowEnd, type FollowHandlers, type FollowOptions } from "./follow.ts";
 export {
@@ -39,8 +56,17 @@ export {
   type Range,
   type ReadOptions,
 } from "./logs.ts";
+export type { RecordChange, RecordEntry, ResetReason } from "./records.ts";
 export { findNext, searchLog, type SearchOptions, type SearchPage, type Wanted } from "./search.ts";
 export type { Text } from "./text.ts";
+export {
+  Watcher,
+  watchRecords,
+  type Condition,
+  type WatchEnd,
+  type WatchHandlers,
+  type WatchQuery,
+} from "./watch.ts";
 export {
   FLAG_CARRIAGE_RETURN,
   FLAG_MARKER,

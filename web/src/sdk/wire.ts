@@ -192,6 +192,6 @@ function integerOr0(dict: Dict, key: string): number {
   return dict[key] === undefined || dict[key] === null ? 0 : integer(dict, key);
 }
 
-function string(value: unknown): string {
+export function string(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
