@@ -19,6 +19,7 @@ from fairlead_store.lease import LEASE_S, Lease, steady_us
 from fairlead_store.listener import Listener
 from fairlead_store.readers import Readers
 from fairlead_store.schema import Schema
+from fairlead_store.statements import execute_many
 
 __all__ = [
     "LEASE_S",
@@ -35,5 +36,6 @@ __all__ = [
     "SchemaMismatch",
     "StoreError",
     "StoreUnavailable",
+    "execute_many",
     "steady_us",
 ]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fairlead_logstream.model.rows import Change, Cursor, StreamRow
 from fairlead_logstream.store import queries, rows
 from fairlead_logstream.store.stream_store import MovedOn
+from fairlead_store import execute_many
 
 Moved = dict[int, MovedOn]
 """The streams, by id, of which nothing was stored because another server has changed them."""
@@ -28,14 +29,11 @@ def create(realm: str, new: StreamRow, connection: sa.Connection) -> StreamRow:
 def write(changes: list[Change], connection: sa.Connection) -> Moved:
     """Store the changes of many streams, in three statements with many rows."""
     chunks = [row for change in changes for row in rows.chunk_rows(change)]
-    if chunks:
-        connection.execute(queries.INSERT_CHUNK, chunks)
+    execute_many(connection, queries.INSERT_CHUNK, chunks)
     producers = [row for change in changes for row in rows.producer_rows(change)]
-    if producers:
-        connection.execute(queries.UPSERT_PRODUCER, producers)
+    execute_many(connection, queries.UPSERT_PRODUCER, producers)
     states = [rows.state_row(change.stream_id, change.state) for change in changes if change.state is not None]
-    if states:
-        connection.execute(queries.UPDATE_STREAM, states)
+    execute_many(connection, queries.UPDATE_STREAM, states)
     return {}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +13,7 @@ from fairlead_records.store import queries, rows
 from fairlead_records.store.record_store import Group, Loaded
 from fairlead_records.store.tables import SCHEMA
 from fairlead_router import new_id
-from fairlead_store import Corrupt, Database
+from fairlead_store import Corrupt, Database, execute_many
 
 SECRET_BYTES = 32
 
@@ -80,12 +79,12 @@ def _load(realm: str, kept_changes: int, connection: sa.Connection) -> Loaded:
 
 def _write(realm: str, group: Group, connection: sa.Connection) -> None:
     last: dict[str, Record | None] = {change.id: change.after for change in group.changes}
-    _execute(connection, queries.INSERT_CHANGE, [rows.change_row(realm, change) for change in group.changes])
+    execute_many(connection, queries.INSERT_CHANGE, [rows.change_row(realm, change) for change in group.changes])
     kept = [rows.record_row(realm, record) for record in last.values() if record is not None]
-    _execute(connection, queries.UPSERT_RECORD, kept)
+    execute_many(connection, queries.UPSERT_RECORD, kept)
     gone = [{"realm": realm, "id": id_} for id_, record in last.items() if record is None]
-    _execute(connection, queries.DELETE_RECORD, gone)
-    _execute(connection, queries.UPSERT_ANSWER, [rows.answer_row(realm, answer) for answer in group.answers])
+    execute_many(connection, queries.DELETE_RECORD, gone)
+    execute_many(connection, queries.UPSERT_ANSWER, [rows.answer_row(realm, answer) for answer in group.answers])
 
 
 def _trim_changes(realm: str, upto: int, connection: sa.Connection) -> bool:
@@ -100,8 +99,3 @@ def _trim_changes(realm: str, upto: int, connection: sa.Connection) -> bool:
 
 def _trim_answers(realm: str, before_us: int, connection: sa.Connection) -> None:
     connection.execute(queries.TRIM_ANSWERS, {"realm": realm, "before": before_us})
-
-
-def _execute(connection: sa.Connection, statement: sa.TextClause, values: list[dict[str, Any]]) -> None:
-    if values:
-        connection.execute(statement, values)
