@@ -128,6 +128,20 @@ async def test_a_row_that_is_too_large_is_named_and_can_be_left_out(
     assert set(fairlead.states()) == {"large", "small"}
 
 
+async def test_a_number_that_no_record_can_have_is_named_and_can_be_left_out(
+    database: Database, fairlead: Fairlead
+) -> None:
+    database.execute("ALTER TABLE containers ADD cost numeric")
+    await database.install()
+    database.add("huge", cost="1e400")
+    database.add("large", cost="1e30")
+    database.add("small", cost="0.5")
+    heard = Heard()
+    await follow_once(database, fairlead, heard=heard)
+    assert sorted(heard.refused) == ["huge", "large"]
+    assert entry(fairlead, "small").state["cost"] == 0.5
+
+
 async def test_many_large_rows_are_cut_into_batches_that_a_message_takes(
     database: Database, fairlead: Fairlead
 ) -> None:

@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from fairlead_client import CallFailed
 from fairlead_client.backoff import Backoff
+from fairlead_records.model.record import encode_state
+from fairlead_router import InvalidArgument
 from fairlead_server.errors import CommandError
 from fairlead_server.outbox.database import LOST, REFUSED, first_line
 from fairlead_server.outbox.mapping import Fetched, Mapping
@@ -195,13 +197,16 @@ class Follower:
         return cursor if installed.here.identity == cursor.identity else await self._taken(source, installed)
 
     def _puts(self, rows: Sequence[Fetched]) -> list[Change]:
+        """What can be put. A state that is none would have the whole message refused, and no row be named."""
         changes = []
         for row in rows:
-            if row.size <= BATCH_BYTES:
-                changes.append(self._mapping.put(row))
+            change = self._mapping.put(row)
+            try:
+                encode_state(row.state)
+            except InvalidArgument as error:
+                self._on_refused(change, CallFailed(error.uri, str(error)))
             else:
-                text = f"a state of {row.size} bytes is more than a message takes"
-                self._on_refused(self._mapping.put(row), CallFailed("wamp.error.payload_size_exceeded", text))
+                changes.append(change)
         return changes
 
 
@@ -218,6 +223,7 @@ async def _listening(source: Source, step: Coroutine[Any, Any, Cursor]) -> Curso
                 await source.wait(0)
     finally:
         task.cancel()
+        await asyncio.wait([task])
     return task.result()
 
 
