@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +149,14 @@ async def test_status_says_how_far_the_follower_is_behind(database: Database, se
     assert (await server.fairlead("outbox", "follow", "--once", *where)).status == 0
     found = json.loads((await server.fairlead("outbox", "status", "--json", *where)).stdout)
     assert (found["waiting"], found["follower"], found["copies"]) == (0, None, None)
+
+
+async def test_status_of_a_server_that_is_away_is_one_line(database: Database, tmp_path: Path) -> None:
+    where = ("--database", database.url, "--table", "containers", "--kind", "k", "--url", "ws://127.0.0.1:1/ws")
+    process = await asyncio.create_subprocess_exec(
+        *FAIRLEAD, "outbox", "status", *where, stderr=asyncio.subprocess.PIPE, cwd=tmp_path
+    )
+    _, stderr = await asyncio.wait_for(process.communicate(), COMMAND_S)
+    assert process.returncode == 125
+    assert stderr.decode().startswith("fairlead: cannot reach ws://127.0.0.1:1/ws")
+    assert stderr.count(b"\n") == 1

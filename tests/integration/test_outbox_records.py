@@ -197,6 +197,17 @@ async def test_a_kind_belongs_to_one_table(database: Database, fairlead: Fairlea
         await follow_once(database, fairlead, MAPPING, other)
 
 
+@pytest.mark.parametrize("change", [{"done": "x"}, {"now": "1:2"}, {"after": [1]}, {"source": None}])
+async def test_a_cursor_that_somebody_has_spoilt_is_named(
+    database: Database, fairlead: Fairlead, change: dict[str, Any]
+) -> None:
+    await database.install()
+    await follow_once(database, fairlead)
+    await fairlead.call("patch", f"outbox-{KIND}", change)
+    with pytest.raises(CommandError, match=f"record 'outbox-{KIND}' is no cursor of ours"):
+        await follow_once(database, fairlead)
+
+
 async def test_a_reserved_kind_is_refused(database: Database, fairlead: Fairlead) -> None:
     await database.install()
     database.add("a")

@@ -14,16 +14,19 @@ from typing import Annotated, Any
 import typer
 
 from fairlead_client import CallFailed
+from fairlead_client.asyncio import given_sessions
+from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_server.commands import _progress
 from fairlead_server.commands._notes import note, plural
 from fairlead_server.commands._system import connection_to, run_until_stopped
-from fairlead_server.connect import DEFAULT_URL, Server, TokenFileOption, UrlOption, server_of
+from fairlead_server.connect import DEFAULT_URL, Server, TokenFileOption, UrlOption, server_of, with_session
 from fairlead_server.errors import CommandError
 from fairlead_server.outbox import installer
 from fairlead_server.outbox.follower import NOTHING_YET, Follower, Progress
 from fairlead_server.outbox.mapping import Mapping, columns_of, read_mapping
 from fairlead_server.outbox.names import Names, names_of
 from fairlead_server.outbox.records import Change, Records
+from fairlead_server.outbox.snapshots import Cursor
 from fairlead_server.outbox.source import Source, opened
 
 DATABASE_VARIABLE = "FAIRLEAD_OUTBOX_DATABASE"
@@ -183,17 +186,19 @@ def status(  # noqa: PLR0913 (one parameter an option)
     token_file: TokenFileOption = None,
 ) -> None:
     """Say how far the follower of an outbox is behind."""
-    names, mapping, server = names_of(table, name), Mapping(kind), server_of(url, token_file)
-    found = asyncio.run(_status(database, names, mapping, server))
+    names, mapping = names_of(table, name), Mapping(kind)
+    cursor = with_session(server_of(url, token_file), partial(_cursor, mapping))
+    found = asyncio.run(_status(database, names, mapping, cursor))
     print(json.dumps(found) if as_json else "\n".join(_sentences(found)))
 
 
-async def _status(database: str, names: Names, mapping: Mapping, server: Server) -> dict[str, Any]:
-    connection = connection_to(server)
-    try:
-        cursor = await Records(connection, mapping, lambda change, error: None).cursor()
-    finally:
-        await connection.close()
+async def _cursor(mapping: Mapping, session: AutobahnSession) -> Cursor | None:
+    sessions = given_sessions()
+    sessions.joined(session)
+    return await Records(sessions, mapping, lambda change, error: None).cursor()
+
+
+async def _status(database: str, names: Names, mapping: Mapping, cursor: Cursor | None) -> dict[str, Any]:
     async with opened(database, names, mapping) as source:
         here, _, consumed = await source.installed()
         behind = await source.behind(None if cursor is None else cursor.done)

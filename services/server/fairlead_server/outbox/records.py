@@ -16,11 +16,12 @@ import msgspec
 from msgspec.structs import replace
 
 from fairlead_client import CallFailed, Unreachable
-from fairlead_client.asyncio import Connection, call
+from fairlead_client.asyncio import call
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_client.backoff import Backoff
 from fairlead_client.errors import NOT_AUTHORIZED, PASSING
 from fairlead_client.requests import Result
+from fairlead_client.runtime import Sessions
 from fairlead_server.errors import CommandError
 from fairlead_server.outbox.mapping import CURSOR_KIND, Mapping
 from fairlead_server.outbox.snapshots import Cursor
@@ -54,18 +55,17 @@ class Overtaken(CommandError):
 class Records:
     """The records of one outbox and the cursor beside them."""
 
-    def __init__(self, connection: Connection, mapping: Mapping, on_refused: OnRefused) -> None:
-        self._connection = connection
+    def __init__(self, sessions: Sessions, mapping: Mapping, on_refused: OnRefused) -> None:
+        self._sessions = sessions
         self._mapping = mapping
         self._on_refused = on_refused
         self._follower = secrets.token_hex(8)
         self._step = 0
         self._version = 0
         """Of the cursor's record."""
-        self._is_ours = False
 
     async def cursor(self) -> Cursor | None:
-        """The cursor as it is there; None before there was one. Raises CommandError for one of another table."""
+        """The cursor as it is there; None before there was one. Raises CommandError for a record that is none."""
         record = await self._get(self._mapping.cursor_id)
         self._version = 0 if record is None else record["version"]
         if record is None:
@@ -157,7 +157,7 @@ class Records:
         """The result, over as many sessions as it takes."""
         backoff = Backoff()
         while True:
-            session = await self._connection.session()
+            session = await self._sessions.session()
             assert isinstance(session, AutobahnSession)
             try:
                 return await call(session, procedure, *args, **kwargs)

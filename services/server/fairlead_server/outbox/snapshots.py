@@ -75,6 +75,11 @@ class Cursor(msgspec.Struct, frozen=True):
     """Who wrote this, and as which of its steps."""
     step: int = 0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError: whoever may write the record may have written anything."""
+        for snapshot in filter(None, (self.done, self.now)):
+            Snapshot.parse(snapshot)
+
     def took(self, now: str, last: Row | None) -> Cursor:
         """What `now` sees was taken up to this row; None: as a whole."""
         if last is None:
