@@ -159,11 +159,10 @@ def _apply_delete(call: Call, change: BatchChange, draft: Draft) -> Result:
 
 def _apply(call: Call, change: BatchChange, draft: Draft) -> Result:
     record = draft.get(change.id)
-    if record is not None:
-        require(call, "manage" if change.op == "delete" else "write", change.id, record)
-        _check_free(record.kind)
-    elif change.op != "put":
-        require(call, "manage" if change.op == "delete" else "write", change.id, None)
+    if record is None and change.op == "put":
+        _require_place(call, change.id, *_place_of_new(call, change))
+    else:
+        _check_free(require(call, "manage" if change.op == "delete" else "write", change.id, record).kind)
     if change.expected is not None:
         _expect(change.id, change.expected, record)
     return _APPLY[change.op](call, change, record, draft)
@@ -192,12 +191,16 @@ def _put(call: Call, change: BatchChange, record: Record | None, draft: Draft) -
 
 def _put_new(call: Call, change: BatchChange, draft: Draft) -> Result:
     assert change.state is not None
-    owner, object_id = change.owner or own_id(call), change.object or change.id
-    _require_place(call, change.id, owner, object_id)
     if change.kind is None:
         raise InvalidArgument(f"record '{change.id}' is new: say its `kind`")
+    owner, object_id = _place_of_new(call, change)
     after = draft.put(change.id, kind=change.kind, owner=owner, object_id=object_id, state=change.state)
     return {"id": after.id, "version": after.version, "created": True}
+
+
+def _place_of_new(call: Call, change: BatchChange) -> tuple[str, str]:
+    """Owner and object of a record that is not there yet."""
+    return change.owner or own_id(call), change.object or change.id
 
 
 def _require_place(call: Call, id_: str, owner: str, object_id: str) -> None:

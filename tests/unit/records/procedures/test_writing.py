@@ -149,13 +149,14 @@ async def test_a_hidden_record_is_as_one_that_is_not_there(guarded: ServiceHarne
     guarded.rights.grant("alice", "write", "r")
     await guarded.peer("alice").put("r")
     errors: list[tuple[str, str]] = []
-    calls: list[tuple[str, list[Any]]] = [("get", []), ("patch", [{}]), ("delete", [])]
+    calls: list[tuple[str, list[Any], dict[str, Any]]] = [("get", [], {}), ("patch", [{}], {}), ("delete", [], {})]
+    calls += [("put", [{}], {"expected": 7}), ("put", [{}], {"kind": "disk"}), ("patch", [{}], {"expected": 7})]
     for id_ in ("r", "nothing"):
-        for name, args in calls:
+        for name, args, kwargs in calls:
             with pytest.raises(CallError) as caught:
-                await guarded.peer("bob").call(f"record.{name}", id_, *args)
+                await guarded.peer("bob").call(f"record.{name}", id_, *args, **kwargs)
             errors.append((caught.value.uri, str(caught.value).replace(f"'{id_}'", "ID")))
-    assert errors[:3] == errors[3:]
+    assert errors[: len(calls)] == errors[len(calls) :]
 
 
 async def test_an_unknown_object_is_made_for_a_new_record() -> None:
