@@ -91,6 +91,7 @@ async def test_names_that_need_quotes_are_quoted(database: Database) -> None:
         ("SELECT 1", "nothing", None, 'there is no table "public"."nothing"'),
         ("CREATE VIEW v AS SELECT * FROM containers", "v", None, "is no plain table"),
         ("CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)", "p", None, "is no plain table"),
+        ("CREATE UNLOGGED TABLE u (id int PRIMARY KEY)", "u", None, "is no plain table"),
         ("CREATE TABLE child () INHERITS (containers)", "containers", None, "is no plain table"),
         ("CREATE TABLE two (a int, b int, PRIMARY KEY (a, b))", "two", None, "has no primary key of one column"),
         ("SELECT 1", "containers", "state", '\'state\' of "public"."containers" must be a column, unique and not null'),

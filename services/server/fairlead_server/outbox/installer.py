@@ -12,7 +12,7 @@ from fairlead_server.outbox.names import Names
 
 # A primary key of one column; else the one that was named, if it can be one.
 _TABLE = """\
-SELECT c.relkind = 'r' AND NOT c.relispartition
+SELECT c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
         AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid OR h.inhrelid = c.oid) AS is_plain,
     (SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
         WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1) AS key,
@@ -73,7 +73,7 @@ async def _id_column(connection: DatabaseConnection, names: Names, given: str | 
         raise CommandError(f"there is no table {names.source}")
     is_plain, key, is_key = table
     if not is_plain:
-        raise CommandError(f"{names.source} is no plain table: views, partitions and what inherits cannot be followed")
+        raise CommandError(f"{names.source} is no plain table: views, partitions, what inherits or is not logged")
     if given is None and key is None:
         raise CommandError(f"{names.source} has no primary key of one column: name a unique one with --id-column")
     if given is not None and not is_key:
