@@ -20,8 +20,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from crash.producers import AWAY_S, LEASE_S, Teller, add_pragmas
 from fairlead_common import rounds
+from fairlead_common.errors import StoreFailed
 from fairlead_records import RecordService, SqlRecordStore
-from fairlead_records.errors import StoreFailed
 from fairlead_records.store.tables import SCHEMA
 from fairlead_router import CallError, Member, Principal, Router
 from fairlead_store import Database

@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
+from fairlead_common.errors import StoreFailed
 from fairlead_logstream import LogService, SqlStreamStore
-from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.model.rows import StreamKey
 from fairlead_logstream.store.tables import SCHEMA
 from fairlead_router import CallError, Member, Principal, Router

@@ -13,7 +13,7 @@
 | `fairlead.error.backwards` | next, epoch | another consumer has come further; `back=true` if it is meant |
 | `fairlead.error.no_such_cursor` | cursor | check the name; the first `commit` makes it |
 | `fairlead.error.busy` | limit_bytes | wait for acknowledgements, then send again from the oldest without one |
-| `fairlead.error.limit_exceeded` | | the text names the limit: use fewer producers |
+| `fairlead.error.limit_exceeded` | limit | the text names the limit: use fewer producers |
 | `fairlead.error.store_failed` | | nothing was stored; send the same again after a pause |
 | `fairlead.error.no_progress` | | call with `receive_progress`, or use `read` with `wait_s` |
 | `wamp.error.invalid_argument` | | the text names the value and the rule: don't repeat it |
@@ -90,21 +90,3 @@ class NoSuchCursor(RequestError):
     """The stream has no cursor of that name."""
 
     uri = "fairlead.error.no_such_cursor"
-
-
-class Busy(RequestError):
-    """More appends wait for one stream than the limit allows."""
-
-    uri = "fairlead.error.busy"
-
-
-class StoreFailed(RequestError):
-    """The store could not keep the records; nothing has changed."""
-
-    uri = "fairlead.error.store_failed"
-
-
-class NoProgress(RequestError):
-    """`follow` answers with progressive results, and the caller takes none."""
-
-    uri = "fairlead.error.no_progress"

@@ -45,25 +45,7 @@ class ReservedKind(RequestError):
     uri = "fairlead.error.reserved_kind"
 
 
-class Busy(RequestError):
-    """More changes wait than the limit allows."""
-
-    uri = "fairlead.error.busy"
-
-
-class StoreFailed(RequestError):
-    """The store could not keep the change; nothing is different."""
-
-    uri = "fairlead.error.store_failed"
-
-
 class NoSuchWatch(RequestError):
     """The session has no watch of that number."""
 
     uri = "fairlead.error.no_such_watch"
-
-
-class NoProgress(RequestError):
-    """`watch` answers with progressive results, and the caller takes none."""
-
-    uri = "fairlead.error.no_progress"

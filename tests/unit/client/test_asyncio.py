@@ -41,8 +41,8 @@ from fairlead_client.errors import SpoolError
 from fairlead_client.records import records_of
 from fairlead_client.spool import Spool
 from fairlead_client.spool_meta import SpoolMeta
+from fairlead_common.errors import Busy, NoProgress, StoreFailed
 from fairlead_logstream import LogService
-from fairlead_logstream.errors import Busy, NoProgress, StoreFailed
 from fairlead_router import NotAuthorized, Principal, Realm, RequestError, Router
 from support import log_service
 from support.waiting import eventually

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fairlead_common.outcomes import Outcome
 from fairlead_records import Permissions, RecordService, RecordStore
 from fairlead_records.counters import RecordCounters
 from fairlead_records.live.answers import Answers
-from fairlead_records.live.ledger import Ledger, Outcome, Request
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Change, Record
 from fairlead_records.model.table import Table

@@ -21,8 +21,9 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from fairlead_common.counting import count
+from fairlead_common.errors import Busy, StoreFailed
+from fairlead_common.outcomes import Outcome, Result, tell_all
 from fairlead_logstream.counters import LogCounters
-from fairlead_logstream.errors import Busy, StoreFailed
 from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.budget import Budgets
 from fairlead_logstream.model.draft import Draft
@@ -44,9 +45,6 @@ LOSSES_LIMIT = 3
 is, and one that writes now and then loses once."""
 
 _log = logging.getLogger(__name__)
-
-Result = dict[str, Any]
-Outcome = Result | RequestError
 
 
 class Request:
@@ -265,13 +263,7 @@ class Appender:
         return StoreFailed(f"stream '{self._stream.name}' was not written: {error}")
 
     def _tell(self, told: list[tuple[Request, Outcome]]) -> None:
-        for request, outcome in told:
-            if isinstance(outcome, RequestError):
-                count(self._counters.refused, outcome.uri)
-            try:
-                request.tell(outcome)
-            except Exception:  # noqa: BLE001 - the others are told, and the stream goes on
-                _log.exception("a request was not told what came of it: %r", outcome)
+        tell_all(told, self._counters.refused)
 
     # ---- what must be there before the next write
 

@@ -13,8 +13,9 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from fairlead_common.errors import StoreFailed
 from fairlead_common.tasks import Tasks
-from fairlead_logstream.errors import NoSuchStream, StoreFailed
+from fairlead_logstream.errors import NoSuchStream
 from fairlead_logstream.live.catching_up import take_over
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream

@@ -18,7 +18,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import Protocol
 
-from fairlead_logstream.errors import StoreFailed
+from fairlead_common.errors import StoreFailed
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.heartbeat import Heartbeat
 from fairlead_logstream.live.history import KEPT_LIMIT_BYTES, History, Place

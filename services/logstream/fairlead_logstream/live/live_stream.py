@@ -14,8 +14,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from fairlead_common.errors import StoreFailed
 from fairlead_logstream.counters import LogCounters
-from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.live import notices
 from fairlead_logstream.live.appender import Appender
 from fairlead_logstream.live.catching_up import catch_up

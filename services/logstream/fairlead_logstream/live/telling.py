@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from fairlead_logstream.live.appender import Outcome, Request, Result
+from fairlead_common.outcomes import Outcome, Result
+from fairlead_logstream.live.appender import Request
 from fairlead_logstream.model.draft import Draft
 from fairlead_logstream.model.rows import Dropped
 from fairlead_router import RequestError

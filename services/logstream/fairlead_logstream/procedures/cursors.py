@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fairlead_common.errors import StoreFailed
 from fairlead_common.ids import check_id
 from fairlead_common.turns import Locks
 from fairlead_logstream.counters import LogCounters
-from fairlead_logstream.errors import (
-    AheadOfHead,
-    CommitBackwards,
-    NoSuchCursor,
-    OtherEpoch,
-    StoreFailed,
-    no_such_stream,
-)
+from fairlead_logstream.errors import AheadOfHead, CommitBackwards, NoSuchCursor, OtherEpoch, no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.live_stream import LiveStream
 from fairlead_logstream.model.rows import Cursor

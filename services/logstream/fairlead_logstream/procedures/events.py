@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from fairlead_common.errors import StoreFailed
 from fairlead_common.turns import Turns
-from fairlead_logstream.errors import StoreFailed, no_such_stream
+from fairlead_logstream.errors import no_such_stream
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.history import History
 from fairlead_logstream.live.live_stream import LiveStream

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from fairlead_common.errors import StoreFailed
 from fairlead_common.ids import check_id
-from fairlead_logstream.errors import StoreFailed
+from fairlead_common.outcomes import Outcome, Result
 from fairlead_logstream.live import notices
-from fairlead_logstream.live.appender import Outcome, Request, Result
+from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.entries import retention_of
 from fairlead_logstream.live.live_stream import LiveStream

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairlead_common.errors import NoProgress, StoreFailed
 from fairlead_common.turns import Locks
-from fairlead_logstream.errors import NoProgress, StoreFailed
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.follower import Follower, Sink
 from fairlead_logstream.live.history import Begin, History, Place

@@ -12,7 +12,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import Any
 
-from fairlead_logstream.errors import StoreFailed
+from fairlead_common.errors import StoreFailed
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.live.elsewhere import Elsewhere, Look
 from fairlead_logstream.procedures.arguments import stream_of

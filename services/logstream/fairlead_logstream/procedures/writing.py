@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 from fairlead_common.counting import count
+from fairlead_common.errors import Busy
+from fairlead_common.outcomes import Outcome, Result, tell_call
 from fairlead_logstream.counters import LogCounters
-from fairlead_logstream.errors import Busy
-from fairlead_logstream.live.appender import Outcome, Request, Result
+from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.directory import Directory
 from fairlead_logstream.model.append import Append
 from fairlead_logstream.model.draft import Draft
@@ -53,7 +54,7 @@ class Writing:
         arguments = call.arguments(SealArguments)
         live = find(self._directory, call, "write", arguments.stream)
         apply = partial(_seal, arguments.exit_code, arguments.reason)
-        live.appender.submit(Request(apply, partial(_tell_call, call)))
+        live.appender.submit(Request(apply, partial(tell_call, call)))
         return PENDING
 
     def _take(self, call: Call, size: int) -> None:
@@ -76,15 +77,8 @@ class Writing:
 
     def _told(self, call: Call, size: int, outcome: Outcome) -> None:
         self._give_back(call, size)
-        _tell_call(call, outcome)
+        tell_call(call, outcome)
 
 
 def _seal(exit_code: int | None, reason: str | None, draft: Draft) -> Result:
     return {"next": draft.seal(exit_code, reason)}
-
-
-def _tell_call(call: Call, outcome: Outcome) -> None:
-    if isinstance(outcome, RequestError):
-        call.abort(outcome)
-    else:
-        call.finish(outcome)

@@ -8,17 +8,17 @@ from functools import partial
 from typing import Any, Final
 
 from fairlead_common.ids import check_id
+from fairlead_common.outcomes import Result, tell_call
 from fairlead_records.dispatch.arguments import CancelArguments, CreateArguments, PriorityArguments, RequestArguments
 from fairlead_records.dispatch.errors import WrongState
 from fairlead_records.dispatch.requests import Requests, new_container
 from fairlead_records.dispatch.state import CONTAINER, REQUEST, ContainerRequest, Spec, container_of, request_of
 from fairlead_records.errors import VersionConflict
-from fairlead_records.live.ledger import Ledger, Request, Result
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record
 from fairlead_records.permissions import NewObject
 from fairlead_records.procedures.access import not_authorized, own_id, require
-from fairlead_records.procedures.writing import tell_call
 from fairlead_router import PENDING, Call, InvalidArgument
 
 ID_BYTES: Final = 6

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from fairlead_common.outcomes import Result
 from fairlead_records.dispatch.asking import Asking
 from fairlead_records.dispatch.holding import Holding
 from fairlead_records.dispatch.links import Links
@@ -13,7 +14,7 @@ from fairlead_records.dispatch.queue import Queue
 from fairlead_records.dispatch.requests import Requests
 from fairlead_records.dispatch.state import CONTAINER, REQUEST, container_of, request_of
 from fairlead_records.dispatch.tenure import Tenure
-from fairlead_records.live.ledger import Ledger, Request, Result
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.live.objects import WatchedObjects
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Change, Record

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from fairlead_common.ids import check_id
+from fairlead_common.outcomes import Outcome, Result, tell_call
 from fairlead_records.dispatch.arguments import (
     FinishArguments,
     HeldArguments,
@@ -24,11 +25,10 @@ from fairlead_records.dispatch.errors import Fenced
 from fairlead_records.dispatch.queue import Queue
 from fairlead_records.dispatch.state import CONTAINER, Container, Holder, Late, container_of
 from fairlead_records.dispatch.tenure import Tenure
-from fairlead_records.live.ledger import Ledger, Outcome, Request, Result
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record
 from fairlead_records.procedures.access import require
-from fairlead_records.procedures.writing import tell_call
 from fairlead_router import PENDING, Call, InvalidArgument, RequestError
 
 LOOKED_AT_LIMIT: Final = 2_000

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
+from fairlead_common.outcomes import Outcome, Result
 from fairlead_records.dispatch.leases import Leases
 from fairlead_records.dispatch.state import CONTAINER, Container, container_of
-from fairlead_records.live.ledger import Ledger, Outcome, Request, Result
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Change, Record
 from fairlead_router import RequestError

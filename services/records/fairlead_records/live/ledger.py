@@ -13,13 +13,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from fairlead_common.counting import count
+from fairlead_common.errors import Busy, StoreFailed
+from fairlead_common.outcomes import Outcome, Result, tell_all
 from fairlead_records.counters import RecordCounters
-from fairlead_records.errors import Busy, StoreFailed
 from fairlead_records.live.answers import Answers
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Change
@@ -40,8 +41,6 @@ GROUP_LIMIT_BYTES = 4 << 20
 
 _log = logging.getLogger(__name__)
 
-Result = dict[str, Any]
-Outcome = Result | RequestError
 Listener = Callable[[Sequence[Change]], None]
 
 
@@ -223,13 +222,7 @@ class Ledger:
                 _log.exception("changes of records were not delivered")
 
     def _tell(self, told: Sequence[tuple[Request, Outcome]]) -> None:
-        for request, outcome in told:
-            if isinstance(outcome, RequestError):
-                count(self.counters.refused, outcome.uri)
-            try:
-                request.tell(outcome)
-            except Exception:  # noqa: BLE001 - the others are told
-                _log.exception("a request was not told what came of it: %r", outcome)
+        tell_all(told, self.counters.refused)
 
 
 def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from fairlead_records.errors import NoProgress, NoSuchWatch
+from fairlead_common.errors import NoProgress
+from fairlead_records.errors import NoSuchWatch
 from fairlead_records.live.ledger import Ledger
 from fairlead_records.live.objects import WatchedObjects
 from fairlead_records.live.watch import Past, Watch

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, Final
 
 from fairlead_common.ids import check_id
+from fairlead_common.outcomes import Result, tell_call
 from fairlead_records.errors import ReservedKind, VersionConflict
-from fairlead_records.live.ledger import Ledger, Outcome, Request, Result
+from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record, check_kind
 from fairlead_records.permissions import NewObject
@@ -92,14 +93,6 @@ class Writing:
                 await self._new_object(call.caller.principal, change.object or change.id, change.owner)
         self._ledger.submit(request)
         return PENDING
-
-
-def tell_call(call: Call, outcome: Outcome) -> None:
-    """Answer a call with what came of its request."""
-    if isinstance(outcome, RequestError):
-        call.abort(outcome)
-    else:
-        call.finish(outcome)
 
 
 # ---- what is asked, before it is applied

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fairlead_logstream.errors import Busy, Gap, StoreFailed
+from fairlead_common.errors import Busy, StoreFailed
+from fairlead_logstream.errors import Gap
 from fairlead_logstream.live.appender import WAITING_LIMIT_BYTES, Request
 from fairlead_logstream.model.batch import Batch
 from fairlead_logstream.model.rows import Change, Producer

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from fairlead_common.errors import StoreFailed
 from fairlead_common.tasks import Tasks
 from fairlead_logstream import MemoryStreamStore
-from fairlead_logstream.errors import Gap, NoSuchStream, StoreFailed, StreamSealed
+from fairlead_logstream.errors import Gap, NoSuchStream, StreamSealed
 from fairlead_logstream.live import catching_up
 from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.follower import Follower

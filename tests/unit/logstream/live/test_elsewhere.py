@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from fairlead_common.errors import StoreFailed
 from fairlead_logstream import MemoryStreamStore
-from fairlead_logstream.errors import StoreFailed
 from fairlead_logstream.model.rows import StreamKey, StreamRow
 from fairlead_router import CallError
 from fairlead_store import StoreUnavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fairlead_records.errors import Busy, StoreFailed
+from fairlead_common.errors import Busy, StoreFailed
 from fairlead_records.live import ledger as ledger_module
 from fairlead_records.live.ledger import Request
 from fairlead_records.model.draft import Draft
