@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Locator, async_playwright
 
 from support import chromium
 from support.browser import SHOWN_LIMIT_S, Admin, ServerProcess, Viewer, administration, viewing
@@ -437,8 +437,9 @@ async def test_keyboard_alone_reaches_a_log_and_its_lines(admin: Admin, viewer: 
     await viewer.page.keyboard.type(token)
     await press("Enter")
     await viewer.says("#list", "keys-a", "keys-b")
-    await press("Tab")
-    assert await viewer.focused() == "filter"
+    for expected in ("to-logs", "to-containers", "filter"):
+        await press("Tab")
+        assert await viewer.focused() == expected
     await press("ArrowDown")
     assert "keys-b" in await viewer.focused(), "the newest comes first"
     await press("ArrowDown")
@@ -449,10 +450,9 @@ async def test_keyboard_alone_reaches_a_log_and_its_lines(admin: Admin, viewer: 
     await press("ArrowUp")
     await press("Enter")
     await viewer.shows("in keys-b")
-    assert await viewer.page.locator("a[aria-current]").get_attribute("href") == "#log=keys-b"
-    await press("Shift+Tab")
-    await press("Shift+Tab")
-    await press("Shift+Tab")
+    assert await viewer.page.locator("#list a[aria-current]").get_attribute("href") == "#log=keys-b"
+    for _ in ("filter", "to-containers", "to-logs", "sign-out", "skip"):
+        await press("Shift+Tab")
     assert "Skip" in await viewer.focused()
     await press("Enter")
     assert await viewer.focused() == "scroller"
@@ -475,7 +475,132 @@ async def test_phone_shows_one_pane_at_a_time(admin: Admin, browser: Browser, se
         await viewer.says("#list", "small")
 
 
+# ---------------------------------------------------------------- containers
+
+
+async def test_containers_are_live_from_queue_to_end_with_their_log(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("cora")
+    await admin.container("live-1", readers=("cora",), name="tide", priority=7)
+    await viewer.open("cora", token)
+    await viewer.page.click("#to-containers")
+    await viewer.contains("tide queued")
+    await viewer.says("#containers .about", "waits", "priority 7")
+    await viewer.says("#containers .command", "true")
+    await viewer.page.click("#containers a")
+    await viewer.says("#container-words", "waits for a dispatcher")
+    await viewer.says("#log-badge", "no log")
+    held = await admin.take("live-1", "d-1")
+    await viewer.says("#container-words", "about to start on d-1")
+    await admin.create("live-1", readers=("cora",))
+    await admin.append("live-1", line(0, "at work"))
+    await admin.call("fairlead.container.start", **held, log="live-1")
+    await admin.call("fairlead.container.progress", **held, progress=0.4)
+    await viewer.shows("at work")
+    await viewer.says("#container-facts", "40 %", "on d-1")
+    assert await viewer.page.locator("#container-progress").evaluate("bar => bar.value") == 0.4
+    await admin.call("fairlead.container.finish", **held, exit_code=3)
+    await viewer.contains("tide exit 3")
+    await viewer.says("#container-words", "exit status 3")
+    await viewer.says("#announcer", "exit status 3")
+    await viewer.page.reload()
+    await viewer.shows("at work")
+    await viewer.says("#container-words", "exit status 3")
+
+
+async def test_cancel_asks_once_and_says_when_it_is_not_allowed(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("carol")
+    await admin.container("cancelled", readers=("carol",))
+    held = await admin.take("cancelled", "d-1")
+    await admin.call("fairlead.container.start", **held)
+    await viewer.open("carol", token)
+    await viewer.page.click("#to-containers")
+    await viewer.page.click("#containers a")
+    await viewer.page.click("#container-cancel")
+    await viewer.page.keyboard.press("Escape")
+    assert await viewer.focused() == "container-cancel"
+    await viewer.contains("cancelled running")
+    await viewer.page.click("#container-cancel")
+    await viewer.page.click("#container-yes")
+    await viewer.says("#container-problem", "not change it")
+    await viewer.contains("cancelled running")
+    await admin.grant("carol", "cancelled", "write")
+    await viewer.page.click("#container-cancel")
+    await viewer.page.click("#container-yes")
+    await viewer.contains("cancelled cancelling")
+    await viewer.says("#container-cancel", "Cancelling")
+    assert await viewer.page.locator("#container-cancel").is_disabled()
+    await admin.call("fairlead.container.finish", **held, cancelled=True)
+    await viewer.contains("cancelled cancelled")
+    assert await _is_hidden(viewer, "#container-cancel")
+
+
+async def test_container_is_seen_only_while_one_may_and_comes_and_goes_live(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("cody")
+    await admin.container("seen")
+    await admin.container("hidden", name="a secret name")
+    await viewer.open("cody", token)
+    await viewer.page.click("#to-containers")
+    await viewer.says("#container-note", "no container that you may see")
+    await admin.grant("cody", "seen")
+    await viewer.contains("seen queued")
+    await viewer.page.click("#containers a")
+    await viewer.says("#container-words", "waits")
+    await admin.revoke("cody", "seen")
+    await viewer.contains()
+    await viewer.says("#container-words", "no such container")
+    assert await _is_hidden(viewer, "#container-cancel")
+    assert "secret" not in await viewer.page.content()
+
+
+async def test_thousands_of_containers_are_few_elements_and_walked_by_keys(admin: Admin, viewer: Viewer) -> None:
+    token = await admin.user("manu")
+    await admin.call("fairlead.authz.apply", [{"op": "put", "kind": "object", "id": "many"}])
+    await admin.grant("manu", "many")
+    for number in range(3_000):
+        about = {"id": f"many-{number:04d}", "object": "many", "priority": 3_000 - number}
+        await admin.call("fairlead.container.create", ["true"], **about)
+    await viewer.open("manu", token)
+    await viewer.page.click("#to-containers")
+    await viewer.says("#container-note", "3\u202f000 containers")
+    await viewer.page.focus("#container-filter")
+    press = viewer.page.keyboard.press
+    await press("ArrowDown")
+    assert "many-0000" in await viewer.focused()
+    await press("End")
+    assert "many-2999" in await viewer.focused()
+    focused = viewer.page.locator("#containers li:focus-within")
+    assert await focused.get_attribute("aria-posinset") == "3000"
+    assert await focused.get_attribute("aria-setsize") == "3000"
+    assert await viewer.page.locator("#containers li").count() < 60
+    await admin.call("fairlead.container.set_priority", "many-2999", 9_000)
+    await eventually(lambda: _is_first(focused), SHOWN_LIMIT_S)
+    assert "many-2999" in await viewer.focused(), "the focus goes along"
+    await viewer.page.fill("#container-filter", "many-12")
+    await viewer.says("#container-note", "100 of 3\u202f000")
+    await viewer.page.select_option("#container-state", "Complete")
+    await viewer.says("#container-note", "No container matches")
+
+
+async def test_containers_go_on_after_a_kill_9(server: ServerProcess, viewer: Viewer) -> None:
+    async with administration(server) as admin:
+        token = await admin.user("kate")
+        await admin.container("killed", readers=("kate",))
+        await viewer.open("kate", token)
+        await viewer.page.click("#to-containers")
+        await viewer.contains("killed queued")
+    server.kill()
+    await viewer.says("#connection", "Reconnecting in")
+    await server.start()
+    async with administration(server) as admin:
+        await admin.call("fairlead.container.cancel", "killed")
+        await viewer.contains("killed cancelled")
+
+
 # ---------------------------------------------------------------- helpers
+
+
+async def _is_first(row: Locator) -> bool:
+    return await row.get_attribute("aria-posinset") == "1"
 
 
 def _hay(number: int) -> str:

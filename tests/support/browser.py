@@ -27,6 +27,9 @@ READ_ROWS = """() => [...document.querySelectorAll('#chunks .row:not(.notice)')]
     text: row.querySelector('.text').firstChild?.textContent ?? '',
 }))"""
 
+READ_CONTAINERS = """items => items.map(item =>
+    `${item.querySelector('.name').textContent} ${item.querySelector('.badge').textContent}`)"""
+
 
 class Row(NamedTuple):
     """A line as the page shows it; `time` is the ISO form that the machine-readable attribute has."""
@@ -96,8 +99,8 @@ class Admin:
         """Makes the user; returns a token."""
         return str((await self.call("fairlead.authz.token", name, create=True))["token"])
 
-    async def grant(self, user: str, stream: str) -> None:
-        await self._apply("grant", user, stream)
+    async def grant(self, user: str, stream: str, level: str = "read") -> None:
+        await self._apply("grant", user, stream, level)
 
     async def revoke(self, user: str, stream: str) -> None:
         await self._apply("revoke", user, stream)
@@ -114,8 +117,19 @@ class Admin:
     async def seal(self, stream: str, exit_code: int) -> None:
         await self.call("fairlead.log.seal", stream, exit_code=exit_code)
 
-    async def _apply(self, op: str, user: str, stream: str) -> None:
-        change = {"op": op, "user": user, "level": "read", "object": stream}
+    async def container(self, id_: str, readers: tuple[str, ...] = (), **about: Any) -> None:
+        """Makes a container that these users may see."""
+        await self.call("fairlead.container.create", ["true"], id=id_, **about)
+        for user in readers:
+            await self.grant(user, id_)
+
+    async def take(self, id_: str, dispatcher: str) -> dict[str, Any]:
+        """Locks a container; the arguments with which it is held."""
+        locked = await self.call("fairlead.container.lock", id_, dispatcher, lease_s=60)
+        return {"id": id_, "term": locked["container"]["state"]["term"]}
+
+    async def _apply(self, op: str, user: str, stream: str, level: str = "read") -> None:
+        change = {"op": op, "user": user, "level": level, "object": stream}
         await self.call("fairlead.authz.apply", [change])
 
 
@@ -180,6 +194,16 @@ class Viewer:
                 await self.page.evaluate("() => dispatchEvent(new Event('focus'))")
             listed = await self.page.locator("#list .name").all_inner_texts()
             assert listed == list(names), f"the list holds {listed}"
+            return True
+
+        await eventually(seen, SHOWN_LIMIT_S)
+
+    async def contains(self, *rows: str) -> None:
+        """Waits until these are the containers, each with its badge, in this order."""
+
+        async def seen() -> bool:
+            listed = await self.page.locator("#containers li").evaluate_all(READ_CONTAINERS)
+            assert listed == list(rows), f"the containers are {listed}"
             return True
 
         await eventually(seen, SHOWN_LIMIT_S)

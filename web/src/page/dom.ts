@@ -25,6 +25,11 @@ export function button(className: string, text: string, onClick: () => void): HT
   return element;
 }
 
+/** Writes only what is different: what is read aloud, or selected, is left alone. */
+export function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Tells screen readers, once, what a glance at the page tells others. */
 export function announce(text: string): void {
   byId("announcer").textContent = text;

@@ -2,8 +2,8 @@
 
 import { plural, shownSize } from "../lines/marker.ts";
 import { ConnectionLost, Directory, type Caller, type StreamInfo } from "../sdk/index.ts";
-import { fragmentOf } from "./address.ts";
-import { byId, make } from "./dom.ts";
+import { fragmentOfLog } from "./address.ts";
+import { byId, make, setText } from "./dom.ts";
 import { badgeOfStream } from "./status.ts";
 import { shownAge, shownMoment } from "./times.ts";
 
@@ -189,7 +189,7 @@ function byImportance(one: StreamInfo, other: StreamInfo): number {
 function makeItem(stream: string): HTMLLIElement {
   const item = make("li", "item");
   const link = make("a", "");
-  link.href = fragmentOf(stream);
+  link.href = fragmentOfLog(stream);
   link.append(make("span", "name", stream), make("span", "badge"), make("span", "about"));
   item.append(link);
   return item;
@@ -213,8 +213,4 @@ function fillItem(item: HTMLLIElement, info: StreamInfo, isChosen: boolean): voi
     info.object === info.stream ? "" : info.object,
   ];
   setText(about, facts.filter((fact) => fact !== "").join(" \u00b7 "));
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -22,7 +22,7 @@ import {
   type LogRecord,
   type StreamInfo,
 } from "../sdk/index.ts";
-import { announce, button, byId } from "./dom.ts";
+import { announce, button, byId, setText } from "./dom.ts";
 import type { Streams } from "./listpane.ts";
 import { LogView } from "./logview.ts";
 import { HELD, LogWindow, type Shown } from "./logwindow.ts";
@@ -85,15 +85,19 @@ export class LogPane {
 
   /** Shows this log from its recent history on; null shows none. */
   open(caller: Caller | null, stream: string | null): void {
-    this.#close();
-    byId("log").hidden = stream === null;
-    byId("nothing-chosen").hidden = stream !== null;
-    byId("log-title").textContent = stream ?? "";
-    this.#toolbar.clear();
-    this.#showStale(null);
+    this.#clear(stream);
+    byId("log-body").hidden = stream === null;
     if (caller === null || stream === null) return;
     this.#shown = { caller, stream, sources: null };
     this.#start();
+  }
+
+  /** Shows that something is chosen that has no log, or none yet. */
+  expect(title: string): void {
+    this.#clear(title);
+    byId("log-body").hidden = true;
+    this.#showBadge({ text: "no log", tone: "quiet" });
+    setText(byId("log-count"), "");
   }
 
   /** What the list says: a log that had ended goes on when a new attempt begins. */
@@ -106,6 +110,15 @@ export class LogPane {
       this.#goOn();
     }
     this.#showStale(end === null && info.sealed === null ? info.staleSinceUs : null);
+  }
+
+  #clear(title: string | null): void {
+    this.#close();
+    byId("log").hidden = title === null;
+    byId("nothing-chosen").hidden = title !== null;
+    byId("log-title").textContent = title ?? "";
+    this.#toolbar.clear();
+    this.#showStale(null);
   }
 
   #close(): void {

@@ -46,3 +46,13 @@ export function shownMoment(timeUs: number): string {
   });
   return `${isToday ? "today" : date}, ${clock.slice(0, 5)}`;
 }
+
+/** How long something takes or took: "7 s", "3 min 20 s", "5 h 12 min". */
+export function shownDuration(durationUs: number): string {
+  // Clocks differ a little: nothing has begun in the future.
+  const seconds = Math.max(0, Math.floor(durationUs / 1_000_000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
