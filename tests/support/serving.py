@@ -30,7 +30,7 @@ FAIRLEAD = (sys.executable, "-c", "import os; os.closerange(3, 256); from fairle
 COMMAND_S = 20.0
 OWN_PORTS = 12_000
 """So many below those of the kernel are for servers that are started again."""
-NESTED = ("user", "group", "object", "arvados", "streams", "cursor", "outbox")
+NESTED = ("user", "group", "object", "arvados", "streams", "cursor", "outbox", "record")
 """Commands that have commands: `fairlead user add`."""
 
 

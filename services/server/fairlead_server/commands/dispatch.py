@@ -17,6 +17,8 @@ import typer
 
 from fairlead_client import ClientError
 from fairlead_client.asyncio import Connection, Dispatcher
+from fairlead_common.ids import check_id
+from fairlead_router import InvalidArgument
 from fairlead_server.commands._notes import note, printable
 from fairlead_server.commands._processes import Processes
 from fairlead_server.commands._sizes import bytes_of
@@ -29,7 +31,7 @@ from fairlead_server.connect import (
     hush_autobahn,
     server_of,
 )
-from fairlead_server.errors import EXIT_INTERRUPTED
+from fairlead_server.errors import EXIT_INTERRUPTED, CommandError
 
 GRACE_S = 10.0
 LEASE_S = 30.0
@@ -80,7 +82,19 @@ def dispatch(  # noqa: PLR0913 (one parameter an option)
     resources = _resources(vcpus, ram)
     raise typer.Exit(
         asyncio.run(
-            _dispatch(server, _Plan(command or [], slots, name or _own_name(), resources, grace, lease, drain), as_json)
+            _dispatch(
+                server,
+                _Plan(
+                    command or [],
+                    slots,
+                    _own_name() if name is None else _checked_name(name),
+                    resources,
+                    grace,
+                    lease,
+                    drain,
+                ),
+                as_json,
+            )
         )
     )
 
@@ -113,6 +127,14 @@ def _resources(vcpus: float | None, ram: str | None) -> dict[str, float] | None:
         return None
     given = {"vcpus": vcpus, "ram": None if ram is None else float(bytes_of(ram, "--ram"))}
     return {name: float("1e18") if amount is None else amount for name, amount in given.items()}
+
+
+def _checked_name(name: str) -> str:
+    """Raises CommandError."""
+    try:
+        return check_id("--name", name)
+    except InvalidArgument as error:
+        raise CommandError(str(error)) from None
 
 
 def _own_name() -> str:
