@@ -36,6 +36,7 @@ def test_page_lists_each_limit_with_its_value() -> None:
         "conditions": [query.CONDITIONS_LIMIT, query.VALUES_LIMIT],
         "wait_s": [arguments.WAIT_LIMIT_S],
         "waiting changes": [ledger.WAITING_LIMIT_BYTES],
+        "waiting changes of one session": [ledger.SESSION_LIMIT_BYTES],
         "one transaction": [ledger.GROUP_LIMIT_CHANGES, ledger.GROUP_LIMIT_BYTES],
         "an answer": [arguments.ANSWER_LIMIT_BYTES, arguments.LIST_RECORDS],
         "a page": [watch.PAGE_BYTES],

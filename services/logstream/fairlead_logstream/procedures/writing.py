@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fairlead_common.counting import count
-from fairlead_common.errors import Busy
 from fairlead_common.outcomes import Outcome, Result, tell_call
+from fairlead_common.shares import Shares
 from fairlead_logstream.counters import LogCounters
 from fairlead_logstream.live.appender import Request
 from fairlead_logstream.live.directory import Directory
@@ -28,9 +27,7 @@ class Writing:
 
     def __init__(self, directory: Directory, counters: LogCounters) -> None:
         self._directory = directory
-        self._counters = counters
-        self._unacknowledged: dict[int, int] = {}
-        """Bytes, by the session that has sent them."""
+        self._unacknowledged = Shares(SESSION_LIMIT_BYTES, counters.refused)
 
     def append(self, call: Call) -> Any:
         """`fairlead.log.append`: acknowledged when the records are durable."""
@@ -41,11 +38,11 @@ class Writing:
         begin, unit = arguments.position
         append = Append(records, arguments.producer, arguments.term, begin, arguments.lost, unit)
         live.heard()
-        self._take(call, append.size)
+        self._unacknowledged.take(call.caller.session_id, append.size)
         try:
             live.appender.append(append, partial(self._told, call, append.size))
         except RequestError:
-            self._give_back(call, append.size)
+            self._unacknowledged.give_back(call.caller.session_id, append.size)
             raise
         return PENDING
 
@@ -57,26 +54,8 @@ class Writing:
         live.appender.submit(Request(apply, partial(tell_call, call)))
         return PENDING
 
-    def _take(self, call: Call, size: int) -> None:
-        """Raises Busy."""
-        session_id = call.caller.session_id
-        waiting = self._unacknowledged.get(session_id, 0) + size
-        if waiting > SESSION_LIMIT_BYTES:
-            text = f"{waiting - size} bytes of this session wait to be stored already: wait for acknowledgements"
-            count(self._counters.refused, Busy.uri)
-            raise Busy(text, limit_bytes=SESSION_LIMIT_BYTES)
-        self._unacknowledged[session_id] = waiting
-
-    def _give_back(self, call: Call, size: int) -> None:
-        session_id = call.caller.session_id
-        left = self._unacknowledged.get(session_id, 0) - size
-        if left > 0:
-            self._unacknowledged[session_id] = left
-        else:
-            self._unacknowledged.pop(session_id, None)
-
     def _told(self, call: Call, size: int, outcome: Outcome) -> None:
-        self._give_back(call, size)
+        self._unacknowledged.give_back(call.caller.session_id, size)
         tell_call(call, outcome)
 
 

@@ -129,7 +129,8 @@ class Asking:
 
     def _ask(self, call: Call, apply: Callable[[Draft], Result], key: str | None = None) -> Any:
         whose = None if key is None else (own_id(call), key)
-        self._ledger.submit(Request(apply, partial(tell_call, call), call.payload.size, whose))
+        request = Request(apply, partial(tell_call, call), call.payload.size, whose, call.caller.session_id)
+        self._ledger.submit(request)
         return PENDING
 
 

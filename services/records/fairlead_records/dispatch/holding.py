@@ -139,7 +139,8 @@ class Holding:
         return True
 
     def _ask(self, call: Call, apply: Callable[[Draft], Result]) -> Any:
-        self._ledger.submit(Request(apply, partial(_tell, call), call.payload.size))
+        request = Request(apply, partial(_tell, call), call.payload.size, None, call.caller.session_id)
+        self._ledger.submit(request)
         return PENDING
 
     def _best(self, call: Call, draft: Draft, number: int, free: dict[str, float] | None) -> Iterator[Record]:

@@ -20,6 +20,7 @@ import msgspec
 from fairlead_common.counting import count
 from fairlead_common.errors import Busy, StoreFailed
 from fairlead_common.outcomes import Outcome, Result, tell_all
+from fairlead_common.shares import Shares
 from fairlead_records.counters import RecordCounters
 from fairlead_records.live.answers import Answers
 from fairlead_records.model.draft import Draft
@@ -32,6 +33,9 @@ from fairlead_store import StoreError
 WAITING_LIMIT_BYTES = 32 << 20
 """Of requests that wait for the group that is being written: some seconds of the fastest writer. Who sends more without
 waiting for answers is told to."""
+
+SESSION_LIMIT_BYTES = 8 << 20
+"""A session's part of that, with what is being written: a quarter, so that no one of them keeps the others out."""
 
 GROUP_LIMIT_CHANGES = 2_000
 """In one transaction, and in one turn of the loop when it is durable: some 20 ms."""
@@ -57,6 +61,8 @@ class Request(msgspec.Struct, frozen=True, eq=False):
     """Bytes, for what may wait."""
     key: tuple[str, str] | None = None
     """Who asks, and the key."""
+    session_id: int | None = None
+    """Whose share of what may wait it takes; None: nobody's, the service itself asks."""
 
 
 class _Step(NamedTuple):
@@ -87,6 +93,7 @@ class Ledger:
         self._listeners: tuple[Listener, ...] = ()
         self._waiting: deque[Request] = deque()
         self._waiting_bytes = 0
+        self._shares = Shares(SESSION_LIMIT_BYTES, counters.refused)
         self._in_flight: asyncio.Future[None] | None = None
         self._is_busy = False
         self._closed_because: RequestError | None = None
@@ -105,6 +112,8 @@ class Ledger:
                 f"{self._waiting_bytes} bytes of changes wait already: wait for answers",
                 limit_bytes=WAITING_LIMIT_BYTES,
             )
+        if request.session_id is not None:
+            self._shares.take(request.session_id, request.size)
         self._waiting.append(request)
         self._waiting_bytes += request.size
         if not self._is_busy:
@@ -222,6 +231,9 @@ class Ledger:
                 _log.exception("changes of records were not delivered")
 
     def _tell(self, told: Sequence[tuple[Request, Outcome]]) -> None:
+        for request, _ in told:
+            if request.session_id is not None:
+                self._shares.give_back(request.session_id, request.size)
         tell_all(told, self.counters.refused)
 
 

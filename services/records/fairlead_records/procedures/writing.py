@@ -75,7 +75,7 @@ class Writing:
         self, call: Call, changes: Sequence[BatchChange], apply: Callable[[Draft], Result], key: str | None
     ) -> Any:
         whose = None if key is None else (own_id(call), key)
-        request = Request(apply, partial(tell_call, call), call.payload.size, whose)
+        request = Request(apply, partial(tell_call, call), call.payload.size, whose, call.caller.session_id)
         if self._new_object is None or not any(self._is_new(change) for change in changes):
             self._ledger.submit(request)
             return PENDING

@@ -145,3 +145,20 @@ async def test_a_group_makes_so_many_bytes_only(monkeypatch: pytest.MonkeyPatch)
         ledger.submit(told.request(putting(f"r{number}", {"text": "x" * 600})))
     await ledger.settled()
     assert [len(changes) for changes in harness.heard] == [1, 2, 2]
+
+
+async def test_a_session_has_its_share_of_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "SESSION_LIMIT_BYTES", 100)
+    ledger, told = await LedgerHarness().open(), Told()
+
+    def ask(id_: str, session_id: int) -> None:
+        ledger.submit(Request(putting(id_), told.outcomes.append, 60, None, session_id))
+
+    ask("a", 1)
+    with pytest.raises(Busy, match="60 bytes of this session wait"):
+        ask("b", 1)
+    ask("c", 2)
+    await ledger.settled()
+    ask("d", 1)
+    await ledger.settled()
+    assert list(ledger.table.all) == ["a", "c", "d"]
