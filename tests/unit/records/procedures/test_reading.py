@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from fairlead_records import MemoryRecordStore
 from fairlead_records.procedures import reading
 from fairlead_router import CallError
 from unit.records.fakes import Peer, ServiceHarness
@@ -103,3 +104,16 @@ async def test_a_page_of_large_records_ends_early(alice: Peer) -> None:
         await alice.put(f"r{number}", {"text": "x" * 60_000})
     page = await alice.call("record.list")
     assert (len(page["records"]), page["after"]) == (5, "r4")
+
+
+async def test_a_get_that_waits_ends_with_the_service() -> None:
+    harness = ServiceHarness()
+    await harness.start(MemoryRecordStore())
+    alice = harness.peer()
+    await alice.put("r")
+    waiting = asyncio.ensure_future(alice.call("record.get", "r", since_version=1, wait_s=20))
+    await asyncio.sleep(0)
+    await harness.records.close()
+    with pytest.raises(CallError):
+        await waiting
+    await harness.close()
