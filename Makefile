@@ -33,7 +33,7 @@ SHELL := /bin/sh
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) $(PAGE) ## a server, two users, three live logs: prints a URL for each user; Ctrl-C ends it
+demo: $(RUNTIME) $(PAGE) ## a server, two users, three dispatchers with work: prints a URL for each user; Ctrl-C ends it
 	@$(VENV)/bin/fairlead demo $(ARGS)
 
 test: $(DEV) $(PAGE) $(NODE_PEERS) browser programs ## all tests; some: make test ARGS="tests/unit/router -k prefix"

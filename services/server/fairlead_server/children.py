@@ -1,4 +1,4 @@
-"""Child processes of the demo: a server that is started again when it dies, and commands that run until they end.
+"""Child processes of the demo: a server and dispatchers, each started again when it dies.
 
 Every child is in a process group of its own, so that Ctrl-C in the terminal reaches only us and we end them in order.
 """
@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -33,12 +33,17 @@ RESTART_PAUSE_S = 0.5
 STOP_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
 
 
+# What is worth telling of what a dispatcher says: not that it reports, or is connected again.
+TOLD = re.compile(r": (running|ending it|ended with status|given back|not ours any more)|^fairlead: cannot")
+
+Say = Callable[[str], None]
+
+
 class Child:
-    """A process that we have started. `last_line` is what it said last on stderr, where that is read."""
+    """A process that we have started."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.last_line = ""
 
     @classmethod
     async def start(cls, command: Sequence[str], environment: Mapping[str, str], *, keeps_stderr: bool) -> Child:
@@ -57,16 +62,13 @@ class Child:
 
     async def wait(self) -> int:
         """Its exit status, -n when signal n ended it, once it has ended."""
-        await self.says(None)
         return await self.process.wait()
 
-    async def says(self, text: str | None) -> None:
-        """Reads its stderr, where that is kept, until a line has this text, or to the end."""
+    async def lines(self) -> AsyncIterator[str]:
+        """What it says on stderr, where that is kept, to the end."""
         if self.process.stderr is not None:
             async for line in self.process.stderr:
-                self.last_line = line.decode(errors="replace").strip()
-                if text is not None and text in self.last_line:
-                    return
+                yield line.decode(errors="replace").strip()
 
     async def stop(self) -> None:
         """Ends it, kindly at first; returns when it is gone."""
@@ -88,7 +90,7 @@ class Child:
 class SupervisedServer:
     """`fairlead serve` as a child, started again whenever it dies. `say` tells the user about it."""
 
-    def __init__(self, listen: Address, data: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, listen: Address, data: Path, say: Say) -> None:
         self.address = listen
         self._data = data
         self._say = say
@@ -151,6 +153,50 @@ class SupervisedServer:
         # The one that the system chose at first is kept: clients come back to it.
         self.address = self.address._replace(port=int(ready[1]))
         return True
+
+
+class SupervisedDispatcher:
+    """`fairlead dispatch` as a child, started again whenever it dies. `say` tells the user what it does."""
+
+    def __init__(self, name: str, options: Sequence[str], environment: Mapping[str, str], say: Say) -> None:
+        self.name = name
+        self._command = (*FAIRLEAD, "dispatch", "--name", name, *options)
+        self._environment = environment
+        self._say = say
+        self._child: Child | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that dispatches now."""
+        assert self._child is not None
+        return self._child.process.pid
+
+    async def start(self) -> None:
+        """Returns when the process is there."""
+        self._child = await Child.start(self._command, self._environment, keeps_stderr=True)
+
+    async def supervise(self) -> None:
+        """Tells what it does; starts it again whenever it has died."""
+        while True:
+            assert self._child is not None
+            async for line in self._child.lines():
+                if TOLD.search(line):
+                    self._say(f"{self.name}: {line.removeprefix('fairlead: ')}")
+            status = await self._child.wait()
+            self._say(f"{self.name} (process {self.pid}) was {ended_how(status)}; starting it again")
+            await asyncio.sleep(RESTART_PAUSE_S)
+            await self.start()
+            self._say(f"{self.name} is back as process {self.pid}")
+
+    async def stop(self) -> None:
+        """Ends it and what it runs, in order."""
+        if self._child is not None:
+            await self._child.stop()
+
+    def kill(self) -> None:
+        """Ends it at once; nothing that it runs outlives it."""
+        if self._child is not None:
+            self._child.kill()
 
 
 def ended_how(status: int) -> str:

@@ -1,7 +1,7 @@
-"""`fairlead demo`: everything at once, to be tried: a server, two users, three commands with live logs.
+"""`fairlead demo`: everything at once, to be tried: a server, two users, three dispatchers that compete for work.
 
-It stays in the foreground, keeps its own data directory, starts its server again when that dies, and ends all that it
-has started when it is stopped. The commands run through `fairlead run`, as anybody's would.
+It stays in the foreground, keeps its own data directory, starts its server and dispatchers again when they die, and
+ends all that it has started when it is stopped. The work is submitted and dispatched as anybody's would be.
 """
 
 from __future__ import annotations
@@ -14,43 +14,38 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from fairlead_client import ClientError, Refused
-from fairlead_client.asyncio import call, connect, disconnect
+from fairlead_client.asyncio import Connection, call, connect, disconnect
 from fairlead_client.autobahn_session import AutobahnSession
 from fairlead_server.address import Address, parse_listen
-from fairlead_server.children import FAIRLEAD, PROGRAMS, Child, SupervisedServer, ended_how
+from fairlead_server.children import SupervisedDispatcher, SupervisedServer
 from fairlead_server.connect import DEFAULT_URL, TOKEN_VARIABLE, command_error, hush_autobahn
 from fairlead_server.datadir import DEMO_PATH, DataDirectory, read_token, write_private
-from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED
+from fairlead_server.demo_work import Work
+from fairlead_server.errors import EXIT_INTERRUPTED
 
 USERS = ("alice", "bob")
-PROJECT = "demo-project"
+DISPATCHERS = 3
+SLOTS = 2
+
+# A dispatcher that is killed and does not come back is noticed after this; what ends has so long to do it by itself.
+LEASE_S = 10
+GRACE_S = 2
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# Once we stop the server is there still: what it has not taken by then is lost with the demo.
-LINGER_S = 5
-
-
-class Container(NamedTuple):
-    """A command of the demo: its program, the id of its log, and what is to be seen."""
-
-    program: str
-    name: str
-    about: str
 
 
 def demo(
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the server listens.")] = "127.0.0.1:8080",
     data: Annotated[Path, typer.Option(metavar="DIR", help="The demo's own data directory.")] = DEMO_PATH,
 ) -> None:
-    """Run a server, users alice and bob, and three commands with live logs, until Ctrl-C.
+    """Run a server, users alice and bob, and three dispatchers with work to do, until Ctrl-C.
 
-    Prints a page URL for each user, and what to type in other terminals: follow a log, revoke, kill the server.
+    Prints a page URL for each user, and what to type in other terminals: follow a log, cancel, revoke, kill the server.
     """
     address = parse_listen(listen, "--listen")
     hush_autobahn()
@@ -61,17 +56,11 @@ class Demo:
     """One run of the demo."""
 
     def __init__(self, address: Address, directory: DataDirectory) -> None:
-        suffix = secrets.token_hex(2)
         self._directory = directory
         self._server = SupervisedServer(address, directory.path, say)
-        self._children: list[Child] = []
-        self._reports: list[asyncio.Task[None]] = []
+        self._dispatchers: list[SupervisedDispatcher] = []
         self._tokens: dict[str, str] = {}
-        self.containers = (
-            Container("simulate", f"simulation-{suffix}", "goes on for ever, warns on stderr"),
-            Container("train", f"training-{suffix}", "a progress bar on stderr, ten minutes"),
-            Container("verify", f"verification-{suffix}", "ends with status 3 after 20 s"),
-        )
+        self._work = Work(secrets.token_hex(2))
 
     async def run(self) -> None:
         """Runs until a signal; then ends what it has started, in order."""
@@ -79,9 +68,11 @@ class Demo:
         try:
             await self._server.start()
             await self._make_users()
-            await self._run_containers()
-            print(self._instructions(), flush=True)
-            await self._server.supervise()
+            await self._dispatch()
+            async with Connection(self._server.url, token=self._tokens["alice"]) as connection:
+                await self._work.begin(connection)
+                print(self._instructions(), flush=True)
+                await self._go_on(connection)
         except asyncio.CancelledError:
             say("stopping")
         except ClientError as error:
@@ -102,29 +93,24 @@ class Demo:
                 task.cancel()
                 return
             self._server.kill()
-            for child in self._children:
-                child.kill()
+            for dispatcher in self._dispatchers:
+                dispatcher.kill()
             os._exit(EXIT_INTERRUPTED)
 
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, on_signal)
 
     async def _stop(self) -> None:
-        """Commands first: their logs get their ends while the server is there."""
-        for report in self._reports:
-            report.cancel()
-        await asyncio.gather(*[child.stop() for child in self._children])
+        """Dispatchers first: what they run and its logs get their ends while the server is there."""
+        await asyncio.gather(*[dispatcher.stop() for dispatcher in self._dispatchers])
         await self._server.stop()
 
-    # ------------------------------------------------------------ users and commands
+    # ------------------------------------------------------------ users and work
 
     async def _make_users(self) -> None:
-        """Users with tokens; a project of alice with an object a command, which bob may read."""
-        names = [container.name for container in self.containers]
+        """Users with tokens; a project of alice, of which bob may read some."""
         changes: list[dict[str, str]] = [{"op": "put", "kind": "user", "id": user} for user in USERS]
-        changes += [{"op": "put", "kind": "project", "id": PROJECT, "owner": "alice", "name": "Demo"}]
-        changes += [{"op": "put", "kind": "object", "id": name, "owner": PROJECT} for name in names]
-        changes += [{"op": "grant", "user": "bob", "level": "read", "object": name} for name in names]
+        changes += self._work.permissions()
         # What a plain `fairlead run` makes belongs to the administrator: so that alice's page shows it too.
         changes += [{"op": "grant", "user": "alice", "level": "manage", "object": "admin"}]
         session = await connect(self._server.url, token=self._directory.read_admin_token())
@@ -154,60 +140,65 @@ class Demo:
     def _token_file(self, user: str) -> Path:
         return self._directory.path / f"{user}.token"
 
-    async def _run_containers(self) -> None:
-        """Starts the commands as alice, each with its own log; returns when the logs are there."""
+    async def _dispatch(self) -> None:
+        """Starts the dispatchers, as alice."""
         environment = {name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE}
         environment["XDG_STATE_HOME"] = str((self._directory.path / "state").absolute())
-        options = ["--quiet", "--url", self._server.url, "--token-file", str(self._token_file("alice"))]
-        options += ["--linger", str(LINGER_S)]
-        for container in self.containers:
-            command = (*FAIRLEAD, "run", *options, "--object", container.name, "--", *PROGRAMS, container.program)
-            child = await Child.start(command, environment, keeps_stderr=True)
-            self._children.append(child)
-        for container, child in zip(self.containers, self._children, strict=True):
-            await child.says(f"the log is {container.name}")
-            self._reports.append(asyncio.create_task(_report_end(container, child)))
+        options = ["--url", self._server.url, "--token-file", str(self._token_file("alice"))]
+        options += ["--slots", str(SLOTS), "--lease", str(LEASE_S), "--grace", str(GRACE_S)]
+        for number in range(1, DISPATCHERS + 1):
+            dispatcher = SupervisedDispatcher(f"dispatcher-{number}", options, environment, say)
+            self._dispatchers.append(dispatcher)
+            await dispatcher.start()
+
+    async def _go_on(self, connection: Connection) -> None:
+        """Until one of them fails, which is raised."""
+        endless = [self._server.supervise(), *(each.supervise() for each in self._dispatchers)]
+        tasks = [asyncio.ensure_future(each) for each in (*endless, self._work.go_on(connection))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     # ------------------------------------------------------------ what is said
 
     def _instructions(self) -> str:
         """The page of each user, and what to type elsewhere."""
-        fairlead, data, log = command_name(), self._directory.path, self.containers[0].name
+        fairlead, data, program = command_name(), self._directory.path, self._work.programs[0]
         url = "" if self._server.url == DEFAULT_URL else f" --url {self._server.url}"
         as_admin = url if data == DEMO_PATH else f"{url} --token-file {shlex.quote(str(data / 'admin.token'))}"
         as_user = {user: f"{TOKEN_VARIABLE}=$(cat {shlex.quote(str(self._token_file(user)))}) " for user in USERS}
+        as_alice = as_user["alice"] + fairlead
         tokens = {**self._tokens, "admin": self._directory.read_admin_token()}
-        pages = [f"  {user:6} http://{self._server.address}/#user={user}&token={tokens[user]}" for user in tokens]
-        logs = [f"  {container.name:20} {container.about}" for container in self.containers]
+        page = f"http://{self._server.address}/#containers&user="
         return "\n".join(
             [
                 "",
-                "The demo runs: a server, users alice and bob, and three commands in a project of alice.",
+                f"The demo runs: a server, users alice and bob, and {DISPATCHERS} dispatchers that compete for work.",
                 "",
-                "Pages (admin sees everything):",
-                *pages,
+                "Pages (admin sees everything, bob some of it):",
+                *[f"  {user:6} {page}{user}&token={tokens[user]}" for user in tokens],
                 "",
-                "Logs:",
-                *logs,
+                "Work in a project of alice, beside a short job every few seconds:",
+                *[f"  {each.container:20} {each.about}" for each in self._work.programs],
                 "",
                 "Type in other terminals, in this directory:",
-                *[f"  {as_user[user]}{fairlead} logs -f{url} {log}" for user in USERS],
-                f"  {fairlead} who{as_admin} read {log}    # each with the path that allows it",
-                f"  {fairlead} revoke{as_admin} bob read {log}",
-                f"  {fairlead} grant{as_admin} bob read {log}",
-                f"  {as_user['alice']}{fairlead} run{url} -- sh -c 'while date; do sleep 1; done'",
+                f"  {as_alice} ps --watch{url}    # what runs and what waits",
+                *[f"  {as_user[user]}{fairlead} logs -f{url} {program.container}" for user in USERS],
+                f"  {as_alice} submit{url} --priority 9 -- sh -c 'date; sleep 60'    # prints an id",
+                f"  {as_alice} cancel{url} {program.container}",
+                f"  {fairlead} who{as_admin} read {program.request}    # each with the path that allows it",
+                f"  {fairlead} revoke{as_admin} bob read {program.request}    # or {self._work.shared}: short jobs",
+                f"  {fairlead} grant{as_admin} bob read {program.request}",
                 f"  kill -9 {self._server.pid}    # the server: it comes back, nothing is lost",
+                *[f"  kill -9 {each.pid}    # {each.name}: what it ran is run again" for each in self._dispatchers[:1]],
                 "",
                 f"Everything is in {data}/. Ctrl-C ends the demo and all that it has started.",
                 "",
             ]
         )
-
-
-async def _report_end(container: Container, child: Child) -> None:
-    """Says how a command has ended, and why if it was our own failure."""
-    status = await child.wait()
-    say(f"{container.name} {ended_how(status)}" + (f": {child.last_line}" if status == EXIT_ERROR else ""))
 
 
 def say(text: str) -> None:

@@ -1,9 +1,11 @@
-"""The three commands of `fairlead demo`: what people run in containers, played.
+"""The commands of `fairlead demo`: what people run in containers, played.
 
     python -m fairlead_server.demo_programs simulate|train|verify
+    python -m fairlead_server.demo_programs convert SECONDS STATUS
 
 `simulate` goes on until it is stopped and warns on stderr now and then; `train` draws a progress bar with carriage
-returns, as many tools do; `verify` finds a fault and ends with status 3 after about 20 s. They import nothing of ours.
+returns, as many tools do; `verify` finds a fault and ends with status 3 after about 20 s. `convert` is a short job that
+takes as long and ends as it is told. They import nothing of ours.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ BAR_WIDTH = 30
 FILES = 40
 FILE_S = 0.5
 EXIT_FAULT = 3
+CONVERT_S = 0.5
 
 
 def simulate() -> int:
@@ -66,7 +69,18 @@ def verify() -> int:
     return EXIT_FAULT
 
 
-PROGRAMS = {"simulate": simulate, "train": train, "verify": verify}
+def convert(seconds: str = "5", status: str = "0") -> int:
+    """Tables from one format to another, one after the other."""
+    tables = max(1, round(float(seconds) / CONVERT_S))
+    for number in range(1, tables + 1):
+        print(f"table {number:2d} of {tables}: {random.randint(10_000, 90_000)} rows", flush=True)
+        time.sleep(CONVERT_S)
+    if status != "0":
+        print("a table has no column 'time'", file=sys.stderr, flush=True)
+    return int(status)
+
+
+PROGRAMS = {"simulate": simulate, "train": train, "verify": verify, "convert": convert}
 
 if __name__ == "__main__":
-    sys.exit(PROGRAMS[sys.argv[1]]())
+    sys.exit(PROGRAMS[sys.argv[1]](*sys.argv[2:]))

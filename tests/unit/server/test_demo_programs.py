@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fairlead_server import demo_programs
@@ -27,6 +29,17 @@ def test_training_draws_its_bar_with_carriage_returns(
     said = capsys.readouterr()
     assert said.err.count("\r") == demo_programs.EPOCHS * demo_programs.BATCHES
     assert said.out.count("loss") == demo_programs.EPOCHS
+
+
+@pytest.mark.parametrize(("status", "said"), [("0", ""), ("1", "no column")])
+def test_conversion_takes_and_ends_as_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: str, said: str
+) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr(time, "sleep", paused.append)
+    assert demo_programs.convert("4", status) == int(status)
+    assert sum(paused) == 4
+    assert said in capsys.readouterr().err
 
 
 def test_an_end_is_said_in_words() -> None:

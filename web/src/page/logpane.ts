@@ -106,6 +106,8 @@ export class LogPane {
     if (info === undefined) return;
     const end = this.#end;
     if (end === null) this.#showBadge(badgeOfStream(info));
+    // It has begun, or may be read, since it was looked for: a container runs a moment before its log.
+    else if (end.kind === "denied") this.#start();
     else if (end.kind === "sealed" && info.sealed === null && info.next > (end.sealed.next ?? 0)) {
       this.#goOn();
     }
