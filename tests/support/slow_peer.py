@@ -36,6 +36,10 @@ class SlowPeer:
         self._session.outbox.resume()
 
     @property
+    def session_id(self) -> int:
+        return self._session.id
+
+    @property
     def queued_bytes(self) -> int:
         return sum(item.size for item in self._session.outbox.items)
 

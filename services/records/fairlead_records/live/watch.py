@@ -144,6 +144,17 @@ class Watch:
         """Whether there is something to look at."""
         return bool(self._pending) or self.is_owing_bookmark
 
+    @property
+    def has_past(self) -> bool:
+        """Whether it is not known of everything yet what was told before the bookmark."""
+        return bool(self._past)
+
+    def forget(self) -> None:
+        """Nothing counts as told: it is told anew."""
+        self._forget_told()
+        self._pages.clear()
+        self.is_owing_bookmark = True
+
     def begin(self, ids: Iterable[str], past: Past | None = None) -> None:
         """Look at all of these first; with a past, tell only what is different from it."""
         self._past = past
@@ -175,11 +186,13 @@ class Watch:
     def take_back(self) -> None:
         """A right may have gone: nothing that is queued is sent as it is; what it told is looked at again."""
         position = self._reader.purge()
-        while position is not None and self._pages and self._pages[-1].position >= position:
+        if position is None:
+            return
+        self.is_owing_bookmark = True
+        while self._pages and self._pages[-1].position >= position:
             for id_, before in reversed(self._pages.pop().before):
                 self._know(id_, before)
                 self._pending.setdefault(id_, None)
-            self.is_owing_bookmark = True
 
     def flush(self) -> bool:
         """Tell what is different, page by page. False: it stopped for want of room, and goes on when there is some."""
@@ -193,12 +206,20 @@ class Watch:
             left -= max(1, looked)
         return True
 
+    def next_position(self) -> int:
+        """Of what is sent next: by it `take_back` knows what was still queued."""
+        self._position += 1
+        return self._position
+
     def end(self) -> None:
         """Nobody is told any more."""
+        self._forget_told()
+        self._pending.clear()
+
+    def _forget_told(self) -> None:
         for told in self._told.values():
             self._objects.release(told.object_id)
         self._told.clear()
-        self._pending.clear()
 
     # ---- pages
 
@@ -242,13 +263,13 @@ class Watch:
             limit -= 1
 
     def _send(self, changes: list[bytes], before: list[tuple[str, _Told | None]], is_whole: bool) -> bool:
-        self._position += 1
-        if not self._reader.send(b",".join(changes), self._position, is_whole=is_whole):
+        position = self.next_position()
+        if not self._reader.send(b",".join(changes), position, is_whole=is_whole):
             return False
         if is_whole:
             self.is_owing_bookmark = False
         if before:
-            self._pages.append(_Page(self._position, before))
+            self._pages.append(_Page(position, before))
         return True
 
     def _difference(self, id_: str, known: _Told | None, last: Record | None) -> bytes | None:

@@ -110,6 +110,7 @@ class Watching:
                 before.setdefault(change.id, change.before)
             candidates = list(dict.fromkeys((*candidates, *_of_query(query, before))))
             past = Past(before, candidates)
+            watching.rights = place.rights
         watching.watch.begin(candidates, past)
         self.watches.add(watching)
         watching.watch_rights()
@@ -122,7 +123,11 @@ class Watching:
             return "epoch"
         if place.revision < table.oldest:
             return "too_old"
-        return None if place.rights == self._rights_mark(principal) else "permissions"
+        return None if self.has_rights_of(place.rights, principal) else "permissions"
+
+    def has_rights_of(self, mark: int, principal: Principal) -> bool:
+        """Whether no right of a principal has moved since it had this mark, but for those to new things."""
+        return self._rights_mark(principal) == mark
 
     def _ended(self, watching: WatchCall) -> None:
         watching.end()
@@ -143,7 +148,13 @@ class WatchCall:
         self.group = group
         self.watch = watching.new_watch(self)
         self.marks: list[str] = []
+        """Those that it has asked for and was not told."""
         self._preface = b'"watch":%d,' % number
+        """What the next dict begins with."""
+        self._queued: list[tuple[int, bytes, str | None]] = []
+        """Of what may still be queued: its position, its preface, its mark."""
+        self.rights = 0
+        """The mark of the caller's rights at its bookmark."""
         self._heartbeat_s = heartbeat_s
         self._sent_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -170,8 +181,15 @@ class WatchCall:
         return self._call.caller.can("read", object_id)
 
     def purge(self) -> int | None:
-        """Take back what is queued."""
-        return self._call.purge()
+        """Take back what is queued; what was said with it is still to be said."""
+        position = self._call.purge()
+        if position is None:
+            return None
+        taken_back = [said for said in self._queued if said[0] >= position]
+        self._preface = b"".join(preface for _, preface, _ in taken_back) + self._preface
+        self.marks = [mark for _, _, mark in taken_back if mark is not None] + self.marks
+        self._queued.clear()
+        return position
 
     def watch_rights(self) -> None:
         """Look again whenever rights of the caller may have moved."""
@@ -179,11 +197,15 @@ class WatchCall:
 
     def flush(self) -> bool:
         """Tell what is different, and then what was asked to be marked."""
+        if not self.has_queue:
+            self._queued.clear()
+        if self.watch.has_past and not self._all.has_rights_of(self.rights, self.principal):
+            self._begin_anew()
         if not self.watch.flush():
             return False
         while self.marks and not self.watch.has_pending:
-            token = _encode(self.marks[0])
-            if not self._say(b'"mark":%b,"bookmark":"%b"' % (token, self._all.bookmark(self.principal)), 0):
+            members = b'"mark":%b,"bookmark":"%b"' % (_encode(self.marks[0]), self._all.bookmark(self.principal))
+            if not self._say(members, self.watch.next_position(), self.marks[0]):
                 return False
             del self.marks[0]
         return True
@@ -197,7 +219,8 @@ class WatchCall:
 
     def say_reset(self, reason: Reason) -> None:
         """What it knew is void. It comes first, and nothing is queued yet that it could not be queued behind."""
-        self._preface += b'"reset":{"reason":"%b"},' % reason.encode()
+        if b'"reset"' not in self._preface:
+            self._preface += b'"reset":{"reason":"%b"},' % reason.encode()
 
     def end(self) -> None:
         """The call is over."""
@@ -205,21 +228,37 @@ class WatchCall:
             self._timer.cancel()
         self.watch.end()
 
-    def _say(self, members: bytes, position: int) -> bool:
+    def _say(self, members: bytes, position: int, mark: str | None = None) -> bool:
         payload = Payload.from_json(b"[{%b%b}]" % (self._preface, members), b"{}")
         if not self._call.send(payload, position):
             return False
-        self._preface = b""
+        if self._preface or mark is not None:
+            self._queued.append((position, self._preface, mark))
+            self._preface = b""
         self._sent_s = asyncio.get_running_loop().time()
         return True
 
     def _lost(self) -> None:
-        self.watch.take_back()
-        self.watch.look_at_all_told()
+        if self.watch.has_past:
+            self._begin_anew()
+        else:
+            self.watch.take_back()
+            self.watch.look_at_all_told()
         self._all.watches.has_work(self)
 
     def _gained(self, objects: Collection[str] | None) -> None:
-        self._all.watches.gained(self, objects)
+        if self.watch.has_past:
+            self._begin_anew()
+            self._all.watches.has_work(self)
+        else:
+            self._all.watches.gained(self, objects)
+
+    def _begin_anew(self) -> None:
+        """Rights have moved before all was looked at: what could be read at the bookmark is not known any more."""
+        self.purge()
+        self.watch.forget()
+        self.say_reset("permissions")
+        self.watch.begin(self._all.watches.candidates(self.group.query))
 
     def _beat_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -229,7 +268,7 @@ class WatchCall:
         """Idle for so long: say that it is current, so that its bookmark stays young."""
         is_idle = asyncio.get_running_loop().time() >= self._sent_s + self._heartbeat_s
         if is_idle and not self.watch.has_pending:
-            self._say(b'"bookmark":"%b"' % self._all.bookmark(self.principal), 0)
+            self._say(b'"bookmark":"%b"' % self._all.bookmark(self.principal), self.watch.next_position())
         self._beat_later()
 
 

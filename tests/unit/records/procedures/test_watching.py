@@ -461,3 +461,18 @@ async def test_the_end_of_the_session_ends_its_watches(service: ServiceHarness) 
     await whole(picture)
     peer.member.leave()
     await eventually(lambda: len(service.records.watches) == 0)
+
+
+# ---- what was found by histories of all kinds (test_watch_properties.py)
+
+
+async def test_the_number_of_a_watch_and_its_marks_survive_a_purge(shared: ServiceHarness) -> None:
+    slow = shared.slow_peer("bob")
+    slow.pause()
+    slow.call("fairlead.record.watch", kind="job")
+    await eventually(lambda: slow.queued_bytes > 0)
+    shared.revoke("bob", "read", "r0")
+    slow.resume()
+    await eventually(lambda: any("bookmark" in told for told in slow.dicts))
+    assert "watch" in slow.dicts[0]
+    assert [change["id"] for told in slow.dicts for change in told.get("changes", ())] == ["r1"]
