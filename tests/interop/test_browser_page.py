@@ -492,7 +492,7 @@ async def test_containers_are_live_from_queue_to_end_with_their_log(admin: Admin
     held = await admin.take("live-1", "d-1")
     await viewer.says("#container-words", "about to start on d-1")
     await admin.call("fairlead.container.start", **held, log="live-1")
-    await viewer.says("#end", "no log of this name")
+    await viewer.says("#end", "no stream 'live-1'")
     await admin.create("live-1", readers=("cora",))
     await admin.append("live-1", line(0, "at work"))
     await admin.call("fairlead.container.progress", **held, progress=0.4)

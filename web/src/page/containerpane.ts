@@ -68,9 +68,11 @@ export class ContainerPane {
     this.#show();
   }
 
-  /** Somebody looks at it: watches, unless it does. */
+  /** Somebody looks at it: watches, unless it does; again where it had to stop. */
   look(): void {
-    if (this.#watcher === null && this.#caller !== null) {
+    if (this.#caller !== null && (this.#watcher === null || this.#problem !== "")) {
+      this.#problem = "";
+      this.#shown.fill([]);
       this.#watcher = watchRecords(
         this.#caller,
         { kind: "container" },

@@ -51,6 +51,8 @@ export class LogPane {
   #follower: Follower | null = null;
   #window: LogWindow | null = null;
   #end: FollowEnd | null = null;
+  /** Whether it was in the list, when that was told last. */
+  #isListed = false;
   #missed = 0;
   #match: Match | null = null;
   /** Counts searches, so that an earlier one asks for nothing more. */
@@ -103,11 +105,13 @@ export class LogPane {
   /** What the list says: a log that had ended goes on when a new attempt begins. */
   update(streams: Streams): void {
     const info = this.stream === null ? undefined : streams.get(this.stream);
+    const hasCome = !this.#isListed;
+    this.#isListed = info !== undefined;
     if (info === undefined) return;
     const end = this.#end;
     if (end === null) this.#showBadge(badgeOfStream(info));
-    // It has begun, or may be read, since it was looked for: a container runs a moment before its log.
-    else if (end.kind === "denied") this.#start();
+    // A container runs a moment before its log is there, and what may not be read may be granted.
+    else if (hasCome && (end.kind === "denied" || end.kind === "failed")) this.#start();
     else if (end.kind === "sealed" && info.sealed === null && info.next > (end.sealed.next ?? 0)) {
       this.#goOn();
     }
@@ -116,6 +120,7 @@ export class LogPane {
 
   #clear(title: string | null): void {
     this.#close();
+    this.#isListed = false;
     byId("log").hidden = title === null;
     byId("nothing-chosen").hidden = title !== null;
     byId("log-title").textContent = title ?? "";

@@ -26,8 +26,11 @@ export class Sorted<Item extends { readonly id: string }> {
   /** What each of these is now; null where it is none any more. */
   change(changes: ReadonlyMap<string, Item | null>): void {
     if (changes.size >= SORTED_ANEW_FROM) {
+      const kept = this.#items.filter(({ id }) => !changes.has(id));
+      const fresh = [...changes.values()].filter((item) => item !== null);
       for (const [id, item] of changes) this.#keep(id, item);
-      this.#items = [...this.#byId.values()].sort(this.#compare);
+      // Two parts, each in order: engines merge them.
+      this.#items = [...kept, ...fresh.sort(this.#compare)].sort(this.#compare);
       return;
     }
     for (const [id, item] of changes) {
