@@ -549,6 +549,8 @@ async def test_container_is_seen_only_while_one_may_and_comes_and_goes_live(admi
     await admin.revoke("cody", "seen")
     await viewer.contains()
     await viewer.says("#container-words", "no such container")
+    for selector in ("#container-command", "#container-facts", "#container-state-badge"):
+        assert await viewer.page.locator(selector).text_content() == ""
     assert await _is_hidden(viewer, "#container-cancel")
     assert "secret" not in await viewer.page.content()
 

@@ -71,11 +71,7 @@ export class ContainerHead {
     this.#cancel.hidden = !isOpen || !this.#sure.hidden;
     if (!isOpen) this.#sure.hidden = true;
     const bar = byId<HTMLProgressElement>("container-progress");
-    if (container === null) {
-      bar.hidden = true;
-      setText(byId("container-facts"), "");
-      return;
-    }
+    if (container === null) return this.#forget(bar);
     const { text, tone } = badgeOfContainer(container);
     setText(byId("container-state-badge"), text);
     byId("container-state-badge").dataset["tone"] = tone;
@@ -87,6 +83,15 @@ export class ContainerHead {
     const isGoing = this.#isAsking || isEnding(container);
     this.#cancel.disabled = isGoing;
     setText(this.#cancel, isGoing ? "Cancelling\u2026" : "Cancel");
+  }
+
+  /** Nothing stays of what one may not see any more. */
+  #forget(bar: HTMLProgressElement): void {
+    bar.hidden = true;
+    for (const id of ["container-state-badge", "container-facts", "container-command"]) {
+      setText(byId(id), "");
+    }
+    byId("container-command").title = "";
   }
 
   /** Asks once whether it is meant. */

@@ -177,7 +177,7 @@ export class Follower {
       // Another copy of the log, with fewer records than we have seen: as good as another epoch.
       this.#startOver({ epoch: error.details["epoch"], oldest: 0, next: 0 });
       this.#recurring.askAgain(reason);
-    } else if (isPassing(error.uri)) this.#recurring.askAgain(reason);
+    } else if (isPassing(error.uri)) this.#recurring.askLater();
     else this.#end({ kind: "failed", reason });
   }
 

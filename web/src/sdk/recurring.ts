@@ -14,6 +14,8 @@ import type { Dict } from "./wire.ts";
 const FRUITLESS_LIMIT = 5;
 /** The pause before asking again, times the number of attempts without fruit. */
 const PAUSE_MS = 500;
+/** What passes by itself may take long; a person waits no longer than this once it has passed. */
+const PAUSE_LIMIT_MS = 10_000;
 
 export interface RecurringHandlers {
   /** Makes the call from where one stands. */
@@ -32,6 +34,7 @@ export class Recurring {
   readonly #forgetLive: () => void;
   #call: ProgressiveCall | null = null;
   #fruitless = 0;
+  #refusals = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(caller: Caller, handlers: RecurringHandlers) {
@@ -47,24 +50,23 @@ export class Recurring {
 
   /** There was something new: the next attempts without any are counted from here. */
   isFruitful(): void {
-    this.#fruitless = 0;
+    this.#fruitless = this.#refusals = 0;
   }
 
   /** Asks again, after a pause that grows with each attempt in vain. */
   askAgain(reason: string): void {
-    this.#drop();
     this.#fruitless += 1;
-    if (this.#fruitless >= FRUITLESS_LIMIT) {
+    if (this.#fruitless < FRUITLESS_LIMIT) this.#askAfter(PAUSE_MS * (this.#fruitless - 1));
+    else {
+      this.#drop();
       this.#handlers.gaveUp(reason);
-      return;
     }
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(
-      () => {
-        if (this.#call === null && this.#caller.isLive) this.#ask();
-      },
-      PAUSE_MS * (this.#fruitless - 1),
-    );
+  }
+
+  /** Asks again, as often as it takes: it is refused for a reason that passes. */
+  askLater(): void {
+    this.#refusals += 1;
+    this.#askAfter(Math.min(PAUSE_MS * this.#refusals, PAUSE_LIMIT_MS));
   }
 
   /** Nothing is asked or told any more. */
@@ -72,6 +74,14 @@ export class Recurring {
     this.#forgetLive();
     clearTimeout(this.#timer);
     this.#drop();
+  }
+
+  #askAfter(pauseMs: number): void {
+    this.#drop();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#call === null && this.#caller.isLive) this.#ask();
+    }, pauseMs);
   }
 
   #ask(): void {

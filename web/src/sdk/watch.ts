@@ -164,7 +164,7 @@ export class Watcher {
   #refused(error: unknown): void {
     const reason = textOf(error);
     if (!(error instanceof RequestError)) this.#end({ kind: "failed", reason });
-    else if (isPassing(error.uri)) this.#recurring.askAgain(reason);
+    else if (isPassing(error.uri)) this.#recurring.askLater();
     else this.#end({ kind: error.uri === NOT_AUTHORIZED ? "denied" : "failed", reason });
   }
 

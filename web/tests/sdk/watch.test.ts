@@ -180,6 +180,19 @@ test("an error that passes is asked again, another one is told and ends it", asy
   assert.equal(caller.asked.length, 2, "nothing is asked for any more");
 });
 
+test("what passes by itself is waited for as long as it takes", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const caller = new ScriptedCaller();
+  const { ends } = watch(caller);
+  for (let asked = 1; asked < 20; asked += 1) {
+    assert.equal(caller.asked.length, asked);
+    caller.last.fail(new RequestError("fairlead.error.busy", "no room"));
+    await new Promise(setImmediate);
+    context.mock.timers.tick(10_000);
+  }
+  assert.deepEqual(ends, []);
+});
+
 test("who may not watch is told so", async () => {
   const caller = new ScriptedCaller();
   const { ends } = watch(caller);
