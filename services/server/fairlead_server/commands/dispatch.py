@@ -11,14 +11,14 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from fairlead_client import ClientError
-from fairlead_client.asyncio import Connection, Dispatcher
+from fairlead_client.asyncio import Dispatcher
 from fairlead_common.ids import check_id
 from fairlead_router import InvalidArgument
+from fairlead_server.commands._lasting import lasting, run_lasting
 from fairlead_server.commands._notes import note, printable
 from fairlead_server.commands._processes import Processes
 from fairlead_server.commands._sizes import bytes_of
@@ -27,8 +27,6 @@ from fairlead_server.connect import (
     Server,
     TokenFileOption,
     UrlOption,
-    command_error,
-    hush_autobahn,
     server_of,
 )
 from fairlead_server.errors import EXIT_INTERRUPTED, CommandError
@@ -77,48 +75,22 @@ def dispatch(  # noqa: PLR0913 (one parameter an option)
 
     Ctrl-C, or SIGTERM: it takes no more, ends what runs and reports it; a second one ends it at once.
     """
-    hush_autobahn()
+    own_name = _own_name() if name is None else _checked_name(name)
+    plan = _Plan(command or [], slots, own_name, _resources(vcpus, ram), grace, lease, drain)
     server = server_of(url, token_file)
-    resources = _resources(vcpus, ram)
-    raise typer.Exit(
-        asyncio.run(
-            _dispatch(
-                server,
-                _Plan(
-                    command or [],
-                    slots,
-                    _own_name() if name is None else _checked_name(name),
-                    resources,
-                    grace,
-                    lease,
-                    drain,
-                ),
-                as_json,
-            )
-        )
-    )
+    raise typer.Exit(run_lasting(_dispatch(server, plan, as_json=as_json), server))
 
 
-class _Plan:
+class _Plan(NamedTuple):
     """What the options come to."""
 
-    def __init__(  # noqa: PLR0913 (one parameter an option)
-        self,
-        prefix: list[str],
-        slots: int,
-        name: str,
-        resources: Mapping[str, float] | None,
-        grace_s: float,
-        lease_s: float,
-        drains: bool,
-    ) -> None:
-        self.prefix = prefix
-        self.slots = slots
-        self.name = name
-        self.resources = resources
-        self.grace_s = grace_s
-        self.lease_s = lease_s
-        self.drains = drains
+    prefix: list[str]
+    slots: int
+    name: str
+    resources: Mapping[str, float] | None
+    grace_s: float
+    lease_s: float
+    drains: bool
 
 
 def _resources(vcpus: float | None, ram: str | None) -> dict[str, float] | None:
@@ -144,8 +116,8 @@ def _own_name() -> str:
     )
 
 
-async def _dispatch(server: Server, plan: _Plan, as_json: bool) -> int:
-    connection = Connection(server.url, realm=server.realm, token=server.token, on_change=_say_change)
+async def _dispatch(server: Server, plan: _Plan, *, as_json: bool) -> int:
+    connection = lasting(server, "what runs goes on until its lease ends")
     processes = Processes(connection, plan.prefix, plan.grace_s)
     dispatcher = Dispatcher(
         connection,
@@ -163,8 +135,6 @@ async def _dispatch(server: Server, plan: _Plan, as_json: bool) -> int:
     try:
         await dispatcher.run()
         await processes.close()
-    except ClientError as error:
-        raise command_error(error, server.url) from None
     finally:
         await connection.close()
     return EXIT_INTERRUPTED if stops.is_interrupted else 0
@@ -209,7 +179,3 @@ def _say(what: str, id_: str, about: Mapping[str, Any]) -> None:
 
 def _say_as_json(what: str, id_: str, about: Mapping[str, Any]) -> None:
     print(json.dumps({"event": what, "id": id_, **about}), flush=True)
-
-
-def _say_change(reason: str | None) -> None:
-    note("connected again" if reason is None else f"{reason}; what runs goes on until its lease ends")

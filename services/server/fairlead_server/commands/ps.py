@@ -10,14 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead_client import Added, Changed, ClientError, Entry, Removed, Whole
-from fairlead_client.asyncio import Connection, View
+from fairlead_client import Added, Changed, Entry, Removed
+from fairlead_client.asyncio import View
 from fairlead_client.watching import Item
 from fairlead_server.commands._asking import RECORDS, Asking, aligned, asking
 from fairlead_server.commands._containers import FINAL, HEADINGS, order_of, row_of
-from fairlead_server.commands._notes import note
-from fairlead_server.connect import Server, command_error, hush_autobahn
-from fairlead_server.errors import EXIT_INTERRUPTED
+from fairlead_server.commands._lasting import lasting, run_lasting
+from fairlead_server.connect import Server
 
 REDRAW_S = 0.2
 """Between two drawings of the table: nobody reads faster."""
@@ -62,20 +61,13 @@ def _query(states: list[str] | None, owner: str | None, *, everything: bool) -> 
 
 
 def _watch(ask: Asking, query: dict[str, Any]) -> int:
-    hush_autobahn()
     draws = sys.stdout.isatty() and not ask.as_json
-    try:
-        asyncio.run(_drawn(ask.server, query) if draws else _listed(ask, query))
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except ClientError as error:
-        raise command_error(error, ask.server.url) from None
-    return 0
+    return run_lasting(_drawn(ask.server, query) if draws else _listed(ask, query), ask.server)
 
 
-async def _drawn(server: Server, query: dict[str, Any]) -> None:
+async def _drawn(server: Server, query: dict[str, Any]) -> int:
     """The table, drawn again when something in it has changed, or a second has gone by."""
-    async with _connection(server) as connection, View(connection, **query) as view:
+    async with lasting(server) as connection, View(connection, **query) as view:
         while True:
             print(_HOME_AND_CLEAR + _table(list(view.entries.values())), end="", flush=True)
             await asyncio.sleep(REDRAW_S)
@@ -93,30 +85,17 @@ def _table(entries: list[Entry]) -> str:
     return "\n".join([*cut, *([f"and {left} more"] if left else [])])
 
 
-async def _listed(ask: Asking, query: dict[str, Any]) -> None:
+async def _listed(ask: Asking, query: dict[str, Any]) -> int:
     """A line for each change."""
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def show(item: Item) -> None:
         if isinstance(item, (Added, Changed)):
             record = item.entry._asdict()
-            line = json.dumps(record) if ask.as_json else aligned([row_of(record)])
+            print(json.dumps(record) if ask.as_json else aligned([row_of(record)]), flush=True)
         elif isinstance(item, Removed):
-            line = json.dumps({"id": item.id, "removed": True}) if ask.as_json else f"{item.id}  gone from this list"
-        elif isinstance(item, Whole):
-            return
-        else:
-            return
-        print(line, flush=True)
+            gone = {"id": item.id, "removed": True}
+            print(json.dumps(gone) if ask.as_json else f"{item.id}  gone from this list", flush=True)
 
-    async with _connection(ask.server) as connection, View(connection, show, **query) as view:
-        while not ended.done():
+    async with lasting(ask.server) as connection, View(connection, show, **query) as view:
+        while True:
             await view.wait_change()
-
-
-def _connection(server: Server) -> Connection:
-    return Connection(server.url, realm=server.realm, token=server.token, on_change=_say_change)
-
-
-def _say_change(reason: str | None) -> None:
-    note("connected again" if reason is None else f"{reason}; trying again")

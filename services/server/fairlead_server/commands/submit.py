@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from fairlead_client import Added, CallFailed, Changed, ClientError, Removed, Revoked
+from fairlead_client import Added, Changed, Removed, Revoked
 from fairlead_client.asyncio import Connection, watch
 from fairlead_client.calling import ask
 from fairlead_client.requests import given
 from fairlead_server.commands._containers import FINAL, state_text
+from fairlead_server.commands._lasting import lasting, run_lasting
 from fairlead_server.commands._notes import note
 from fairlead_server.commands._pairs import pairs_of
 from fairlead_server.commands._sizes import bytes_of
@@ -23,11 +23,9 @@ from fairlead_server.connect import (
     Server,
     TokenFileOption,
     UrlOption,
-    command_error,
-    hush_autobahn,
     server_of,
 )
-from fairlead_server.errors import EXIT_ERROR, EXIT_INTERRUPTED, CommandError
+from fairlead_server.errors import EXIT_ERROR, CommandError
 
 CANCELLED = EXIT_ERROR
 """The status of a wait for a container that was cancelled before it had one."""
@@ -66,7 +64,6 @@ def submit(  # noqa: PLR0913 (one parameter an option)
 
     With --attempts, --reuse or --parent it is a request, whose container is printed; other containers may follow it.
     """
-    hush_autobahn()
     constraints = given(vcpus=vcpus, ram=None if ram is None else float(bytes_of(ram, "--ram")))
     about = given(
         id=id_,
@@ -84,30 +81,17 @@ def submit(  # noqa: PLR0913 (one parameter an option)
     is_request = attempts is not None or reuse or parent is not None
     server = server_of(url, token_file)
     raise typer.Exit(
-        _finish(_submit(server, command, about, is_request=is_request, waits=wait, as_json=as_json), server)
+        run_lasting(_submit(server, command, about, is_request=is_request, waits=wait, as_json=as_json), server)
     )
-
-
-def _finish(work: Any, server: Server) -> int:
-    try:
-        return int(asyncio.run(work))
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except CallFailed as error:
-        raise CommandError(str(error)) from None
-    except ClientError as error:
-        raise command_error(error, server.url) from None
 
 
 async def _submit(
     server: Server, command: list[str], about: dict[str, Any], *, is_request: bool, waits: bool, as_json: bool
 ) -> int:
-    connection = Connection(server.url, realm=server.realm, token=server.token, on_change=_say_change)
+    connection = lasting(server)
     try:
         procedure = "fairlead.container.request" if is_request else "fairlead.container.create"
-        session = await connection.session()
         answer = dict(await ask(connection, procedure, command, **about))
-        del session
         container = str(answer["container"] if is_request else answer["id"])
         if as_json:
             print(json.dumps(answer), flush=True)
@@ -133,7 +117,3 @@ async def _wait(connection: Connection, id_: str) -> int:
                     exit_code = state.get("exit_code")
                     return CANCELLED if exit_code is None else int(exit_code)
     raise AssertionError("a watch has no end of its own")
-
-
-def _say_change(reason: str | None) -> None:
-    note("connected again" if reason is None else f"{reason}; trying again")

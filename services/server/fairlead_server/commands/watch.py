@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
 
-from fairlead_client import Added, Anew, CallFailed, Changed, ClientError, Removed, Revoked
-from fairlead_client.asyncio import Connection
+from fairlead_client import Added, Anew, Changed, Removed, Revoked
 from fairlead_client.asyncio import watch as watch_records
 from fairlead_client.watching import Item
 from fairlead_server.commands._asking import RECORDS, Asking, asking
 from fairlead_server.commands._conditions import conditions_of
+from fairlead_server.commands._lasting import lasting, run_lasting
 from fairlead_server.commands._notes import note, printable
-from fairlead_server.connect import command_error, hush_autobahn
-from fairlead_server.errors import EXIT_INTERRUPTED, EXIT_REVOKED, CommandError
+from fairlead_server.errors import EXIT_REVOKED
 
 
 @asking(
@@ -50,21 +48,11 @@ def watch(
         "owner": owner,
         "where": conditions_of(where, "--where") if where else None,
     }
-    hush_autobahn()
-    try:
-        raise typer.Exit(asyncio.run(_show(ask, query)))
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except CallFailed as error:
-        raise CommandError(str(error)) from None
-    except ClientError as error:
-        raise command_error(error, ask.server.url) from None
+    raise typer.Exit(run_lasting(_show(ask, query), ask.server))
 
 
 async def _show(ask: Asking, query: dict[str, Any]) -> int:
-    server = ask.server
-    connection = Connection(server.url, realm=server.realm, token=server.token, on_change=_say_change)
-    async with connection, aclosing(watch_records(connection, **query)) as items:
+    async with lasting(ask.server) as connection, aclosing(watch_records(connection, **query)) as items:
         async for item in items:
             if isinstance(item, Revoked):
                 note(f"there is no right to watch any more: {item.reason}")
@@ -92,7 +80,3 @@ def _json(item: Item) -> str:
     if isinstance(item, Removed):
         return json.dumps({"change": "removed", "id": item.id, "deleted": item.is_deleted, "state": item.state})
     return ""
-
-
-def _say_change(reason: str | None) -> None:
-    note("connected again" if reason is None else f"{reason}; trying again")
