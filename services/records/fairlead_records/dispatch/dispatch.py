@@ -13,6 +13,7 @@ from fairlead_records.dispatch.links import Links
 from fairlead_records.dispatch.queue import Queue
 from fairlead_records.dispatch.requests import Requests
 from fairlead_records.dispatch.state import CONTAINER, REQUEST, container_of, request_of
+from fairlead_records.dispatch.taking import Taking
 from fairlead_records.dispatch.tenure import Tenure
 from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.live.objects import WatchedObjects
@@ -35,7 +36,8 @@ class Dispatch:
         self._objects = WatchedObjects()
         self._objects.moved = self._object_moved
         self._asking = Asking(ledger, requests, new_object)
-        self._holding = Holding(ledger, requests.containers, self._queue, self.tenure)
+        self._holding = Holding(ledger, requests.containers, self.tenure)
+        self._taking = Taking(ledger, requests.containers, self._queue)
         containers = list(ledger.table.of_kind(CONTAINER).values())
         self._links.fill([*containers, *ledger.table.of_kind(REQUEST).values()])
         self._queue.fill(containers)
@@ -72,7 +74,7 @@ class Dispatch:
             "request": asking.request,
             "cancel": asking.cancel,
             "set_priority": asking.set_priority,
-            "take": holding.take,
+            "take": self._taking.take,
             "lock": holding.lock,
             "unlock": holding.unlock,
             "start": holding.start,

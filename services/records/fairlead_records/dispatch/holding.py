@@ -1,10 +1,10 @@
-"""What dispatchers do: `take` and `lock`, and with what they have `unlock`, `start`, `progress`, `finish`, `renew`."""
+"""What dispatchers do with one container: `lock` it, then `unlock`, `start`, `progress`, `finish`, `renew`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -18,12 +18,11 @@ from fairlead_records.dispatch.arguments import (
     ProgressArguments,
     RenewArguments,
     StartArguments,
-    TakeArguments,
 )
-from fairlead_records.dispatch.containers import Containers, Lock
+from fairlead_records.dispatch.containers import Containers
 from fairlead_records.dispatch.errors import Fenced
-from fairlead_records.dispatch.queue import Queue
-from fairlead_records.dispatch.state import CONTAINER, Container, Holder, Late, container_of
+from fairlead_records.dispatch.state import CONTAINER, Late, container_of
+from fairlead_records.dispatch.taking import lock_of
 from fairlead_records.dispatch.tenure import Tenure
 from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
@@ -31,40 +30,21 @@ from fairlead_records.model.record import Record
 from fairlead_records.procedures.access import require
 from fairlead_router import PENDING, Call, InvalidArgument, RequestError
 
-LOOKED_AT_LIMIT: Final = 2_000
-"""Containers that one `take` looks at: where it may have none of so many, those behind them wait for the next one."""
-
 _entry = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Holding:
     """The procedures of dispatchers."""
 
-    def __init__(self, ledger: Ledger, containers: Containers, queue: Queue, tenure: Tenure) -> None:
+    def __init__(self, ledger: Ledger, containers: Containers, tenure: Tenure) -> None:
         self._ledger = ledger
         self._containers = containers
-        self._queue = queue
         self._tenure = tenure
-
-    def take(self, call: Call) -> Any:
-        """`fairlead.container.take`: the best that wait, locked."""
-        asked = call.arguments(TakeArguments)
-        lock = _lock(call, asked.dispatcher, asked.lease_s)
-
-        def apply(draft: Draft) -> Result:
-            free = None if asked.constraints is None else dict(asked.constraints)
-            taken = [
-                self._containers.lock(draft, record, lock, by="take")
-                for record in self._best(call, draft, asked.n, free)
-            ]
-            return {"containers": [_entry(record.entry) for record in taken]}
-
-        return self._ask(call, apply)
 
     def lock(self, call: Call) -> Any:
         """`fairlead.container.lock`: this one."""
         asked = call.arguments(LockArguments)
-        lock = _lock(call, asked.dispatcher, asked.lease_s)
+        lock = lock_of(call, asked.dispatcher, asked.lease_s)
 
         def apply(draft: Draft) -> Result:
             record = container_record(call, draft, asked.id, "manage")
@@ -143,19 +123,6 @@ class Holding:
         self._ledger.submit(request)
         return PENDING
 
-    def _best(self, call: Call, draft: Draft, number: int, free: dict[str, float] | None) -> Iterator[Record]:
-        """The first ones of the queue that the caller may have, and that fit into what is free together."""
-        for looked, id_ in enumerate(self._queue):
-            if number <= 0 or looked >= LOOKED_AT_LIMIT:
-                return
-            record = draft.get(id_)
-            if record is None or not call.caller.can("manage", record.object_id):
-                continue
-            container = container_of(record)
-            if container.state == "Queued" and container.priority > 0 and _fits(container, free):
-                number -= 1
-                yield record
-
 
 def container_record(call: Call, draft: Draft, id_: str, level: Any) -> Record:
     """The record of a container, if the caller has the level on it. Raises NoSuchRecord, NotAuthorized."""
@@ -165,25 +132,10 @@ def container_record(call: Call, draft: Draft, id_: str, level: Any) -> Record:
     return record
 
 
-def _lock(call: Call, dispatcher: str, lease_s: float) -> Lock:
-    return Lock(Holder(check_id("dispatcher", dispatcher), call.caller.principal.authid), lease_s)
-
-
 def _is_known_to(record: Record, authid: str) -> bool:
     """Whether this principal has it locked: then it may end it, whatever became of its rights."""
     holder = container_of(record).locked_by
     return holder is not None and holder.authid == authid
-
-
-def _fits(container: Container, free: dict[str, float] | None) -> bool:
-    """Whether it fits into what is free, which it takes then."""
-    if free is None:
-        return True
-    if any(amount > free.get(name, 0.0) for name, amount in container.constraints.items()):
-        return False
-    for name, amount in container.constraints.items():
-        free[name] -= amount
-    return True
 
 
 def _tell(call: Call, outcome: Outcome) -> None:

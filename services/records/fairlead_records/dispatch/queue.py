@@ -5,35 +5,45 @@ What is held (priority 0) is not in it.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from sortedcontainers import SortedList
 
 from fairlead_records.dispatch.state import CONTAINER, container_of
 from fairlead_records.model.record import Change, Record
 
 
-class _Place(NamedTuple):
-    """What the order is by."""
+class Place(NamedTuple):
+    """One of the queue: first what the order is by, then what says whether it may be had."""
 
     urgency: int
     created_us: int
     id: str
+    object_id: str
+    constraints: tuple[tuple[str, float], ...]
+
+    def fits(self, free: Mapping[str, float] | None) -> bool:
+        """Whether it fits into what is free; None: everything does."""
+        return free is None or all(amount <= free.get(name, 0.0) for name, amount in self.constraints)
+
+
+BEFORE_ALL: Final = Place(-(2**60), 0, "", "", ())
 
 
 class Queue:
-    """Kept in order as changes come: some 20 us each with 100 000 in it."""
+    """Kept in order as changes come."""
 
     def __init__(self) -> None:
-        self._order: list[_Place] = []
-        self._places: dict[str, _Place] = {}
+        self._order: SortedList[Place] = SortedList()
+        self._places: dict[str, Place] = {}
 
     def __len__(self) -> int:
         return len(self._order)
 
-    def __iter__(self) -> Iterator[str]:
-        """The ids, in order; the queue must not change meanwhile."""
-        return (place.id for place in self._order)
+    def behind(self, place: Place) -> Iterator[Place]:
+        """What comes after a place that is or was in it; the queue must not change meanwhile."""
+        return iter(self._order.irange(place, inclusive=(False, True)))
 
     def changed(self, changes: Sequence[Change]) -> None:
         """These are durable."""
@@ -45,20 +55,20 @@ class Queue:
     def fill(self, records: Sequence[Record]) -> None:
         """All that there is, at the start."""
         self._places = {record.id: place for record in records if (place := _place(record)) is not None}
-        self._order = sorted(self._places.values())
+        self._order = SortedList(self._places.values())
 
-    def _set(self, id_: str, place: _Place | None) -> None:
+    def _set(self, id_: str, place: Place | None) -> None:
         before = self._places.pop(id_, None)
-        if before is not None and before != place:
-            del self._order[bisect_left(self._order, before)]
+        if before is not None:
+            self._order.remove(before)
         if place is not None:
             self._places[id_] = place
-            if before != place:
-                insort(self._order, place)
+            self._order.add(place)
 
 
-def _place(record: Record) -> _Place | None:
+def _place(record: Record) -> Place | None:
     container = container_of(record)
     if container.state != "Queued" or container.priority <= 0:
         return None
-    return _Place(-container.priority, record.created_us, record.id)
+    constraints = tuple(sorted(container.constraints.items()))
+    return Place(-container.priority, record.created_us, record.id, record.object_id, constraints)

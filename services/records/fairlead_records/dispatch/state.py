@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,9 @@ from fairlead_records.model.record import Record
 
 CONTAINER: Final = "container"
 REQUEST: Final = "container_request"
+
+REMEMBERED: Final = 4_096
+"""Records whose state is remembered as it was decoded: of each change it is looked at some eight times."""
 
 LATE_LIMIT: Final = 10
 """Of those who came too late, the latest are remembered."""
@@ -118,11 +122,13 @@ class ContainerRequest(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "Final"
 
 
+@lru_cache(REMEMBERED)
 def container_of(record: Record) -> Container:
     """The container in a record."""
     return msgspec.convert(record.state, Container)
 
 
+@lru_cache(REMEMBERED)
 def request_of(record: Record) -> ContainerRequest:
     """The request in a record."""
     return msgspec.convert(record.state, ContainerRequest)

@@ -492,3 +492,20 @@ async def test_a_hidden_container_is_as_one_that_is_not_there(guarded: ServiceHa
                 await stranger.call(f"container.{name}", id_, *args)
             errors.append((caught.value.uri, str(caught.value).replace(f"'{id_}'", "ID")))
         assert errors[0] == errors[1]
+
+
+async def test_what_is_behind_many_that_may_not_be_had_is_found(
+    guarded: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairlead_records.dispatch.taking.LOOKED_AT_ONCE", 3)
+    guarded.rights.grant("writer", "write", "hidden")
+    guarded.rights.grant("writer", "write", "mine")
+    guarded.rights.grant("dispatcher", "manage", "mine")
+    for number in range(10):
+        await create(guarded.peer("writer"), f"hidden-{number}", object="hidden", priority=9)
+    for number in range(5):
+        await create(guarded.peer("writer"), f"mine-{number}", object="mine", constraints={"vcpus": 1})
+    dispatcher = guarded.peer("dispatcher")
+    assert [id_ for id_, _ in await take(dispatcher, 9, constraints={"vcpus": 2})] == ["mine-0", "mine-1"]
+    assert [id_ for id_, _ in await take(dispatcher, 2)] == ["mine-2", "mine-3"]
+    assert [id_ for id_, _ in await take(dispatcher, 9)] == ["mine-4"]
