@@ -50,6 +50,10 @@ class Reader(Protocol):
         """Take back what is queued; gives the position of the first page that was."""
         ...
 
+    def take_back(self) -> None:
+        """A right may have gone to what is queued."""
+        ...
+
     @property
     def has_queue(self) -> bool:
         """Whether anything is queued still."""
@@ -65,6 +69,14 @@ class Objects(Protocol):
 
     def release(self, object_id: str) -> None:
         """One less."""
+        ...
+
+    def leave(self, object_id: str, reader: Reader) -> None:
+        """One less once `have_left` is called; until then the reader is asked to take back what it has queued."""
+        ...
+
+    def have_left(self, object_id: str, reader: Reader) -> None:
+        """Nothing of it is queued for the reader any more."""
         ...
 
 
@@ -115,6 +127,7 @@ class Watch:
 
     __slots__ = (
         "_get",
+        "_left",
         "_objects",
         "_pages",
         "_past",
@@ -132,6 +145,8 @@ class Watch:
         self._objects = objects
         self._get = get
         self._told: dict[str, _Told] = {}
+        self._left: dict[str, None] = {}
+        """Objects of records that are not told any more, or of another object: what is queued may be about them."""
         self._pending: dict[str, Record | None] = {}
         self._past: Past | None = None
         self._pages: deque[_Page] = deque()
@@ -152,7 +167,7 @@ class Watch:
     def forget(self) -> None:
         """Nothing counts as told: it is told anew."""
         self._forget_told()
-        self._pages.clear()
+        self._forget_queued()
         self.is_owing_bookmark = True
 
     def begin(self, ids: Iterable[str], past: Past | None = None) -> None:
@@ -197,7 +212,7 @@ class Watch:
     def flush(self) -> bool:
         """Tell what is different, page by page. False: it stopped for want of room, and goes on when there is some."""
         if not self._reader.has_queue:
-            self._pages.clear()
+            self._forget_queued()
         left = LOOKED_AT_ONCE
         while left > 0 and self.has_pending:
             looked, is_sent = self._tell_page(left)
@@ -214,12 +229,19 @@ class Watch:
     def end(self) -> None:
         """Nobody is told any more."""
         self._forget_told()
+        self._forget_queued()
         self._pending.clear()
 
     def _forget_told(self) -> None:
         for told in self._told.values():
             self._objects.release(told.object_id)
         self._told.clear()
+
+    def _forget_queued(self) -> None:
+        self._pages.clear()
+        for object_id in self._left:
+            self._objects.have_left(object_id, self._reader)
+        self._left.clear()
 
     # ---- pages
 
@@ -283,20 +305,28 @@ class Watch:
         if known is None:
             return None
         self._know(id_, None)
-        if record is None and last is not None:
+        if record is None and last is not None and self._reader.may_read(last.object_id):
             return _deleted(last)
         return b'{"change":"removed","id":"%b"}' % id_.encode()
 
     def _know(self, id_: str, told: _Told | None) -> None:
         before = self._told.get(id_)
         if before is not None and (told is None or told.object_id != before.object_id):
-            self._objects.release(before.object_id)
+            self._leave(before.object_id)
         if told is None:
             self._told.pop(id_, None)
             return
         if before is None or told.object_id != before.object_id:
             self._objects.hold(told.object_id)
         self._told[id_] = told
+
+    def _leave(self, object_id: str) -> None:
+        """One record less of this object is told; that it was, may be queued still."""
+        if object_id in self._left:
+            self._objects.release(object_id)
+            return
+        self._left[object_id] = None
+        self._objects.leave(object_id, self._reader)
 
 
 def _deleted(last: Record) -> bytes:

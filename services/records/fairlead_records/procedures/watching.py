@@ -191,6 +191,11 @@ class WatchCall:
         self._queued.clear()
         return position
 
+    def take_back(self) -> None:
+        """A right may have gone to what is queued: it is looked at again."""
+        self.watch.take_back()
+        self._all.watches.has_work(self)
+
     def watch_rights(self) -> None:
         """Look again whenever rights of the caller may have moved."""
         self._call.watch_rights(self._lost, self._gained)

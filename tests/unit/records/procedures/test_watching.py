@@ -476,3 +476,45 @@ async def test_the_number_of_a_watch_and_its_marks_survive_a_purge(shared: Servi
     await eventually(lambda: any("bookmark" in told for told in slow.dicts))
     assert "watch" in slow.dicts[0]
     assert [change["id"] for told in slow.dicts for change in told.get("changes", ())] == ["r1"]
+
+
+@pytest.mark.parametrize("left_by", ["delete", "object"])
+async def test_a_record_that_left_its_object_is_taken_back_with_the_rights_to_that_object(
+    shared: ServiceHarness, left_by: str
+) -> None:
+    """What is queued of it rests on the object that it had, whatever it is about by now."""
+    alice = shared.peer("alice")
+    shared.rights.grant("alice", "write", "other")
+    slow = shared.slow_peer("bob")
+    slow.call("fairlead.record.watch", kind="job")
+    await eventually(lambda: any("bookmark" in told for told in slow.dicts))
+    slow.pause()
+    await alice.put("r0", {"secret": 1})
+    await eventually(lambda: slow.queued_bytes > 0)
+    if left_by == "delete":
+        await alice.call("record.delete", "r0")
+    else:
+        await alice.put("r0", {}, object="other")
+    shared.rights.granted.discard(("bob", "read", "r0"))
+    shared.realm.gate.revoke(objects=["r0"])
+    slow.resume()
+    await alice.put("r1", {"last": 1})
+    await eventually(lambda: "last" in json.dumps(slow.dicts) and "bookmark" in slow.dicts[-1])
+    assert "secret" not in json.dumps(slow.dicts)
+
+
+async def test_what_was_there_before_a_deletion_is_not_told_when_the_right_went_before_there_was_room(
+    shared: ServiceHarness,
+) -> None:
+    alice, slow = shared.peer("alice"), shared.slow_peer("bob")
+    slow.call("fairlead.record.watch", kind="job")
+    await eventually(lambda: any("bookmark" in told for told in slow.dicts))
+    slow.pause()
+    for _ in range(20):
+        await alice.put("r1", {"text": "x" * 60_000})
+    await alice.put("r0", {"secret": 1})
+    await alice.call("record.delete", "r0")
+    shared.revoke("bob", "read", "r0")
+    slow.resume()
+    await eventually(lambda: {"change": "removed", "id": "r0"} in slow.dicts[-1].get("changes", ()))
+    assert "secret" not in json.dumps(slow.dicts)
