@@ -14,7 +14,7 @@ at again. A page has a bookmark when nothing is pending behind it: the picture i
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -147,7 +147,7 @@ class Watch:
         self._told: dict[str, _Told] = {}
         self._left: dict[str, None] = {}
         """Objects of records that are not told any more, or of another object: what is queued may be about them."""
-        self._pending: dict[str, Record | None] = {}
+        self._pending: OrderedDict[str, Record | None] = OrderedDict()  # of a dict, the first is found ever more slowly
         self._past: Past | None = None
         self._pages: deque[_Page] = deque()
         self._position = 0
@@ -265,7 +265,7 @@ class Watch:
         if (changes or (is_whole and self.is_owing_bookmark)) and not self._send(changes, before, is_whole):
             for id_, known in reversed(before):
                 self._know(id_, known)
-            self._pending = {**dict(looked), **self._pending}
+            self._put_back(looked)
             return len(looked), False
         return len(looked), True
 
@@ -280,9 +280,14 @@ class Watch:
     def _taken(self, limit: int) -> Iterator[tuple[str, Record | None]]:
         """Ids out of those that are pending, the first ones."""
         while self._pending and limit > 0:
-            id_ = next(iter(self._pending))
-            yield id_, self._pending.pop(id_)
+            yield self._pending.popitem(last=False)
             limit -= 1
+
+    def _put_back(self, looked: list[tuple[str, Record | None]]) -> None:
+        """They are pending again, before the others."""
+        for id_, last in reversed(looked):
+            self._pending[id_] = last
+            self._pending.move_to_end(id_, last=False)
 
     def _send(self, changes: list[bytes], before: list[tuple[str, _Told | None]], is_whole: bool) -> bool:
         position = self.next_position()

@@ -8,6 +8,7 @@ goes on in later turns, the sessions in rotation.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
@@ -71,7 +72,7 @@ class Watches:
         self._table: Table = ledger.table
         self._groups: dict[bytes, Group] = {}
         self._found_by: dict[tuple[str, str], dict[Group, None]] = {}
-        self._busy: dict[int, dict[Watching, None]] = {}
+        self._busy: OrderedDict[int, OrderedDict[Watching, None]] = OrderedDict()
         self._is_going_on = False
         ledger.listen(self._changed)
 
@@ -98,7 +99,7 @@ class Watches:
         """It has ended."""
         group = watching.group
         group.watching.pop(watching, None)
-        self._busy.get(watching.session_id, {}).pop(watching, None)
+        self._busy.get(watching.session_id, OrderedDict()).pop(watching, None)
         if group.watching or self._groups.get(group.key) is not group:
             return
         del self._groups[group.key]
@@ -117,7 +118,7 @@ class Watches:
 
     def has_work(self, watching: Watching) -> None:
         """It has something to tell: it gets its turn."""
-        self._busy.setdefault(watching.session_id, {})[watching] = None
+        self._busy.setdefault(watching.session_id, OrderedDict())[watching] = None
         if not self._is_going_on:
             self._is_going_on = True
             asyncio.get_running_loop().call_soon(self._go_on)
@@ -196,12 +197,10 @@ class Watches:
 
     def _next(self) -> Watching | None:
         while self._busy:
-            session_id, waiting = next(iter(self._busy.items()))
-            del self._busy[session_id]
+            session_id, waiting = self._busy.popitem(last=False)
             if not waiting:
                 continue
-            watching = next(iter(waiting))
-            del waiting[watching]
+            watching, _ = waiting.popitem(last=False)
             if waiting:
                 self._busy[session_id] = waiting
             return watching
