@@ -1,6 +1,7 @@
 """The command: plays, judges, says what there was and what was broken; or judges a history that was kept.
 
-There are two kinds of histories, of permissions and of logs; without a word of which, both are played.
+There are kinds of histories: of permissions, of logs, of records, and of clones, which are many keys that everybody
+wants to have. Without a word of which, all are played.
 """
 
 from __future__ import annotations
@@ -24,19 +25,24 @@ from histories.logs import validators as logs_validators
 from histories.logs.figures import LogFigures
 from histories.logs.record import LogHistory
 from histories.record import History
+from histories.records import play as records_play
+from histories.records import validators as records_validators
+from histories.records.figures import RecordFigures
+from histories.records.record import RecordHistory
 from support import postgres
 
 DEFAULT_MINUTES = 5.0
 SHOWN_FAULTS = 10
 
 Faults = Mapping[str, list[str]]
-Playing = Coroutine[Any, Any, History | LogHistory]
+AnyHistory = History | LogHistory | RecordHistory
+Playing = Coroutine[Any, Any, AnyHistory]
 
 
 class Kind(NamedTuple):
     """Of histories."""
 
-    type: type[History | LogHistory]
+    type: type[AnyHistory]
     play: Callable[[argparse.Namespace, int, Path], Playing]
     figures: Callable[[Any], tuple[Any, ...]]
     judge: Callable[[Any], Faults]
@@ -47,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     hush_autobahn()  # lost sessions are what is played
     if (given.keep or given.judge) and given.only is None:
-        print("histories: --keep and --judge are about one kind: say --only permissions, or --only logs")
+        print(f"histories: --keep and --judge are about one kind: say --only with one of {', '.join(KINDS)}")
         return 1
     names = [given.only] if given.only else list(KINDS)
     try:
@@ -81,7 +87,7 @@ def _look_at(name: str, given: argparse.Namespace) -> int:
     return 1 if any(faults.values()) else 0
 
 
-def _play(name: str, given: argparse.Namespace) -> History | LogHistory:
+def _play(name: str, given: argparse.Namespace) -> AnyHistory:
     seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
     print(f"histories: {given.minutes:g} minutes of {name}, seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="histories-") as directory:
@@ -101,6 +107,16 @@ def _play_logs(given: argparse.Namespace, seed: int, directory: Path) -> Playing
     return logs_play.play(directory, options, _progress)
 
 
+def _play_records(given: argparse.Namespace, seed: int, directory: Path) -> Playing:
+    """A server that is killed ten times a minute."""
+    seconds = given.minutes * 60
+    return records_play.play(directory, records_play.RecordOptions(seconds, seed, kills=int(seconds / 6)), _progress)
+
+
+def _play_clones(given: argparse.Namespace, seed: int, directory: Path) -> Playing:
+    return records_play.play(directory, records_play.clone(given.minutes * 60, seed), _progress)
+
+
 def _progress(part: float) -> None:
     if sys.stderr.isatty():
         print(f"\rhistories: {min(part, 1):4.0%} ", end="", file=sys.stderr, flush=True)
@@ -109,12 +125,14 @@ def _progress(part: float) -> None:
 KINDS = {
     "permissions": Kind(History, _play_permissions, Figures.of, validators.judge),
     "logs": Kind(LogHistory, _play_logs, LogFigures.of, logs_validators.judge),
+    "records": Kind(RecordHistory, _play_records, RecordFigures.of, records_validators.judge),
+    "clones": Kind(RecordHistory, _play_clones, RecordFigures.of, records_validators.judge),
 }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make histories", description="Promises, judged by what clients recorded.")
-    parser.add_argument("--only", choices=list(KINDS), help="one kind of histories (default: both)")
+    parser.add_argument("--only", choices=list(KINDS), help="one kind of histories (default: all)")
     parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="how long, each (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="a number; without it, the clock's")
     parser.add_argument("--kills", type=int, default=0, help="permissions: kill the server so often (default: none)")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import Protocol
+from math import inf
+from typing import NamedTuple, Protocol
 
 from fairlead_authz.changes import decode_changes
 from fairlead_authz.editing import Actor, work_out
@@ -22,6 +23,13 @@ from unit.authz.oracle import READ, World
 
 Pair = tuple[str, str]
 """A user and an object."""
+
+
+class Span(NamedTuple):
+    """A time, from here to there."""
+
+    from_s: float
+    to_s: float
 
 
 class Changed(Protocol):
@@ -53,6 +61,11 @@ class Timeline:
         first, last = self._states(from_s, to_s)
         return self._count(user, object_id, from_s, to_s) == last - first + 1
 
+    def spans(self, user: str, object_id: str, *, is_held: bool) -> list[Span]:
+        """When the user may have had the right, or may not have had it."""
+        bounds = zip([-inf, *self._earliest], [*self._latest, inf], self._held[user, object_id], strict=True)
+        return merged(Span(from_s, to_s) for from_s, to_s, held in bounds if held == is_held)
+
     def readers(self, object_id: str, from_s: float, to_s: float) -> Iterator[set[str]]:
         """Who could read an object, in each of the states that may have been in force then."""
         first, last = self._states(from_s, to_s)
@@ -78,6 +91,11 @@ class Timeline:
                 if not self.ever(user, object_id, by_s, by_s):
                     yield by_s
 
+    def may_move(self, from_s: float, to_s: float) -> bool:
+        """Whether any right may have changed from here to there."""
+        first, last = self._states(from_s, to_s)
+        return last > first
+
     def _count(self, user: str, object_id: str, from_s: float, to_s: float) -> int:
         first, last = self._states(from_s, to_s)
         counts = self._counts[user, object_id]
@@ -88,6 +106,23 @@ class Timeline:
         return bisect_right(self._latest, from_s), max(
             bisect_right(self._latest, from_s), bisect_left(self._earliest, to_s)
         )
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same times, in order, those that overlap as one."""
+    found: list[Span] = []
+    for span in sorted(spans):
+        if found and span.from_s <= found[-1].to_s:
+            found[-1] = Span(found[-1].from_s, max(found[-1].to_s, span.to_s))
+        else:
+            found.append(span)
+    return found
+
+
+def common(span: Span, spans: Iterable[Span]) -> list[Span]:
+    """The part of each that is in the one too."""
+    parts = (Span(max(span.from_s, each.from_s), min(span.to_s, each.to_s)) for each in spans)
+    return [part for part in parts if part.from_s <= part.to_s]
 
 
 def _replayed(changes: Iterable[Change], pairs: list[Pair]) -> Iterator[set[Pair]]:

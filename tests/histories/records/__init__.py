@@ -1,0 +1,1 @@
+"""Histories of records: who writes, who watches, and what is judged of it."""
