@@ -76,7 +76,7 @@ crash: $(DEV) programs ## thousands of power losses and hundreds of processes ki
 	$(RUN) python tests/crash/main.py $(CRASH_ARGS)
 	$(RUN) env CRASH_ROUNDS=100 pytest tests/integration/test_permissions_crash.py $(ARGS)
 
-histories: $(DEV) ## minutes of rights that come and go, and of logs with faults, judged by what all clients saw; some: make histories ARGS="--minutes 1"
+histories: $(DEV) ## minutes of rights, logs and records with faults, judged by what all clients saw; some: make histories ARGS="--minutes 1"
 	$(RUN) python tests/histories/main.py $(ARGS)
 
 setup: $(DEV) $(PAGE) ## the environment in .venv and the page in web/dist, without running anything
