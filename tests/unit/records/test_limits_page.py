@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from fairlead_records.dispatch import arguments as of_containers
+from fairlead_records.dispatch import lifecycle, requests, taking, tenure
 from fairlead_records.live import answers, ledger, watch
 from fairlead_records.model import query, record, table
 from fairlead_records.procedures import arguments, watching, writing
@@ -42,6 +44,18 @@ def test_page_lists_each_limit_with_its_value() -> None:
         "a page": [watch.PAGE_BYTES],
         "kept changes": [table.CHANGE_LIMIT_BYTES],
         "kept answers": [answers.KEPT_ANSWERS, answers.KEPT_BYTES],
+        "requests_of_container": [requests.REQUESTS_LIMIT],
+        "a container": [
+            of_containers.SPEC_LIMIT_BYTES,
+            of_containers.STATUS_LIMIT_BYTES,
+            of_containers.OUTPUT_LIMIT_BYTES,
+        ],
+        "a take": [of_containers.TAKEN_LIMIT, taking.TAKEN_LIMIT_BYTES],
+        "locks": [lifecycle.LOCK_LIMIT],
+        "a lease": [of_containers.LEASE_LEAST_S, of_containers.LEASE_LIMIT_S],
+        "attempts": [of_containers.ATTEMPTS_LIMIT],
+        "lapses": [tenure.REMEMBERED_LAPSES],
+        "like containers": [requests.LOOKED_AT_LIMIT],
     }
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from fairlead_records.procedures.arguments import MAX_NUMBER, Key
+from fairlead_router import InvalidArgument, transcode
 
 TAKEN_LIMIT: Final = 1_000
 """Containers of one `take`."""
@@ -19,6 +20,13 @@ LEASE_LIMIT_S: Final = 3600.0
 
 ATTEMPTS_LIMIT: Final = 100
 
+SPEC_LIMIT_BYTES: Final = 32 << 10
+"""Of JSON: what is to be run."""
+
+STATUS_LIMIT_BYTES: Final = 4 << 10
+OUTPUT_LIMIT_BYTES: Final = 8 << 10
+"""So a state always has room for what happens to its container: each that waits can be locked, cancelled, and end."""
+
 Priority = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 Term = Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
 LeaseS = Annotated[float, Meta(ge=LEASE_LEAST_S, le=LEASE_LIMIT_S)]
@@ -27,6 +35,16 @@ Command = Annotated[list[str], Meta(min_length=1, max_length=10_000)]
 Amounts = dict[str, Annotated[float, Meta(ge=0)]]
 ExitCode = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Reason = Annotated[str, Meta(max_length=1_000)]
+
+
+def check_size(name: str, value: Any, limit_bytes: int) -> None:
+    """Raises InvalidArgument if a part of a state is larger, or none that it can have."""
+    try:
+        size = len(transcode.encode("json", value))
+    except transcode.OutsideCommonModel as error:
+        raise InvalidArgument(f"{name}: {error}") from error
+    if size > limit_bytes:
+        raise InvalidArgument(f"{name} has {size} bytes of JSON: at most {limit_bytes} are kept")
 
 
 class CreateArguments(msgspec.Struct):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
+
+import msgspec
 
 from fairlead_common.ids import check_id
 from fairlead_common.outcomes import Result, tell_call
-from fairlead_records.dispatch.arguments import CancelArguments, CreateArguments, PriorityArguments, RequestArguments
+from fairlead_records.dispatch.arguments import (
+    SPEC_LIMIT_BYTES,
+    CancelArguments,
+    CreateArguments,
+    PriorityArguments,
+    RequestArguments,
+    check_size,
+)
 from fairlead_records.dispatch.errors import WrongState
-from fairlead_records.dispatch.requests import Requests, new_container
+from fairlead_records.dispatch.requests import Requests, new_container, random_id
 from fairlead_records.dispatch.state import CONTAINER, REQUEST, ContainerRequest, Spec, container_of, request_of
 from fairlead_records.errors import VersionConflict
 from fairlead_records.live.ledger import Ledger, Request
@@ -20,9 +28,6 @@ from fairlead_records.model.record import Record
 from fairlead_records.permissions import NewObject
 from fairlead_records.procedures.access import not_authorized, own_id, require
 from fairlead_router import PENDING, Call, InvalidArgument
-
-ID_BYTES: Final = 6
-"""Random ones, of an id that nobody has chosen."""
 
 
 class Asking:
@@ -90,13 +95,20 @@ class Asking:
             record = self._found(call, draft, asked.id)
             if record.kind == REQUEST:
                 return _answer(self._requests.set_priority(draft, record, asked.priority))
-            container = container_of(record)
-            if container.is_final or container.cancel is not None:
-                how = container.state if container.is_final else "cancelled"
-                raise WrongState(f"container '{record.id}' is {how}", id=record.id, state=container.state)
+            self._check_priority_is_its_own(draft, record)
             return _answer(self._requests.containers.set_priority(draft, record, asked.priority))
 
         return self._ask(call, apply)
+
+    def _check_priority_is_its_own(self, draft: Draft, record: Record) -> None:
+        container = container_of(record)
+        if container.is_final or container.cancel is not None:
+            text = f"container '{record.id}' is {container.state if container.is_final else 'cancelled'}"
+        elif self._requests.are_for(draft, record):
+            text = f"container '{record.id}' has the priority of its requests: set theirs"
+        else:
+            return
+        raise WrongState(text, id=record.id, state=container.state, priority=container.priority)
 
     def _found(self, call: Call, draft: Draft, id_: str) -> Record:
         record = require(call, "write", id_, draft.get(check_id("id", id_)))
@@ -114,13 +126,13 @@ class Asking:
             found = self._requests.reusable(draft, fresh, asked.parent, may_read)
             if found is not None:
                 return found
-        first = f"{id_}-1"
+        first = check_id("id of the container", f"{id_}-1")
         _check_new(call, draft, first, object_id)
         return self._requests.containers.create(draft, first, owner, object_id, fresh)
 
     async def _place(self, call: Call, asked: CreateArguments) -> tuple[str, str]:
         """The id and the object of what is new; an object that is not there is made."""
-        chosen = f"c-{secrets.token_hex(ID_BYTES)}" if asked.id is None else check_id("id", asked.id)
+        chosen = random_id() if asked.id is None else check_id("id", asked.id)
         project = None if asked.project is None else check_id("project", asked.project)
         object_id = chosen if asked.object is None else check_id("object", asked.object)
         if self._new_object is not None and self._ledger.table.get(chosen) is None:
@@ -154,7 +166,11 @@ def _check_parent(call: Call, draft: Draft, parent: str) -> None:
 
 
 def _spec(asked: CreateArguments) -> Spec:
-    return Spec(asked.command, asked.name, asked.cwd, asked.environment, asked.constraints)
+    """Raises InvalidArgument."""
+    spec = Spec(asked.command, asked.name, asked.cwd, asked.environment, asked.constraints)
+    what = "what is to be run (command, name, cwd, environment, constraints)"
+    check_size(what, msgspec.to_builtins(spec), SPEC_LIMIT_BYTES)
+    return spec
 
 
 def _may_read(call: Call, record: Record) -> bool:

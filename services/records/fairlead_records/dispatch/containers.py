@@ -122,9 +122,7 @@ class Containers:
         cancel = container.cancel or Cancel(by, draft.now_us, reason)
         if container.state == "Queued":
             return self._end_queued(draft, record, container, "cancel", cancel)
-        after = put_state(draft, record, replace(container, priority=0, cancel=cancel))
-        self._followed(draft, after)
-        return after
+        return self._put_cancelled(draft, record, container, cancel)
 
     def hide(self, draft: Draft, record: Record) -> Record:
         """Its object is in the trash: it is to end."""
@@ -134,7 +132,7 @@ class Containers:
             return self._end_queued(draft, record, container, "trash", cancel)
         if not container.is_held or container.cancel is not None:
             return record
-        return put_state(draft, record, replace(container, priority=0, cancel=cancel))
+        return self._put_cancelled(draft, record, container, cancel)
 
     def set_priority(self, draft: Draft, record: Record, priority: int) -> Record:
         """Above 0 it waits or goes on, at 0 it is held, or ended by its holder. What is cancelled stays so."""
@@ -170,6 +168,12 @@ class Containers:
     def _end_queued(self, draft: Draft, record: Record, container: Container, by: str, cancel: Cancel) -> Record:
         values = {"priority": 0, "cancel": cancel, "finished_us": draft.now_us, "reason": cancel.reason or "cancelled"}
         return self._put(draft, record, container, by, "Cancelled", **values)
+
+    def _put_cancelled(self, draft: Draft, record: Record, container: Container, cancel: Cancel) -> Record:
+        """Its holder is to end it."""
+        after = put_state(draft, record, replace(container, priority=0, cancel=cancel))
+        self._followed(draft, after)
+        return after
 
     def _put(
         self, draft: Draft, record: Record, container: Container, by: str, target: StateName, **values: Any

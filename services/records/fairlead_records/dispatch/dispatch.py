@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from fairlead_common.outcomes import Result
+from fairlead_common.outcomes import Outcome, Result
 from fairlead_records.dispatch.asking import Asking
 from fairlead_records.dispatch.holding import Holding
 from fairlead_records.dispatch.links import Links
 from fairlead_records.dispatch.queue import Queue
 from fairlead_records.dispatch.requests import Requests
-from fairlead_records.dispatch.state import CONTAINER, REQUEST, container_of, request_of
+from fairlead_records.dispatch.state import CONTAINER, REQUEST, container_of, is_ended
 from fairlead_records.dispatch.taking import Taking
-from fairlead_records.dispatch.tenure import Tenure
+from fairlead_records.dispatch.tenure import RETRY_S, Tenure
 from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.live.objects import WatchedObjects
 from fairlead_records.model.draft import Draft
@@ -35,6 +36,7 @@ class Dispatch:
         self.tenure = Tenure(ledger, requests.containers.lapse)
         self._objects = WatchedObjects()
         self._objects.moved = self._object_moved
+        self._unstored: dict[str, asyncio.TimerHandle] = {}
         self._asking = Asking(ledger, requests, new_object)
         self._holding = Holding(ledger, requests.containers, self.tenure)
         self._taking = Taking(ledger, requests.containers, self._queue)
@@ -57,14 +59,15 @@ class Dispatch:
         held = [record for record in table.of_kind(CONTAINER).values() if container_of(record).is_held]
         self.tenure.start(held)
         for record in (*table.of_kind(CONTAINER).values(), *table.of_kind(REQUEST).values()):
-            if not _is_final(record):
+            if not is_ended(record):
                 self._objects.hold(record.object_id)
-                if self._is_hidden(record.object_id):
-                    self._hide(record)
+                self._judge(record)
 
     def stop(self) -> None:
         """Nothing happens by itself any more."""
         self.tenure.stop()
+        for again in self._unstored.values():
+            again.cancel()
         self._objects.member = None
 
     def _procedures(self) -> dict[str, Callable[[Call], Any]]:
@@ -94,45 +97,55 @@ class Dispatch:
             self._follow_object(change)
 
     def _follow_object(self, change: Change) -> None:
-        """The objects of what has not ended are watched."""
-        before = None if change.before is None or _is_final(change.before) else change.before.object_id
-        after = None if change.after is None or _is_final(change.after) else change.after.object_id
+        """The objects of what has not ended are watched; they may have moved while it was written."""
+        before = None if change.before is None or is_ended(change.before) else change.before.object_id
+        after = None if change.after is None or is_ended(change.after) else change.after.object_id
         if before == after:
             return
-        if after is not None:
+        if after is not None and change.after is not None:
             self._objects.hold(after)
+            if self._is_hidden(after):
+                self._judge(change.after)
         if before is not None:
             self._objects.release(before)
 
     def _object_moved(self, object_id: str) -> None:
-        """Rights to it have moved: is it in the trash now?"""
-        if self._is_hidden(object_id):
-            for record in self._ledger.table.of_object(object_id).values():
-                self._hide(record)
+        """Rights to it have moved: into the trash, or out of it?"""
+        for record in self._ledger.table.of_object(object_id).values():
+            self._judge(record)
 
-    def _hide(self, record: Record) -> None:
-        if record.kind not in (CONTAINER, REQUEST) or _is_final(record):
+    def _judge(self, record: Record) -> None:
+        """What is in the trash ends; a request that is out of it again gives its container its priority."""
+        if record.kind not in (CONTAINER, REQUEST) or is_ended(record):
             return
-        request = Request(partial(self._apply_hide, record.id), lambda _outcome: None)
+        if record.kind == REQUEST or self._is_hidden(record.object_id):
+            self._submit_judged(record.id)
+
+    def _submit_judged(self, id_: str) -> None:
+        self._unstored.pop(id_, None)
+        request = Request(partial(self._apply_judged, id_), partial(self._told, id_))
         try:
             self._ledger.submit(request)
-        except RequestError:  # we are closing, or very busy: looked at again at the next start or change
-            return
+        except RequestError as error:
+            request.tell(error)
 
-    def _apply_hide(self, id_: str, draft: Draft) -> Result:
+    def _apply_judged(self, id_: str, draft: Draft) -> Result:
         record = draft.get(id_)
-        if record is not None and self._is_hidden(record.object_id) and not _is_final(record):
-            if record.kind == CONTAINER:
-                self._requests.containers.hide(draft, record)
-            else:
-                self._requests.hide(draft, record)
+        if record is None or is_ended(record):
+            return {}
+        if record.kind == REQUEST:
+            self._requests.moved(draft, record)
+        elif self._is_hidden(record.object_id):
+            self._requests.containers.hide(draft, record)
         return {}
+
+    def _told(self, id_: str, outcome: Outcome) -> None:
+        """What the store did not take is tried again: no end is lost."""
+        if isinstance(outcome, RequestError) and self._objects.member is not None and id_ not in self._unstored:
+            again = asyncio.get_running_loop().call_later(RETRY_S, self._submit_judged, id_)
+            self._unstored[id_] = again
 
 
 def _is_mine(change: Change) -> bool:
     record = change.after or change.before
     return record is not None and record.kind in (CONTAINER, REQUEST)
-
-
-def _is_final(record: Record) -> bool:
-    return container_of(record).is_final if record.kind == CONTAINER else request_of(record).is_final

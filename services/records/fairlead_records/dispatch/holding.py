@@ -12,12 +12,15 @@ from msgspec import UNSET
 from fairlead_common.ids import check_id
 from fairlead_common.outcomes import Outcome, Result, tell_call
 from fairlead_records.dispatch.arguments import (
+    OUTPUT_LIMIT_BYTES,
+    STATUS_LIMIT_BYTES,
     FinishArguments,
     HeldArguments,
     LockArguments,
     ProgressArguments,
     RenewArguments,
     StartArguments,
+    check_size,
 )
 from fairlead_records.dispatch.containers import Containers
 from fairlead_records.dispatch.errors import Fenced
@@ -69,6 +72,7 @@ class Holding:
         values = {name: value for name, value in given.items() if value is not UNSET}
         if not values:
             raise InvalidArgument("fairlead.container.progress: give `progress` or `runtime_status`")
+        check_size("runtime_status", values.get("runtime_status"), STATUS_LIMIT_BYTES)
         return self._held(call, asked, partial(self._containers.progress, values=values))
 
     def finish(self, call: Call) -> Any:
@@ -76,6 +80,7 @@ class Holding:
         asked = call.arguments(FinishArguments)
         if asked.exit_code is None and not asked.cancelled:
             raise InvalidArgument("fairlead.container.finish: give `exit_code`, or `cancelled` as true")
+        check_size("output", asked.output, OUTPUT_LIMIT_BYTES)
         end = {"exit_code": asked.exit_code, "output": asked.output, "reason": asked.reason}
         step = partial(self._containers.finish, end=end, cancelled=asked.cancelled)
         return self._held(call, asked, step, too_late=asked.exit_code)

@@ -7,7 +7,10 @@ container where they have attempts left; it takes the priority from what it has 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from itertools import islice
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -26,6 +29,18 @@ from fairlead_records.dispatch.state import (
 )
 from fairlead_records.model.draft import Draft
 from fairlead_records.model.record import Record
+from fairlead_router import LimitExceeded
+
+REQUESTS_LIMIT: Final = 10_000
+"""Committed requests for one container, and such that it has asked for: all follow its end in one transaction."""
+
+REUSED_FIRST: Final = ("Complete", "Running", "Locked", "Queued")
+
+LOOKED_AT_LIMIT: Final = 1_000
+"""Of the containers that run the same, the latest: among these one to reuse is looked for."""
+
+ID_BYTES: Final = 6
+"""Random ones, of an id that nobody has chosen."""
 
 
 class Requests:
@@ -34,10 +49,16 @@ class Requests:
     def __init__(self, links: Links, is_hidden: Callable[[str], bool]) -> None:
         self._links = links
         self._is_hidden = is_hidden
+        self._following: list[Record] = []
         self.containers = Containers(self._followed)
 
     def create(self, draft: Draft, id_: str, owner: str, object_id: str, request: ContainerRequest) -> Record:
         """A request for a container that is there; its priority follows."""
+        for near in filter(None, (request.container, request.parent)):
+            if self._links.most(near, draft) >= REQUESTS_LIMIT:
+                raise LimitExceeded(
+                    f"container '{near}' has {REQUESTS_LIMIT} requests already", limit="requests_of_container"
+                )
         record = draft.put(id_, kind=REQUEST, owner=owner, object_id=object_id, state=builtins(request))
         container = draft.get(request.container)
         if container is not None and container_of(container).is_final:
@@ -55,23 +76,25 @@ class Requests:
         self._settle(draft, request.container)
         return after
 
-    def hide(self, draft: Draft, record: Record) -> None:
-        """It is in the trash."""
-        if not request_of(record).is_final:
-            self._settle(draft, request_of(record).container)
+    def are_for(self, draft: Draft, record: Record) -> bool:
+        """Whether a container has requests: then its priority is theirs."""
+        return any(True for _ in self._links.wanting(record.id, draft))
+
+    def moved(self, draft: Draft, record: Record) -> None:
+        """It is in the trash, or not any more."""
+        self._settle(draft, request_of(record).container)
 
     def reusable(
         self, draft: Draft, container: Container, parent: str | None, may_read: Callable[[Record], bool]
     ) -> Record | None:
         """A container that runs or has completed the same, that the caller may read; none that has led to this one."""
         above = self._ancestors(draft, parent)
-        for id_ in self._links.alike(container):
-            record = draft.get(id_)
-            if record is None or id_ in above or not _is_reusable(container_of(record)):
-                continue
-            if may_read(record):
-                return record
-        return None
+        found = [
+            record
+            for record in islice(self._links.alike(container, draft), LOOKED_AT_LIMIT)
+            if record.id not in above and _is_reusable(container_of(record)) and may_read(record)
+        ]
+        return min(found, key=lambda record: REUSED_FIRST.index(container_of(record).state), default=None)
 
     def _ancestors(self, draft: Draft, container_id: str | None) -> set[str]:
         """The containers that have asked for one, for what has asked for it, and so on: none waits for itself."""
@@ -88,12 +111,24 @@ class Requests:
     # ---- what follows
 
     def _followed(self, draft: Draft, record: Record) -> None:
-        """A container has changed: what it has asked for has another priority, or an end."""
+        """A container has changed, and others may with it: one after the other, however deep it goes."""
+        self._following.append(record)
+        if len(self._following) > 1:
+            return
+        try:
+            for each in self._following:  # it grows meanwhile
+                self._follow(draft, each)
+        finally:
+            self._following.clear()
+
+    def _follow(self, draft: Draft, record: Record) -> None:
+        """What it has asked for has another priority, or an end; what wants it has the end, or another container."""
         container = container_of(record)
         if container.is_final:
             for request in list(self._links.wanting(record.id, draft)):
-                if not request_of(request).is_final:
-                    self._ended(draft, request, container)
+                self._ended(draft, request, container)
+        elif container.state == "Queued":
+            self._settle(draft, record.id)  # who wanted it has gone while it was held
         for request in list(self._links.asked_by(record.id, draft)):
             if container.is_final:
                 self.set_priority(draft, request, 0)
@@ -141,15 +176,25 @@ class Requests:
         request = request_of(record)
         number = request.container_count + 1
         again = f"{record.id}-{number}"
-        if draft.get(again) is None:
-            priority = self._priority(draft, record)
-            fresh = new_container(container.spec, priority, record.id, attempt=number)
+        if draft.get(again) is not None:  # somebody has taken the id
+            again = random_id()
+        fresh = new_container(container.spec, self._priority(draft, record), record.id, attempt=number)
+        mark = draft.mark()
+        try:
             self.containers.create(draft, again, record.owner, record.object_id, fresh)
-        put_state(draft, record, replace(request, container=again, container_count=number))
+            put_state(draft, record, replace(request, container=again, container_count=number))
+        except LimitExceeded:  # there is no room for another one; what has ended has ended
+            draft.rollback(mark)
+            self._finish(draft, record, container)
 
     def _finish(self, draft: Draft, record: Record, container: Container) -> None:
         end = {"state": "Final", "exit_code": container.exit_code, "reason": container.reason}
         put_state(draft, record, replace(request_of(record), **end))
+
+
+def random_id() -> str:
+    """Of a container or a request that nobody has named."""
+    return f"c-{secrets.token_hex(ID_BYTES)}"
 
 
 def new_container(spec: Spec, priority: int, request: str | None = None, *, attempt: int = 1) -> Container:
@@ -169,4 +214,6 @@ def new_container(spec: Spec, priority: int, request: str | None = None, *, atte
 def _is_reusable(container: Container) -> bool:
     if container.state == "Complete":
         return container.exit_code == 0
-    return not container.is_final and container.cancel is None
+    # One without requests is its maker's alone: the priority of others, and their cancelling, must not touch it.
+    is_wanted = container.request is not None and container.priority > 0
+    return not container.is_final and container.cancel is None and is_wanted

@@ -134,6 +134,13 @@ def request_of(record: Record) -> ContainerRequest:
     return msgspec.convert(record.state, ContainerRequest)
 
 
+def is_ended(record: Record) -> bool:
+    """Whether it is a container, or a request for one, to which nothing happens any more."""
+    if record.kind == CONTAINER:
+        return container_of(record).is_final
+    return record.kind == REQUEST and request_of(record).is_final
+
+
 def put_state(draft: Draft, record: Record, state: Container | ContainerRequest) -> Record:
     """The record's next version."""
     return draft.put(

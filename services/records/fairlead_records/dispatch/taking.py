@@ -20,11 +20,14 @@ from fairlead_records.dispatch.queue import BEFORE_ALL, Place, Queue
 from fairlead_records.dispatch.state import Holder, container_of
 from fairlead_records.live.ledger import Ledger
 from fairlead_records.model.draft import Draft
-from fairlead_records.model.record import Record
+from fairlead_records.model.record import Record, size_of
 from fairlead_router import Call, RequestError
 
 LOOKED_AT_ONCE: Final = 1_000
 """Places of the queue in one turn: some 5 ms where each has an object of its own."""
+
+TAKEN_LIMIT_BYTES: Final = 192 << 10
+"""Of one answer: with the last one it stays under 256 KiB."""
 
 _entry = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -80,22 +83,26 @@ class _Search:
         self._call = call
         self._number = asked.n
         self._free = None if asked.constraints is None else dict(asked.constraints)
+        self._taken_bytes = 0
         self._found: list[Record] = []
+        self._found_bytes = 0
         self._left = self._free
 
     @property
     def goes_on(self) -> bool:
         """Whether there is more to look at, and somebody who wants it."""
-        return self._call.is_open and not self.is_at_end and len(self.taken) < self._number
+        return self._call.is_open and not self.is_at_end and not self.has_enough
 
     @property
     def has_enough(self) -> bool:
         """Together with what this step has found."""
-        return len(self.taken) + len(self._found) >= self._number
+        number, size_bytes = len(self.taken) + len(self._found), self._taken_bytes + self._found_bytes
+        return number >= self._number or size_bytes >= TAKEN_LIMIT_BYTES
 
     def begin(self) -> None:
         """Another step."""
         self._found = []
+        self._found_bytes = 0
         self._left = None if self._free is None else dict(self._free)
 
     def wants(self, place: Place, record: Record) -> bool:
@@ -107,14 +114,17 @@ class _Search:
     def add(self, record: Record, place: Place) -> None:
         """It is locked, in this step's draft."""
         self._found.append(record)
+        self._found_bytes += size_of(record)
         if self._left is not None:
             for name, amount in place.constraints:
                 self._left[name] -= amount
 
     def adopt(self) -> None:
         """The step is durable."""
-        self.taken += self._found
         self._free = self._left
+        self.taken += self._found
+        self._taken_bytes += self._found_bytes
+        self.begin()
         self.place = self.next_place
 
 

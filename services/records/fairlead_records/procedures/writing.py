@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fairlead_common.ids import check_id
 from fairlead_common.outcomes import Result, tell_call
+from fairlead_records.dispatch.state import CONTAINER, REQUEST, is_ended
 from fairlead_records.errors import ReservedKind, VersionConflict
 from fairlead_records.live.ledger import Ledger, Request
 from fairlead_records.model.draft import Draft
@@ -27,7 +28,7 @@ from fairlead_records.procedures.arguments import (
 from fairlead_records.procedures.merging import merged
 from fairlead_router import PENDING, Call, InvalidArgument, LimitExceeded, RequestError
 
-RESERVED_KINDS: Final = frozenset({"container", "container_request"})
+RESERVED_KINDS: Final = frozenset({CONTAINER, REQUEST})
 """Kinds with rules of their own: `fairlead.container.*` changes them."""
 
 BATCH_LIMIT_BYTES: Final = 4 << 20
@@ -155,7 +156,9 @@ def _apply(call: Call, change: BatchChange, draft: Draft) -> Result:
     if record is None and change.op == "put":
         _require_place(call, change.id, *_place_of_new(call, change))
     else:
-        _check_free(require(call, "manage" if change.op == "delete" else "write", change.id, record).kind)
+        found = require(call, "manage" if change.op == "delete" else "write", change.id, record)
+        if change.op != "delete" or not is_ended(found):  # what has ended takes room for nothing
+            _check_free(found.kind)
     if change.expected is not None:
         _expect(change.id, change.expected, record)
     return _APPLY[change.op](call, change, record, draft)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,37 +10,8 @@ import pytest
 from fairlead_records import MemoryRecordStore, Permissions
 from fairlead_router import CallError
 from support.waiting import eventually
+from unit.records.dispatch.steps import Trash, create, is_in, refused, request, run, state_of, take
 from unit.records.fakes import Peer, ServiceHarness
-
-
-async def create(peer: Peer, id_: str, **options: Any) -> None:
-    await peer.call("container.create", ["true"], id=id_, **options)
-
-
-async def state_of(peer: Peer, id_: str) -> Any:
-    return (await peer.call("record.get", id_))["record"]["state"]
-
-
-async def take(peer: Peer, number: int = 1, dispatcher: str = "d1", **options: Any) -> list[tuple[str, int]]:
-    """(id, term) of what it got."""
-    taken = await peer.call("container.take", number, dispatcher, **options)
-    return [(container["id"], container["state"]["term"]) for container in taken["containers"]]
-
-
-async def run(peer: Peer, id_: str) -> int:
-    """Locked and started; gives the term."""
-    locked = await peer.call("container.lock", id_, "d1")
-    term = int(locked["container"]["state"]["term"])
-    await peer.call("container.start", id_, term)
-    return term
-
-
-async def refused(peer: Peer, name: str, /, *args: Any, **kwargs: Any) -> str:
-    """The last part of the error's URI."""
-    with pytest.raises(CallError) as caught:
-        await peer.call(f"container.{name}", *args, **kwargs)
-    return caught.value.uri.rpartition(".")[2]
-
 
 # ---- the ordinary life
 
@@ -254,7 +224,7 @@ async def test_priority_0_holds_what_waits(alice: Peer) -> None:
 async def test_a_lock_lapses_when_its_dispatcher_is_not_heard(alice: Peer) -> None:
     await create(alice, "c")
     ((_, term),) = await take(alice, lease_s=1)
-    await eventually(lambda: _is(alice, "c", "Queued"))
+    await eventually(lambda: is_in(alice, "c", "Queued"))
     assert await refused(alice, "start", "c", term) == "fenced"
     assert await take(alice, dispatcher="d2") == [("c", term + 1)]
 
@@ -263,7 +233,7 @@ async def test_what_runs_is_cancelled_when_its_lease_ends(alice: Peer) -> None:
     await create(alice, "c")
     ((_, term),) = await take(alice, lease_s=1)
     await alice.call("container.start", "c", term)
-    await eventually(lambda: _is(alice, "c", "Cancelled"))
+    await eventually(lambda: is_in(alice, "c", "Cancelled"))
     assert (await state_of(alice, "c"))["reason"] == "its lease has ended"
 
 
@@ -271,7 +241,7 @@ async def test_who_reports_too_late_is_fenced_and_remembered(alice: Peer) -> Non
     await create(alice, "c")
     ((_, term),) = await take(alice, lease_s=1)
     await alice.call("container.start", "c", term)
-    await eventually(lambda: _is(alice, "c", "Cancelled"))
+    await eventually(lambda: is_in(alice, "c", "Cancelled"))
     assert await refused(alice, "finish", "c", term, exit_code=0) == "fenced"
     (late,) = (await state_of(alice, "c"))["late"]
     assert (late["dispatcher"], late["term"], late["exit_code"]) == ("d1", term, 0)
@@ -290,10 +260,6 @@ async def test_renewing_keeps_the_lock_and_says_what_is_lost(alice: Peer) -> Non
     assert await alice.call("container.renew", "d1", {"a": 2}) == {"lost": ["a"]}
 
 
-async def _is(peer: Peer, id_: str, state: str) -> bool:
-    return bool((await state_of(peer, id_))["state"] == state)
-
-
 async def test_after_a_restart_leases_begin_anew() -> None:
     store = MemoryRecordStore()
     first, second = ServiceHarness(), ServiceHarness()
@@ -304,15 +270,11 @@ async def test_after_a_restart_leases_begin_anew() -> None:
     await second.start(store)
     assert await second.peer().call("container.renew", "d1", {"c": 1}) == {"lost": []}
     assert (await state_of(second.peer(), "c"))["state"] == "Locked"
-    await eventually(lambda: _is(second.peer(), "c", "Queued"))
+    await eventually(lambda: is_in(second.peer(), "c", "Queued"))
     await second.close()
 
 
 # ---- requests
-
-
-async def request(peer: Peer, id_: str, **options: Any) -> Any:
-    return await peer.call("container.request", options.pop("command", ["true"]), id=id_, **options)
 
 
 async def test_a_request_gets_a_container(alice: Peer) -> None:
@@ -413,29 +375,6 @@ async def test_a_parent_that_has_ended_asks_for_nothing(alice: Peer) -> None:
 # ---- the trash
 
 
-class Trash:
-    """Which objects are in it, as the permission service knows it."""
-
-    def __init__(self) -> None:
-        self.objects: set[str] = set()
-
-    def is_hidden(self, object_id: str) -> bool:
-        return object_id in self.objects
-
-
-@pytest.fixture
-async def trash() -> Trash:
-    return Trash()
-
-
-@pytest.fixture
-async def trashing(trash: Trash) -> AsyncIterator[ServiceHarness]:
-    harness = ServiceHarness()
-    await harness.start(MemoryRecordStore(), Permissions(is_hidden=trash.is_hidden))
-    yield harness
-    await harness.close()
-
-
 async def test_what_goes_into_the_trash_ends(trashing: ServiceHarness, trash: Trash) -> None:
     alice = trashing.peer()
     for id_ in ("queued", "running", "elsewhere"):
@@ -443,7 +382,7 @@ async def test_what_goes_into_the_trash_ends(trashing: ServiceHarness, trash: Tr
     term = await run(alice, "running")
     trash.objects.add("p")
     trashing.realm.gate.revoke(objects=["p"])
-    await eventually(lambda: _is(alice, "queued", "Cancelled"))
+    await eventually(lambda: is_in(alice, "queued", "Cancelled"))
     assert (await state_of(alice, "running"))["priority"] == 0
     assert (await state_of(alice, "elsewhere"))["priority"] == 1
     await alice.call("container.finish", "running", term, exit_code=143, cancelled=True)
@@ -457,7 +396,7 @@ async def test_what_went_into_the_trash_while_the_service_was_away_ends_at_its_s
     await first.close()
     trash.objects.add("c")
     await second.start(store, Permissions(is_hidden=trash.is_hidden))
-    await eventually(lambda: _is(second.peer(), "c", "Cancelled"))
+    await eventually(lambda: is_in(second.peer(), "c", "Cancelled"))
     await second.close()
 
 
