@@ -14,27 +14,17 @@ from functools import partial
 from typing import Any, Final
 
 from fairlead_client.calling import ask
-from fairlead_client.dispatching import (
-    Action,
-    Finish,
-    Kill,
-    Launch,
-    Mind,
-    Renew,
-    Start,
-    Take,
-    Unlock,
-    queue_query,
-)
+from fairlead_client.dispatching import Mind, queue_query
 from fairlead_client.errors import FENCED, CallFailed, ClientError
+from fairlead_client.jobs import Action, Finish, Kill, Launch, Renew, Start, Take, Unlock
 from fairlead_client.requests import CONTAINER, Result, given
 from fairlead_client.running import Exit, Process, Runner
 from fairlead_client.runtime import Sessions, Wakeup
 from fairlead_client.watch import View
 from fairlead_client.watching import Added, Anew, Changed, Entry, Item, Removed
 
-# A look at everything, though nothing was heard: should an event ever be missed, it costs so long.
-RESYNC_S = 60.0
+# A timer may be so early.
+CLOCK_S = 0.001
 
 GONE: Final = frozenset({FENCED, "fairlead.error.no_such_record", "wamp.error.not_authorized"})
 """What says that a container is not ours any more."""
@@ -88,7 +78,7 @@ class Dispatcher:
             await self._view.wait_whole()
             while not self._is_over:
                 self._act()
-                await self._bell.wait(self._patience_s())
+                await self._bell.wait(self.mind.next_s(self._now_s) + CLOCK_S)
                 if self._failure is not None:
                     raise self._failure
         finally:
@@ -99,11 +89,9 @@ class Dispatcher:
 
     @property
     def _is_over(self) -> bool:
-        return self.mind.is_draining and not self.mind.jobs
-
-    def _patience_s(self) -> float:
-        due_s = self.mind.next_s(self._now_s)
-        return RESYNC_S if due_s is None else min(RESYNC_S, due_s + 0.001)
+        """What was asked for is given back first, unless nobody answers: such a lock ends with its lease."""
+        is_answered = not (self.mind.is_taking and self._view.is_whole)
+        return self.mind.is_draining and not self.mind.jobs and is_answered
 
     @property
     def _now_s(self) -> float:
@@ -172,7 +160,7 @@ class Dispatcher:
     async def _start(self, action: Start) -> None:
         answer = await self._of(action.id, "start", action.term, log=action.id)
         if answer is not None:
-            self.mind.started(action.id, int(answer["version"]))
+            self.mind.started(action.id, action.term, int(answer["version"]))
 
     def _launch(self, action: Launch) -> None:
         id_ = action.entry.id
@@ -198,7 +186,7 @@ class Dispatcher:
     async def _unlock(self, action: Unlock) -> None:
         answer = await self._of(action.id, "unlock", action.term)
         if answer is not None:
-            self.mind.given_back(action.id, int(answer["version"]))
+            self.mind.given_back(action.id, action.term, int(answer["version"]))
             self._tell("given back", action.id, {"state": answer["state"]})
 
     async def _finish(self, action: Finish) -> None:
@@ -206,7 +194,7 @@ class Dispatcher:
         end = given(exit_code=exit_.exit_code, reason=exit_.reason, output=exit_.output)
         answer = await self._of(action.id, "finish", action.term, cancelled=action.is_cancelled, **end)
         if answer is not None:
-            self.mind.given_back(action.id, int(answer["version"]))
+            self.mind.given_back(action.id, action.term, int(answer["version"]))
             self._tell("reported", action.id, {"state": answer["state"], "exit_code": exit_.exit_code})
 
     async def _of(self, id_: str, procedure: str, term: int, **kwargs: Any) -> Result | None:
@@ -216,10 +204,10 @@ class Dispatcher:
         except CallFailed as error:
             if error.uri in GONE:
                 self._tell("lost", id_, {"reason": str(error)})
-                self.mind.not_ours(id_)
+                self.mind.not_ours(id_, term)
             else:
                 self._tell("refused", id_, {"reason": str(error)})
-                self.mind.again(id_)
+                self.mind.again(id_, term, self._now_s)
             return None
 
     async def _renew(self, action: Renew) -> None:

@@ -9,7 +9,7 @@ can be missed. Each look compares the picture of the queue with the jobs, and gi
 | priority 0 | not started | give it back |
 | priority 0, ended, another's, or not there | its process runs | kill it |
 | whatever | its process has ended | report how |
-| Locked by us | none, and the picture is fresh | go on with it |
+| Locked by us | none, and the picture is fresh | go on with it, or give it back where there is no room |
 | Running by us | none, and the picture is fresh | report that it is lost |
 | Queued | | take some if there is room |
 
@@ -20,121 +20,39 @@ No I/O, no clock, no framework.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
+from fairlead_client.jobs import (
+    HELD,
+    Action,
+    Finish,
+    Job,
+    Kill,
+    Launch,
+    Phase,
+    Refresh,
+    Renew,
+    Start,
+    Take,
+    Unlock,
+)
 from fairlead_client.running import Exit
 from fairlead_client.watching import Entry
 
 # A lease is renewed three times before it ends.
 RENEWALS = 3
-# After a renewal that was not heard.
+# After what was not heard, or was refused for now: news of the container come sooner.
 RETRY_S = 1.0
 # What is left of a lease when its process is killed: enough for the signal, and for a busy machine.
 MARGIN = 0.2
 
-
-HELD = ("Locked", "Running")
-
-
-class Take(NamedTuple):
-    """Ask for so many containers, that fit into what is free."""
-
-    number: int
-    free: dict[str, float] | None
-
-
-class Start(NamedTuple):
-    """Say that its process is about to run."""
-
-    id: str
-    term: int
-
-
-class Launch(NamedTuple):
-    """Run its process."""
-
-    entry: Entry
-    term: int
-
-
-class Kill(NamedTuple):
-    """End its process; `is_urgent`: its lease ends."""
-
-    id: str
-    is_urgent: bool
-
-
-class Unlock(NamedTuple):
-    """Give it back."""
-
-    id: str
-    term: int
-
-
-class Finish(NamedTuple):
-    """Report how it ended."""
-
-    id: str
-    term: int
-    exit: Exit
-    is_cancelled: bool
-
-
-class Renew(NamedTuple):
-    """Say that we are there."""
-
-    terms: dict[str, int]
-
-
-class Refresh(NamedTuple):
-    """Have the picture made fresh: something in it is judged only then."""
-
-
-Action: TypeAlias = Take | Start | Launch | Kill | Unlock | Finish | Renew | Refresh
-
-
-class Phase(Enum):
-    """Where a job is."""
-
-    TAKEN = auto()
-    """Locked for us; its start is to be recorded."""
-    STARTED = auto()
-    """Running in the record; its process is to run."""
-    RUNNING = auto()
-    ENDED = auto()
-    """Its process has ended; that is to be reported."""
-
-
-@dataclass
-class Job:
-    """A container that we have."""
-
-    entry: Entry
-    """As the queue has told it last, or as we got it; older news are none."""
-    term: int
-    lease_end_s: float
-    phase: Phase = Phase.TAKEN
-    is_asking: bool = False
-    """An action of it is under way."""
-    is_gone: bool = False
-    """The queue does not have it any more."""
-    is_lost: bool = False
-    """The service says that it is not ours."""
-    is_cancelled: bool = False
-    """We have ended it because the queue said so."""
-    killed: int = 0
-    """0: not, 1: kindly, 2: urgently."""
-    exit: Exit | None = None
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the queue wants it to go on."""
-        state = self.entry.state
-        is_ours = state["state"] in HELD and state["term"] == self.term
-        return bool(is_ours and state["priority"] > 0 and not self.is_gone and not self.is_lost)
+# A look at everything, though nothing was heard: what we could not have may be had now, and should an event ever be
+# missed, it costs so long.
+RESYNC_S = 60.0
+# The service gives no more at once.
+TAKE_LIMIT = 1_000
 
 
 @dataclass
@@ -149,6 +67,8 @@ class Mind:
     """It takes no more."""
     is_stopping: bool = False
     """It takes no more and ends what it has."""
+    is_taking: bool = False
+    """Some may be ours of which we do not know yet."""
     jobs: dict[str, Job] = field(default_factory=dict)
     _waiting: dict[str, Entry] = field(default_factory=dict)
     _ours: dict[str, Entry] = field(default_factory=dict)
@@ -156,10 +76,10 @@ class Mind:
     """The versions at which we gave containers back: older news of them are none."""
     _suspects: dict[str, int] = field(default_factory=dict)
     _wants_to_take: bool = True
-    _is_taking: bool = False
     _is_renewing: bool = False
     _is_refreshing: bool = False
     _renew_at_s: float = 0.0
+    _resync_at_s: float = 0.0
 
     # ------------------------------------------------------------ the queue, as it is told
 
@@ -178,7 +98,7 @@ class Mind:
             self._ours.pop(id_, None)
         job = self.jobs.get(id_)
         if job is not None and entry.version >= job.entry.version:
-            job.entry, job.is_gone = entry, False
+            job.entry, job.is_gone, job.again_at_s = entry, False, 0.0
 
     def gone(self, id_: str) -> None:
         """It is none of ours, and waits for nobody; or it is hidden from us."""
@@ -193,23 +113,26 @@ class Mind:
 
     def actions(self, now_s: float) -> list[Action]:
         """What is to be done, as things are."""
+        if now_s >= self._resync_at_s:
+            self._wants_to_take, self._resync_at_s = True, now_s + RESYNC_S
         found = [action for job in list(self.jobs.values()) if (action := self._of_job(job, now_s)) is not None]
         found += self._of_orphans(now_s)
         if self._is_to_take():
-            self._wants_to_take, self._is_taking = False, True
-            found.append(Take(self.free_slots, self.free))
-        held = {id_: job.term for id_, job in self.jobs.items() if not job.is_lost}
-        if held and not self._is_renewing and now_s >= self._renew_at_s:
+            self._wants_to_take, self.is_taking = False, True
+            found.append(Take(min(self.free_slots, TAKE_LIMIT), self.free))
+        if self._holds and not self._is_renewing and now_s >= self._renew_at_s:
             self._is_renewing, self._renew_at_s = True, now_s + self.lease_s / RENEWALS
-            found.append(Renew(held))
+            found.append(Renew(self._holds))
         return found
 
-    def next_s(self, now_s: float) -> float | None:
-        """In how many seconds time alone asks for something; None: never."""
-        if not self.jobs:
-            return None
-        due = [job.lease_end_s - self._margin_s for job in self.jobs.values() if job.killed < 2]
-        return max(0.0, min([*due, self._renew_at_s]) - now_s)
+    def next_s(self, now_s: float) -> float:
+        """In how many seconds time alone asks for something."""
+        jobs = self.jobs.values()
+        due = [job.lease_end_s - self._margin_s for job in jobs if job.phase is Phase.RUNNING and job.killed < 2]
+        due += [job.again_at_s for job in jobs if job.again_at_s > now_s]
+        if self._holds and not self._is_renewing:
+            due.append(self._renew_at_s)
+        return max(0.0, min([*due, self._resync_at_s]) - now_s)
 
     def remaining_s(self, id_: str, now_s: float) -> float:
         """How long a process may run if nothing is renewed: somewhat longer than until it is killed for that."""
@@ -217,9 +140,10 @@ class Mind:
 
     # ------------------------------------------------------------ what came of it
 
-    def taken(self, entries: Iterable[Entry], asked_s: float) -> None:
+    def taken(self, entries: Sequence[Entry], asked_s: float) -> None:
         """These are ours, by leases that began when we asked at the earliest."""
-        self._is_taking = False
+        self.is_taking = False
+        self._wants_to_take |= len(entries) == TAKE_LIMIT
         for entry in entries:
             self._waiting.pop(entry.id, None)
             if entry.id not in self.jobs:
@@ -227,11 +151,11 @@ class Mind:
 
     def not_taken(self) -> None:
         """Taking has failed: it is tried again when there is news."""
-        self._is_taking = False
+        self.is_taking = False
 
-    def started(self, id_: str, version: int) -> None:
+    def started(self, id_: str, term: int, version: int) -> None:
         """It is Running in the record, from this version on."""
-        job = self.jobs.get(id_)
+        job = self._job(id_, term)
         if job is not None:
             job.is_asking, job.phase = False, Phase.STARTED
             if job.entry.version < version:
@@ -247,39 +171,41 @@ class Mind:
         if job is not None:
             job.phase, job.exit, job.is_asking = Phase.ENDED, exit_, False
 
-    def given_back(self, id_: str, version: int | None = None) -> None:
+    def given_back(self, id_: str, term: int, version: int | None = None) -> None:
         """We have it no more; `version` is that of the record then, if that was our word."""
-        job = self.jobs.pop(id_, None)
+        job = self._job(id_, term)
+        if job is None:
+            return
+        del self.jobs[id_]
         self._ours.pop(id_, None)
         self._wants_to_take = True
-        if version is not None and not (job is not None and job.is_gone):
+        if version is not None and not job.is_gone:
             self._done[id_] = version
 
-    def not_ours(self, id_: str) -> None:
+    def not_ours(self, id_: str, term: int) -> None:
         """The service says that the lock has ended: what runs of it is killed."""
-        job = self.jobs.get(id_)
+        job = self._job(id_, term)
         if job is None:
             return
         job.is_asking, job.is_lost = False, True
         if job.phase is not Phase.RUNNING:
-            self.given_back(id_)
+            self.given_back(id_, term)
 
-    def again(self, id_: str) -> None:
-        """What was asked of it was refused for the state that it is in, or has failed for now: look again."""
-        job = self.jobs.get(id_)
+    def again(self, id_: str, term: int, now_s: float) -> None:
+        """What was asked of it was refused for the state that it is in: looked at with the next news, or in a while."""
+        job = self._job(id_, term)
         if job is not None:
-            job.is_asking = False
+            job.is_asking, job.again_at_s = False, now_s + RETRY_S
 
     def renewed(self, lost: Collection[str], terms: Mapping[str, int], asked_s: float) -> None:
         """The service has heard that we are there."""
         self._is_renewing = False
         for id_, term in terms.items():
-            job = self.jobs.get(id_)
-            if job is not None and job.term == term:
-                if id_ in lost:
-                    self.not_ours(id_)
-                else:
-                    job.lease_end_s = max(job.lease_end_s, asked_s + self.lease_s)
+            job = self._job(id_, term)
+            if id_ in lost:
+                self.not_ours(id_, term)
+            elif job is not None:
+                job.lease_end_s = max(job.lease_end_s, asked_s + self.lease_s)
 
     def not_renewed(self, now_s: float) -> None:
         """It was not heard: tried again soon."""
@@ -288,7 +214,7 @@ class Mind:
     def refreshed(self) -> None:
         """The picture is fresh: what is ours in it and in no job is judged."""
         self._is_refreshing = False
-        self._suspects = {id_: entry.version for id_, entry in self._ours.items() if id_ not in self.jobs}
+        self._suspects = {entry.id: entry.version for entry in self._orphans}
 
     def not_refreshed(self) -> None:
         """It is tried again."""
@@ -299,7 +225,7 @@ class Mind:
     def _of_job(self, job: Job, now_s: float) -> Action | None:
         if job.phase is Phase.RUNNING:
             return self._of_running(job, now_s)
-        if job.is_asking:
+        if job.is_asking or now_s < job.again_at_s:
             return None
         if job.phase is Phase.ENDED:
             assert job.exit is not None
@@ -327,8 +253,20 @@ class Mind:
         job.killed, job.is_cancelled = 1, True
         return Kill(job.entry.id, is_urgent=False)
 
+    @property
+    def _holds(self) -> dict[str, int]:
+        """The terms of what is renewed."""
+        return {id_: job.term for id_, job in self.jobs.items() if not job.is_lost}
+
+    def _job(self, id_: str, term: int) -> Job | None:
+        """That of this lock: what was asked for an earlier one may be answered late."""
+        job = self.jobs.get(id_)
+        return job if job is not None and job.term == term else None
+
     def _add(self, entry: Entry, lease_end_s: float) -> Job:
-        job = self.jobs[entry.id] = Job(entry, entry.state["term"], lease_end_s)
+        news = self._ours.get(entry.id, entry)  # may have been told before the answer that it is ours
+        newest = max(entry, news, key=lambda each: each.version)
+        job = self.jobs[entry.id] = Job(newest, entry.state["term"], lease_end_s)
         self._suspects.pop(entry.id, None)
         return job
 
@@ -336,12 +274,14 @@ class Mind:
 
     def _of_orphans(self, now_s: float) -> list[Action]:
         """A predecessor's, or of an answer that was lost: judged when the picture is newer than all that we know."""
-        if self._is_taking:
+        if self.is_taking:
             return []
-        orphans = [entry for id_, entry in self._ours.items() if id_ not in self.jobs]
+        orphans = self._orphans
         for entry in orphans:
             if self._suspects.get(entry.id) == entry.version:
+                is_surplus = not self._has_room_for(entry)
                 job = self._add(entry, now_s)  # its lease began nobody knows when
+                job.is_surplus = is_surplus
                 self._renew_at_s = now_s
                 if entry.state["state"] == "Running":
                     job.phase, job.exit = Phase.ENDED, Exit(None, "its dispatcher has lost it")
@@ -350,12 +290,22 @@ class Mind:
         self._is_refreshing = True
         return [Refresh()]
 
+    @property
+    def _orphans(self) -> list[Entry]:
+        return [entry for id_, entry in self._ours.items() if id_ not in self.jobs]
+
+    def _has_room_for(self, entry: Entry) -> bool:
+        free = self.free
+        constraints = entry.state["constraints"]
+        fits = free is None or all(amount <= free.get(name, 0.0) for name, amount in constraints.items())
+        return fits and len(self.jobs) < self.slots
+
     # ------------------------------------------------------------ taking
 
     @property
     def free_slots(self) -> int:
-        """How many more it may have."""
-        return self.slots - len(self.jobs)
+        """How many more it may have; what is not judged yet has a place, too."""
+        return self.slots - len(self.jobs) - len(self._orphans)
 
     @property
     def free(self) -> dict[str, float] | None:
@@ -369,7 +319,7 @@ class Mind:
         return free
 
     def _is_to_take(self) -> bool:
-        is_open = not (self.is_draining or self.is_stopping or self._is_taking)
+        is_open = not (self.is_draining or self.is_stopping or self.is_taking)
         return is_open and self._wants_to_take and bool(self._waiting) and self.free_slots > 0
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Self, Unpack
 
+from fairlead_client.backoff import Backoff
 from fairlead_client.calling import Calling
 from fairlead_client.conversing import converse
 from fairlead_client.errors import ClientError, Unreachable
@@ -73,12 +74,14 @@ class View:
     async def wait_fresh(self) -> None:
         """Until it has everything that was acknowledged before the call, whatever sessions are lost meanwhile."""
         before = self._watcher.session
+        backoff = Backoff()
         while True:
             await self.wait_whole()
             session = self._watcher.session
             assert session is not None
             if session is not before or await self._mark(session):
                 return
+            await self._sessions.runtime.wakeup().wait(backoff.next_s())
 
     async def wait_change(self, timeout_s: float | None = None) -> None:
         """Until there is news, or so long. Raises what ended the watch."""
@@ -114,7 +117,7 @@ class View:
         self._waiting.ring()
 
     async def _mark(self, session: Session) -> bool:
-        """Have the service say when it has told everything. False: the session was lost meanwhile."""
+        """Have the service say when it has told everything. False: not now, or the session was lost meanwhile."""
         self._marks += 1
         token = str(self._marks)
         request = Request(MARK, (self._watcher.number, token))
