@@ -76,7 +76,7 @@ class Play:
         for bob in self.bobs:
             expected = WORDS if bob.surface.catches_up and bob in reopened else WORDS[-1:]
             seen = _words_of(bob)
-            assert (seen if bob.surface.is_live else seen[-1:]) == _of(bob, expected), _name(bob)
+            assert (seen if bob.surface.gets_all else seen[-1:]) == _of(bob, expected), _name(bob)
 
     # --- what is expected ---------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Play:
 
     def _check_whole(self, each: Attendant) -> None:
         seen = _words_of(each)
-        if each.surface.is_live:
+        if each.surface.gets_all:
             assert seen == _of(each, AFTER), _name(each)
         else:
             assert seen[-1:] == _of(each, AFTER[-1:]), _name(each)

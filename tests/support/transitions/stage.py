@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from fairlead_authz import Authz, Grant, Put, Revoke
 from fairlead_authz.changes import Change
 from fairlead_logstream import LogService, MemoryStreamStore
+from fairlead_records import MemoryRecordStore, Permissions, RecordService
 from fairlead_router import Call, Member, Principal, Realm
 from fairlead_router.messages import PublishOptions
 from fairlead_router.rpc.call import PENDING
@@ -117,6 +118,10 @@ class Attendant:
         return log_of(self.object)
 
     @property
+    def record(self) -> str:
+        return record_of(self.object)
+
+    @property
     def subscription(self) -> int:
         return self.topic(f"com.seen.{self.word}")
 
@@ -145,13 +150,25 @@ def log_of(object_id: str) -> str:
     return f"log-of-{object_id}"
 
 
+def record_of(object_id: str) -> str:
+    """A record of an object: not named like it, too."""
+    return f"record-of-{object_id}"
+
+
+class Services(NamedTuple):
+    """That a realm has, but for permissions."""
+
+    logs: LogService
+    records: RecordService
+
+
 class Stage:
     """The realm. Subclasses say what it runs on."""
 
-    def __init__(self, realm: Realm, authz: Authz, logs: LogService) -> None:
+    def __init__(self, realm: Realm, authz: Authz, services: Services) -> None:
         self.realm = realm
         self.authz = authz
-        self.logs = logs
+        self.services = services
         self.said = ""
         self.attendants: list[Attendant] = []
         self.service: Member
@@ -199,6 +216,7 @@ class Stage:
         for object_id in self._objects:
             self.service.subscribe(f"com.app.{object_id}", _ignore)
             await self.ask("fairlead.log.create", log_of(object_id), object=object_id)
+            await self.put(object_id, "")
 
     async def attend(self, user: str, object_id: str, surface: Surface, door: str = "") -> Attendant:
         """A session of the user on the surface."""
@@ -215,7 +233,8 @@ class Stage:
     async def close(self) -> None:
         """End everything."""
         self.service.leave()
-        await self.logs.close()
+        for service in self.services:
+            await service.close()
         await self.authz.close()
 
     async def renew_token(self) -> None:
@@ -238,7 +257,13 @@ class Stage:
             self._say(object_id, f"{object_id}.{word}")
             await self.ask("fairlead.log.append", log_of(object_id), [[0, "stdout", f"{object_id}.{word}", 0]])
             await self.ask("fairlead.log.update", log_of(object_id), metadata={"said": f"{object_id}.{word}"})
+            await self.put(object_id, f"{object_id}.{word}")
         await self.rest()
+
+    async def put(self, object_id: str, text: str) -> None:
+        """It is in the object's record."""
+        about = {"kind": "word", "object": object_id, "owner": "alice"}
+        await self.ask("fairlead.record.put", record_of(object_id), {"said": text}, **about)
 
     def _say(self, object_id: str, text: str) -> None:
         self.service.publish(f"com.app.{object_id}", [text], options=PublishOptions(retain=True))
@@ -298,12 +323,14 @@ class Stage:
         return await future
 
 
-async def open_services(realm: Realm, authz: Authz) -> LogService:
-    """The log service of a realm."""
+async def open_services(realm: Realm, authz: Authz) -> Services:
+    """Those of a realm."""
     authz.bind(realm)
     logs = await LogService.over(MemoryStreamStore())
     logs.bind(realm)
-    return logs
+    records = await RecordService.over(MemoryRecordStore(), Permissions(rights_mark=authz.rights_mark))
+    records.bind(realm)
+    return Services(logs, records)
 
 
 def _world() -> list[Change]:

@@ -58,6 +58,10 @@ class Place(Protocol):
         """The stream of the object."""
 
     @property
+    def record(self) -> str:
+        """A record of the object."""
+
+    @property
     def subscription(self) -> int:
         """The id of the subscription whose topic has the word."""
 
@@ -104,10 +108,18 @@ class Surface:
     catches_up: bool = False
     """Whether it begins with what was said before it was opened."""
 
+    conflates: bool = False
+    """Whether it may leave out what something newer has replaced."""
+
     @property
     def is_live(self) -> bool:
         """Whether it gets everything that is said without asking."""
         return self.opens is not nothing
+
+    @property
+    def gets_all(self) -> bool:
+        """Whether it gets each word."""
+        return self.is_live and not self.conflates
 
     @property
     def gets(self) -> bool:
@@ -129,8 +141,12 @@ def found(message: Message) -> list[str]:
     return _WORD.findall(repr(message))
 
 
+def _of(place: Place, topic: str) -> str:
+    return topic.format(object=place.object, log=place.log, record=place.record)
+
+
 def _subscribe(topic: str, **options: Any) -> Messages:
-    return lambda place: [[SUBSCRIBE, 0, options, topic.format(object=place.object, log=place.log)]]
+    return lambda place: [[SUBSCRIBE, 0, options, _of(place, topic)]]
 
 
 def _call(procedure: str, *args: str, **kwargs: Any) -> Messages:
@@ -142,13 +158,11 @@ def _call(procedure: str, *args: str, **kwargs: Any) -> Messages:
 
 
 def _unsubscribe(topic: str) -> Messages:
-    return lambda place: [[UNSUBSCRIBE, 0, place.topic(topic.format(object=place.object, log=place.log))]]
+    return lambda place: [[UNSUBSCRIBE, 0, place.topic(_of(place, topic))]]
 
 
 def _history(topic: str) -> Messages:
-    return lambda place: [
-        [CALL, 0, {}, "wamp.subscription.get_events", [place.topic(topic.format(object=place.object, log=place.log))]]
-    ]
+    return lambda place: [[CALL, 0, {}, "wamp.subscription.get_events", [place.topic(_of(place, topic))]]]
 
 
 SURFACES = (
@@ -184,6 +198,10 @@ SURFACES = (
     Surface("directory of a stream", _subscribe("fairlead.directory.{log}"), told=(EVENT, UNSUBSCRIBED)),
     Surface("directory", _subscribe("fairlead.directory.", match="prefix"), is_pattern=True),
     Surface("list", probes=_call("fairlead.log.list"), is_pattern=True),
+    Surface("record topic", _subscribe("fairlead.record.{record}"), told=(EVENT, UNSUBSCRIBED)),
+    Surface("watch", _call("fairlead.record.watch", kind="word"), is_pattern=True, conflates=True),
+    Surface("record", probes=_call("fairlead.record.get", "record")),
+    Surface("records", probes=_call("fairlead.record.list"), is_pattern=True),
     Surface(
         "publish",
         probes=lambda place: [[PUBLISH, 0, {"acknowledge": True}, f"com.said.{place.object}"]],

@@ -243,6 +243,10 @@ TRANSITIONS = (
         (Reword(is_strict=False),),
         spares=(
             "stream",
+            "record topic",
+            "watch",
+            "record",
+            "records",
             "follow",
             "follow of a source",
             "waiting read",

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fairlead_authz import Authz
-from fairlead_logstream import LogService
 from fairlead_router import Limits, Realm, Router
 from support.core import EVERY_FEATURE, HAND_HOST_START_US
 from support.transitions.core_stage import KEEP_ALL
-from support.transitions.stage import Link, Stage, open_services
+from support.transitions.stage import Link, Services, Stage, open_services
 from support.transitions.surfaces import ERROR, GOODBYE, RULES, UNSUBSCRIBE, Message
 from support.transitions.table import Transition
 from support.wamp import Client, RawSocketClient
@@ -91,8 +90,8 @@ class WireStage(Stage):
     wall: Wall
     port: int
 
-    def __init__(self, realm: Realm, authz: Authz, logs: LogService) -> None:
-        super().__init__(realm, authz, logs)
+    def __init__(self, realm: Realm, authz: Authz, services: Services) -> None:
+        super().__init__(realm, authz, services)
         self._links: list[WireLink] = []
 
     async def rest(self) -> None:
