@@ -1,7 +1,7 @@
 """The command: plays, judges, says what there was and what was broken; or judges a history that was kept.
 
-There are kinds of histories: of permissions, of logs, of records, and of clones, which are many keys that everybody
-wants to have. Without a word of which, all are played.
+There are kinds of histories: of permissions, logs, records, clones (many records that everybody wants to have) and
+dispatch. Without a word of which, all are played.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ import uvloop
 
 from fairlead_server.connect import hush_autobahn
 from histories import play, validators
+from histories.dispatch import play as dispatch_play
+from histories.dispatch import validators as dispatch_validators
+from histories.dispatch.figures import DispatchFigures
+from histories.dispatch.record import DispatchHistory
 from histories.figures import Figures
 from histories.logs import play as logs_play
 from histories.logs import validators as logs_validators
@@ -35,7 +39,7 @@ DEFAULT_MINUTES = 5.0
 SHOWN_FAULTS = 10
 
 Faults = Mapping[str, list[str]]
-AnyHistory = History | LogHistory | RecordHistory
+AnyHistory = History | LogHistory | RecordHistory | DispatchHistory
 Playing = Coroutine[Any, Any, AnyHistory]
 
 
@@ -117,6 +121,10 @@ def _play_clones(given: argparse.Namespace, seed: int, directory: Path) -> Playi
     return records_play.play(directory, records_play.clone(given.minutes * 60, seed), _progress)
 
 
+def _play_dispatch(given: argparse.Namespace, seed: int, directory: Path) -> Playing:
+    return dispatch_play.play(directory, dispatch_play.DispatchOptions(given.minutes * 60, seed), _progress)
+
+
 def _progress(part: float) -> None:
     if sys.stderr.isatty():
         print(f"\rhistories: {min(part, 1):4.0%} ", end="", file=sys.stderr, flush=True)
@@ -127,6 +135,7 @@ KINDS = {
     "logs": Kind(LogHistory, _play_logs, LogFigures.of, logs_validators.judge),
     "records": Kind(RecordHistory, _play_records, RecordFigures.of, records_validators.judge),
     "clones": Kind(RecordHistory, _play_clones, RecordFigures.of, records_validators.judge),
+    "dispatch": Kind(DispatchHistory, _play_dispatch, DispatchFigures.of, dispatch_validators.judge),
 }
 
 
