@@ -1,4 +1,4 @@
-"""Write and follow logs from a program without an event loop; safe for threads.
+"""Write and follow logs, and watch records, from a program without an event loop; safe for threads.
 
     with LogWriter("ws://127.0.0.1:8080/ws", "my-stream", token=token) as log:
         log.write("stdout", "hello")
@@ -15,7 +15,7 @@ take, whatever the server and the network do:
     flush, opened       their `timeout_s`
     close, `with`       `linger_s`, and CLOSE_S for the farewell; at the interpreter's exit EXIT_LINGER_S instead
     call, read, ...     their `timeout_s`
-    follow              as long as nothing new comes: Ctrl-C ends it
+    follow, watch       as long as nothing new comes: Ctrl-C ends it
 
 The thread is a daemon and blocks all signals: they stay the main thread's. In a forked child every call raises
 ForkedError: a child makes a Connection and writers of its own.
@@ -49,6 +49,9 @@ from fairlead_client.forking import let_go_in_children
 from fairlead_client.records import Record, Text, WireRecord, now_us, records_of
 from fairlead_client.requests import LIST, READ, REALM, SEARCH, Result, given
 from fairlead_client.spooling import About, new_spool
+from fairlead_client.watch import watch
+from fairlead_client.watching import Item as WatchItem
+from fairlead_client.watching import Watching
 from fairlead_client.writer import LINGER_S, Unsent
 
 T = TypeVar("T")
@@ -117,6 +120,10 @@ class Connection:
     def follow_items(self, follower: Follower) -> Iterator[Item]:
         """The same by batches, for a follower of one's own, whose `cursor` can be kept."""
         return self.each(follow_items(self.sessions, follower))
+
+    def watch(self, *, bookmark: str | None = None, **query: Unpack[Watching]) -> Iterator[WatchItem]:
+        """As `fairlead_client.asyncio.watch`, for a `for` loop; whoever leaves the loop early ends it."""
+        return self.each(watch(self.sessions, bookmark=bookmark, **query))
 
     def each(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
         """What an asynchronous generator yields in the thread, as that of a `Consumer` of `sessions`."""

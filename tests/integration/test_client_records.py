@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from fairlead_client import Added, Anew, CallFailed, Changed, Entry, Exit, Removed, Whole
 from fairlead_client.asyncio import Connection, Dispatcher, View, watch
 from fairlead_client.calling import ask
+from fairlead_client.sync import Connection as SyncConnection
 from support.record_server import RecordServer
 from support.waiting import eventually
 
@@ -49,6 +51,18 @@ async def test_watch_gives_what_there_is_and_then_every_change(connection: Conne
         changed = await anext(items)
         assert isinstance(changed, Changed)
         assert changed.entry.version == 2
+
+
+async def test_a_loop_without_an_event_loop_hears_the_same(server: RecordServer, connection: Connection) -> None:
+    await put(connection, "a", n=1)
+
+    def heard() -> list[Any]:
+        with SyncConnection(server.url) as own:
+            return [*islice(own.watch(kind="job"), 2)]
+
+    added, whole = await asyncio.to_thread(heard)
+    assert isinstance(added, Added)
+    assert isinstance(whole, Whole)
 
 
 async def test_a_query_that_is_none_is_an_error(connection: Connection) -> None:
