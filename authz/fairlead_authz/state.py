@@ -19,6 +19,8 @@ class State:
         self.policy = policy._replace(now_us=self.clock.now_us)
         self.graph = loaded.graph
         self.revision = loaded.revision
+        self.loaded_us = 0 if loaded.position is None else loaded.position.at_us
+        """When the newest change was made that was there at the start."""
         self.tokens = Tokens(loaded.tokens, self.graph, self.clock.now_us)
         self.closures = Closures(self.graph)
         self.rights = Rights(self.graph, self.closures, self.policy)

@@ -34,6 +34,8 @@ class Expiry:
         self._clock.on_set_back = self._rewind_soon
         self._state.tokens.on_drop = self._forget
         self._take_up()
+        if self._clock.lost_us > self._state.loaded_us:
+            self._live.marks.moved()  # the revision at the start is also that of before this was lost
 
     def close(self) -> None:
         """Nothing is due any more."""
