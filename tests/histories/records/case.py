@@ -70,7 +70,7 @@ class Moment:
         self._ends: list[tuple[float, str]] = []
 
     def says(self, id_: str, spans: list[Span]) -> None:
-        """A record is seen as it was in these times."""
+        """A record is seen as it was in these times, which are in order."""
         self._spans[id_] = spans
         heappush(self._ends, (-inf, id_))
 
@@ -78,9 +78,11 @@ class Moment:
         """A record about which there is no such time; None: there is one."""
         while self._ends and self._ends[0][0] < self.at_s:
             _, id_ = heappop(self._ends)
-            span = next((each for each in self._spans[id_] if each.to_s >= self.at_s), None)
-            if span is None:
+            spans = self._spans[id_]
+            number = bisect_left(spans, self.at_s, key=lambda span: span.to_s)
+            if number == len(spans):
                 return id_
+            span = spans[number]
             self.at_s = max(self.at_s, span.from_s)
             heappush(self._ends, (span.to_s, id_))
         return None
