@@ -1,8 +1,8 @@
 """Whatever happens in whatever order: a watcher's picture is what it may see of what there is.
 
 Records are put, patched out of and into filters, moved, deleted, in batches too; rights are granted and revoked, of a
-record or of all; watchers are slow, end, and come back with a bookmark; the service restarts over its store. A plain
-table says what there must be. The validators, by name:
+record or of all; watchers are slow, end, and come back with a bookmark; the service restarts over its store, or over an
+empty one. A plain table says what there must be. The validators, by name:
 
 - Ordered, Unique: `Picture` refuses an older version after a newer one, an `added` of what is there, a `changed` or
   `removed` of what is not.
@@ -239,13 +239,33 @@ class Run:
         for watcher in self.watchers:
             watcher.look()
         await self.harness.close()
-        if isinstance(self.store, SqlRecordStore):
-            self.store = self.reopen()
+        self.store = self.reopened()
         await self.start()
         self.watchers = [Watcher(self, each.who, each.query, each.known) for each in self.watchers]
 
-    def reopen(self) -> RecordStore:
-        raise NotImplementedError
+    async def wipe(self) -> None:
+        """The same, and the store is empty: whoever knew something is told to forget it."""
+        await self.harness.close()
+        self.store = self.emptied()
+        self.model.rows.clear()
+        self.model.versions.clear()
+        self.might_read.clear()
+        self.noted()
+        await self.start()
+        self.watchers = [Watcher(self, each.who, each.query, each.known) for each in self.watchers]
+        for watcher in self.watchers:
+            if watcher.picture.records:
+                watcher.peer.resume()
+                await eventually(lambda: watcher.peer.dicts, what="first dict")  # noqa: B023
+                assert watcher.peer.dicts[0]["reset"] == {"reason": "epoch"}
+
+    def reopened(self) -> RecordStore:
+        """The store after a restart."""
+        return self.store
+
+    def emptied(self) -> RecordStore:
+        """Another one, that has nothing."""
+        return MemoryRecordStore()
 
     # ---- what is known of it
 
@@ -274,7 +294,7 @@ class Run:
 async def run_history(run: Run) -> None:
     await run.start()
     steps = [run.put, run.put, run.put, run.delete, run.grant, run.revoke, run.watch, run.watch, run.come_back]
-    steps += [run.pause_or_resume, run.restart, run.settle]
+    steps += [run.pause_or_resume, run.restart, run.wipe, run.settle]
     for _ in range(run.data.draw(st.integers(1, 30), label="steps")):
         await run.data.draw(st.sampled_from(steps))()
         if run.data.draw(st.booleans()):
@@ -294,17 +314,21 @@ async def test_any_history_over_memory(data: st.DataObject) -> None:
 class SqlRun(Run):
     """Over a database file, which is opened again after each restart."""
 
-    url = ""
+    def __init__(self, data: st.DataObject, directory: Path) -> None:
+        self._path = directory / "records.sqlite"
+        super().__init__(data, self.reopened())
 
-    def reopen(self) -> RecordStore:
-        return SqlRecordStore.open(self.url, "realm1")
+    def reopened(self) -> RecordStore:
+        return SqlRecordStore.open(f"sqlite:///{self._path}", "realm1")
+
+    def emptied(self) -> RecordStore:
+        for path in self._path.parent.glob("records.sqlite*"):
+            path.unlink()
+        return self.reopened()
 
 
 @given(st.data())
 @settings(max_examples=25 * HISTORIES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 async def test_any_history_over_sqlite(data: st.DataObject) -> None:
     with TemporaryDirectory() as directory:
-        url = f"sqlite:///{Path(directory) / 'records.sqlite'}"
-        run = SqlRun(data, SqlRecordStore.open(url, "realm1"))
-        run.url = url
-        await run_history(run)
+        await run_history(SqlRun(data, Path(directory)))
