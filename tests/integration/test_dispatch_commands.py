@@ -8,6 +8,7 @@ import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,24 @@ async def test_a_command_that_is_not_there_says_so(server: Serving) -> None:
         logs = await server.fairlead("logs", waited.lines[0])
     assert waited.status == 127
     assert "no-such-command: No such file or directory" in logs.stderr
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"command": ["a\0b"]},
+        {"command": ["true"], "environment": {"A=B": "x"}},
+        {"command": ["true"], "cwd": "/" + "d" * 20_000},
+    ],
+)
+async def test_what_no_system_can_start_ends_and_the_dispatcher_goes_on(server: Serving, spec: dict[str, Any]) -> None:
+    id_ = await submit(server, *spec.pop("command"), priority=9, **spec)
+    after = await submit(server, "true")
+    async with dispatching(server):
+        await eventually(lambda: is_(server, after, "Complete"))
+    state = await state_of(server, id_)
+    assert (state["state"], state["exit_code"]) == ("Complete", 127)
+    assert state["reason"].startswith("it cannot be started: ")
 
 
 async def test_a_cancel_ends_the_process_within_a_second(server: Serving, tmp_path: Path) -> None:

@@ -151,5 +151,25 @@ def test_a_signal_to_the_guard_is_none_of_the_commands() -> None:
         assert guard.wait(PATIENCE_S) == 4
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody who may not kill")
+def test_what_may_not_be_killed_is_waited_for() -> None:
+    script = """
+import os, sys
+from _guard import Guard
+guard = Guard(sys.argv[1:])
+os.setuid(65534)  # as below a command that has become root
+sys.exit(guard.run())
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, "sh", "-c", "echo up; sleep 0.5; exit 5"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(GUARD[-1]).parent)},
+    ) as guard:
+        wait_up(guard)
+        order(guard, "end 0.1")
+        assert guard.wait(PATIENCE_S) == 5
+
+
 def _below(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

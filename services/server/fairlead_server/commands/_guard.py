@@ -90,14 +90,14 @@ class Guard:
             self._kill_all()
 
     def _send(self, number: int) -> None:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, number)
 
     def _kill_all(self) -> None:
-        """Everything below us, until there is nothing any more."""
+        """Everything below us, until there is nothing any more. What has become another user's is waited for."""
         while found := descendants(os.getpid()):
             for pid in found:
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
             self._reap()
             if descendants(os.getpid()):

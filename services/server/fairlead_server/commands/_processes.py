@@ -21,6 +21,8 @@ GUARD = (sys.executable, "-I", "-S", str(Path(_guard.__file__)))
 LOG_S = 5.0
 """How long the end is held back until the log is complete; then it is reported, and the rest of the log sent later."""
 
+REASON_LENGTH = 500
+
 CONTAINER_VARIABLE = "FAIRLEAD_CONTAINER"
 
 _DISPATCHER_ONLY = ("FAIRLEAD_TOKEN",)
@@ -57,7 +59,7 @@ class ContainerProcess:
         self._container = container
         self._grace_s = grace_s
         self._guard: subprocess.Popen[bytes] | None = None
-        self._failure: OSError | None = None
+        self._failure = ""
         self._pump: Pump | None = None
         state = container.state
         try:
@@ -70,8 +72,10 @@ class ContainerProcess:
                 env=_environment(container),
                 start_new_session=True,
             )
-        except OSError as error:
-            self._failure = error
+            assert self._guard.stdin is not None
+            os.set_blocking(self._guard.stdin.fileno(), False)  # a guard that is stopped must not stop us
+        except (OSError, ValueError) as error:  # ValueError: a NUL byte, or a variable that no environment can have
+            self._failure = f"it cannot be started: {_why(error)}"
 
     def kill(self) -> None:
         """SIGTERM, and after the grace SIGKILL."""
@@ -103,10 +107,8 @@ class ContainerProcess:
 
     async def _attend(self, writer: LogWriter) -> Exit:
         if self._guard is None:
-            assert self._failure is not None
-            reason = f"it cannot be started: {self._failure.strerror}: {self._failure.filename}"
-            writer.write("stderr", f"fairlead: {reason}")
-            return Exit(_guard.EXIT_NOT_FOUND, reason)
+            writer.write("stderr", f"fairlead: {self._failure}")
+            return Exit(_guard.EXIT_NOT_FOUND, self._failure)
         assert self._guard.stdout is not None
         assert self._guard.stderr is not None
         outputs = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
@@ -140,6 +142,12 @@ class ContainerProcess:
             os.write(self._guard.stdin.fileno(), order.encode() + b"\n")
         except OSError:
             return
+
+
+def _why(error: OSError | ValueError) -> str:
+    """Short enough to be a reason: paths are anybody's."""
+    text = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) else str(error)
+    return text[:REASON_LENGTH]
 
 
 def _environment(container: Entry) -> dict[str, str]:
