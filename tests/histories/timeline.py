@@ -8,7 +8,7 @@ is known to be one of a few, and a right was held throughout, at some time, or n
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from math import inf
 from typing import NamedTuple, Protocol
@@ -50,6 +50,7 @@ class Timeline:
         pairs = [(user, object_id) for user in history.users for object_id in history.objects]
         states = list(_replayed(changes, pairs))
         self._held = {pair: [pair in state for state in states] for pair in pairs}
+        self._spans: dict[tuple[str, str, bool], list[Span]] = {}
         self._counts = {pair: [0, *accumulate(held)] for pair, held in self._held.items()}
 
     def ever(self, user: str, object_id: str, from_s: float, to_s: float) -> bool:
@@ -63,8 +64,11 @@ class Timeline:
 
     def spans(self, user: str, object_id: str, *, is_held: bool) -> list[Span]:
         """When the user may have had the right, or may not have had it."""
-        bounds = zip([-inf, *self._earliest], [*self._latest, inf], self._held[user, object_id], strict=True)
-        return merged(Span(from_s, to_s) for from_s, to_s, held in bounds if held == is_held)
+        key = (user, object_id, is_held)
+        if key not in self._spans:
+            bounds = zip([-inf, *self._earliest], [*self._latest, inf], self._held[user, object_id], strict=True)
+            self._spans[key] = merged(Span(from_s, to_s) for from_s, to_s, held in bounds if held == is_held)
+        return self._spans[key]
 
     def readers(self, object_id: str, from_s: float, to_s: float) -> Iterator[set[str]]:
         """Who could read an object, in each of the states that may have been in force then."""
@@ -119,10 +123,14 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def common(span: Span, spans: Iterable[Span]) -> list[Span]:
-    """The part of each that is in the one too."""
-    parts = (Span(max(span.from_s, each.from_s), min(span.to_s, each.to_s)) for each in spans)
-    return [part for part in parts if part.from_s <= part.to_s]
+def common(span: Span, spans: Sequence[Span]) -> list[Span]:
+    """The part of each that is in the one too; they are in order."""
+    parts: list[Span] = []
+    for number in range(bisect_left(spans, span.from_s, key=lambda each: each.to_s), len(spans)):
+        if spans[number].from_s > span.to_s:
+            break
+        parts.append(Span(max(span.from_s, spans[number].from_s), min(span.to_s, spans[number].to_s)))
+    return parts
 
 
 def _replayed(changes: Iterable[Change], pairs: list[Pair]) -> Iterator[set[Pair]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from histories.dispatch.record import Asked, Cancel, DispatchHistory
+from histories.dispatch.serve import NONE
 from histories.dispatch.stage import LEASE_S, Stage, set_stage
 from histories.peer import Refused, now_s
 
@@ -23,9 +24,14 @@ class DispatchOptions(NamedTuple):
 
     seconds: float
     seed: int
+    mechanism: str = NONE
+    """Which is switched off: see serve.py."""
     dispatchers: int = 3
     pause_s: float = 0.3
     """From one container to the next, about."""
+    stays_s: tuple[float, ...] = (0.05, 0.5, 3.0)
+    """How long a command takes, one of these."""
+    faults: tuple[str, ...] = FAULTS
     between_s: float = 1.5
     """From one fault to the next, about."""
     catch_up_s: float = 60.0
@@ -33,11 +39,14 @@ class DispatchOptions(NamedTuple):
 
 async def play(directory: Path, options: DispatchOptions, on_progress: Progress = lambda _: None) -> DispatchHistory:
     """The history of one, with a server and dispatchers of its own, whose files are in this directory."""
-    async with set_stage(directory, options.seed, options.dispatchers) as stage, asyncio.TaskGroup() as looking:
+    async with (
+        set_stage(directory, options.seed, options.dispatchers, options.mechanism) as stage,
+        asyncio.TaskGroup() as looking,
+    ):
         looking.create_task(stage.look_at_processes())
         looking.create_task(stage.watch())
         async with asyncio.TaskGroup() as others:
-            others.create_task(_ask(stage, options.pause_s))
+            others.create_task(_ask(stage, options.pause_s, options.stays_s))
             others.create_task(_cancel(stage, 3 * options.pause_s))
             await _go_wrong(stage, options, on_progress)
             stage.over.set()
@@ -48,7 +57,7 @@ async def play(directory: Path, options: DispatchOptions, on_progress: Progress 
     return stage.history
 
 
-async def _ask(stage: Stage, pause_s: float) -> None:
+async def _ask(stage: Stage, pause_s: float, stays_s: Sequence[float]) -> None:
     """Containers, and requests with attempts, one after the other; again until that is acknowledged."""
     random = stage.random("asking")
     while not stage.over.is_set():
@@ -56,7 +65,7 @@ async def _ask(stage: Stage, pause_s: float) -> None:
         attempts = random.choice((None, 2, 3))
         asked = Asked(f"c{number}", random.randrange(5), now_s(), attempts)
         stage.history.asked.append(asked)
-        command = stage.command(random.choice((0.05, 0.5, 3.0)), asked.exit_code)
+        command = stage.command(random.choice(stays_s), asked.exit_code)
         about = {"id": asked.id, "priority": random.randint(1, 3), "key": asked.id}
         if attempts is None:
             await stage.ask("fairlead.container.create", command, **about)
@@ -85,7 +94,7 @@ async def _go_wrong(stage: Stage, options: DispatchOptions, on_progress: Progres
     while (now := now_s()) < begun_s + options.seconds:
         on_progress((now - begun_s) / options.seconds)
         await asyncio.sleep(random.uniform(0.5, 1.5) * options.between_s)
-        waiting = waiting or random.sample(FAULTS, len(FAULTS))
+        waiting = waiting or random.sample(options.faults, len(options.faults))
         fault = waiting.pop()
         dispatcher = random.choice(stage.dispatchers)
         if fault == "server_killed":

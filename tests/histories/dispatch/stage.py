@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 from histories.dispatch.record import DispatchHistory, Process, Said
 from histories.peer import ERROR, Gone, Message, Peer, now_s
 from support.serving import COMMAND_S, FAIRLEAD, Serving
+
+SERVE = Path(__file__).with_name("serve.py")
 
 LEASE_S = 2
 CALL = 48
@@ -140,9 +143,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_stage(directory: Path, seed: int, dispatchers: int) -> AsyncIterator[Stage]:
+async def set_stage(directory: Path, seed: int, dispatchers: int, mechanism: str) -> AsyncIterator[Stage]:
     """With a server and dispatchers, which end with the block."""
-    async with Serving(directory) as server:
+    async with Serving(directory, program=(sys.executable, str(SERVE), mechanism)) as server:
         stage = Stage(server, seed, dispatchers)
         try:
             for dispatcher in stage.dispatchers:

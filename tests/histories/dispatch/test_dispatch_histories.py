@@ -19,3 +19,9 @@ async def test_containers_run_once_and_end_whoever_is_killed(tmp_path: Path) -> 
     assert judge(history) == {name: [] for name in VALIDATORS}
     assert set(history.faults) == set(FAULTS)
     assert DispatchFigures.of(history).processes > 3
+
+
+@pytest.mark.limit_s(120)
+async def test_the_validators_find_a_cancel_that_is_forgotten(tmp_path: Path) -> None:
+    options = DispatchOptions(3, SEED, "cancel", dispatchers=2, stays_s=(1.5,), faults=("server_killed",), between_s=3)
+    assert judge(await play(tmp_path, options))["Cancelled"] != []
