@@ -91,8 +91,9 @@ def converged(case: Case) -> Iterator[str]:
 def live(case: Case) -> Iterator[str]:
     """Nobody is silently deaf: no watch has failed, and whoever stayed was told the mark that it asked for."""
     marks = {(run.watcher, told.mark) for run in case.history.runs for told in run.told}
-    yield from (f"{watcher} was not told its mark" for watcher, mark in case.history.stayed.items()
-                if (watcher, mark) not in marks)  # fmt: skip
+    for watcher, mark in case.history.stayed.items():
+        if (watcher, mark) not in marks:
+            yield f"{watcher} was not told its mark"
     yield from (f"{_name(run)} has failed: {run.error}" for run in case.history.runs if run.error is not None)
 
 

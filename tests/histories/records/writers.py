@@ -106,7 +106,7 @@ class Writer:
 
 
 class Administrator:
-    """Takes the rights of users, and gives them back; in the end everybody has them."""
+    """Takes the rights of users, and gives them back; in the end half of what is missing, so that some see less."""
 
     def __init__(self, stage: Stage, pause_s: float) -> None:
         self._stage = stage
