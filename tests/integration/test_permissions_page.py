@@ -15,6 +15,7 @@ from support.docs import DOCS, fenced
 from support.serving import Serving
 
 PAGE = DOCS / "permissions.md"
+PAGES = ("permissions.md", "logs.md", "records.md", "dispatch.md", "outbox.md")
 NO = 1
 
 
@@ -36,7 +37,7 @@ def test_every_change_on_the_page_is_one() -> None:
     decode_changes(changes)
 
 
-def test_every_command_is_on_the_page_of_permissions_or_of_logs() -> None:
-    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("permissions.md", "logs.md"))
+def test_every_command_is_on_a_page_of_its_subject() -> None:
+    pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in PAGES)
     shown = set(re.findall(r"`fairlead (\w+)[ `]", pages))
     assert set(SUBCOMMANDS) - shown == {"demo"}

@@ -38,7 +38,7 @@ async def test_what_is_written_through_one_server_is_read_through_the_other(tmp_
         assert page["records"] == [[1, "stdout", "one", 0]]
         await call(second, "append", "s", [[1, "stdout", "one", 0], [2, "stdout", "two", 0]], producer="p", seq=0)
         assert (await call(first, "read", "s"))["records"] == [[1, "stdout", "one", 0], [2, "stdout", "two", 0]]
-    assert sorted(path.name for path in (tmp_path / "a").glob("*.sqlite")) == ["permissions.sqlite"]
+    assert sorted(path.name for path in (tmp_path / "a").glob("*.sqlite")) == ["permissions.sqlite", "records.sqlite"]
 
 
 async def test_a_server_that_wants_the_logs_for_itself_does_not_start_beside_one_that_shares_them(
