@@ -15,8 +15,8 @@ ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]+) \|", re.MULTILINE)
 
 
 def page() -> str:
-    """Without the part of the log service, which has fixed bounds of its own."""
-    return re.sub(r"(?ms)^## The log service$.*?(?=^## )", "", PAGE.read_text(encoding="utf-8"))
+    """Without the parts of the services, which have fixed bounds of their own."""
+    return re.sub(r"(?ms)^## The (log|record) service$.*?(?=^## )", "", PAGE.read_text(encoding="utf-8"))
 
 
 def shown(value: object) -> str:
