@@ -277,12 +277,18 @@ class Run:
         assert (await final)["sealed"]["next"] == len(self.model.texts)
         assert [text_of(record) for record in records_of(progress)] == self.model.texts[self.model.oldest :]
         await self.check_readers()
-        await self.harness.close()
 
 
 async def run_history(data: st.DataObject, store: StreamStore) -> None:
     run = Run(data, store)
     await run.start()
+    try:
+        await take_steps(run, data)
+    finally:  # hypothesis ends an example where it likes
+        await run.harness.close()
+
+
+async def take_steps(run: Run, data: st.DataObject) -> None:
     reading = [run.subscribe, run.follow, run.pause_or_resume, run.read, run.read_filtered, run.read_attempt]
     steps = [run.append, run.append, run.append, run.append_file, run.seal_or_begin, *reading, run.restart]
     for _ in range(data.draw(st.integers(1, 25), label="steps")):

@@ -293,6 +293,13 @@ class Run:
 
 async def run_history(run: Run) -> None:
     await run.start()
+    try:
+        await take_steps(run)
+    finally:  # hypothesis ends an example where it likes
+        await run.harness.close()
+
+
+async def take_steps(run: Run) -> None:
     steps = [run.put, run.put, run.put, run.delete, run.grant, run.revoke, run.watch, run.watch, run.come_back]
     steps += [run.pause_or_resume, run.restart, run.wipe, run.settle]
     for _ in range(run.data.draw(st.integers(1, 30), label="steps")):
@@ -302,7 +309,6 @@ async def run_history(run: Run) -> None:
         for watcher in run.watchers:
             watcher.look()
     await run.settle()
-    await run.harness.close()
 
 
 @given(st.data())
