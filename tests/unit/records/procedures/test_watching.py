@@ -410,7 +410,7 @@ async def test_a_bookmark_survives_a_restart() -> None:
 
 
 async def test_bookmarks_count_nothing(guarded: ServiceHarness) -> None:
-    """Texts of one length that have nothing in common: neither that something changed shows, nor that nothing did (G13)."""
+    """Texts of one length with nothing in common: neither that something changed shows, nor that nothing did (G13)."""
     guarded.rights.grant("alice", "write", "r0")
     bookmarks = []
     for number in range(6):
