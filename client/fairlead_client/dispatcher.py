@@ -9,6 +9,7 @@ dispatchers may be on one queue; each has a name of its own, under which it find
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final
@@ -22,6 +23,10 @@ from fairlead_client.running import Exit, Process, Runner
 from fairlead_client.runtime import Sessions, Wakeup
 from fairlead_client.watch import View
 from fairlead_client.watching import Added, Anew, Changed, Entry, Item, Removed
+
+_log = logging.getLogger(__name__)
+
+REASON_LENGTH: Final = 500
 
 # A timer may be so early.
 CLOCK_S = 0.001
@@ -165,7 +170,13 @@ class Dispatcher:
     def _launch(self, action: Launch) -> None:
         id_ = action.entry.id
         self.mind.launched(id_)
-        process = self._processes[id_] = self._runner.start(action.entry, partial(self._exited, id_))
+        try:
+            process = self._runner.start(action.entry, partial(self._exited, id_))
+        except Exception as error:  # noqa: BLE001 - logged whole; one container must not end the others
+            _log.exception("the runner failed to start container %s", id_)
+            self._exited(id_, Exit(None, f"it could not be started: {error!r}"[:REASON_LENGTH]))
+            return
+        self._processes[id_] = process
         process.lease(self.mind.remaining_s(id_, self._now_s))
         self._tell("started", id_, {"command": action.entry.state["command"]})
 

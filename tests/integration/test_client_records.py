@@ -131,8 +131,11 @@ class FakeRunner:
     def __init__(self) -> None:
         self.running: dict[str, FakeProcess] = {}
         self.started: list[str] = []
+        self.breaks_at = ""
 
     def start(self, container: Entry, on_exit: Callable[[Exit], None]) -> FakeProcess:
+        if container.id == self.breaks_at:
+            raise ZeroDivisionError("a mistake in it")
         assert container.id not in self.running, f"{container.id} runs already"
         self.started.append(container.id)
         process = self.running[container.id] = FakeProcess(self, container, on_exit)
@@ -212,6 +215,21 @@ async def test_a_higher_priority_displaces_nothing(connection: Connection, worke
     assert sorted(worker.runner.running) == ["a", "b"]
 
 
+async def test_a_runner_that_raises_ends_one_container(
+    connection: Connection, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.runner.breaks_at = "a"
+    await create(connection, "a", priority=9)
+    await create(connection, "b")
+    await eventually(lambda: ("ended", "a") in worker.events and "b" in worker.runner.running)
+    worker.runner.running["b"].end()
+    await eventually(lambda: all_ended(connection, 2))
+    ended = (await ask(connection, "fairlead.record.get", "a"))["record"]["state"]
+    assert (ended["state"], ended["exit_code"]) == ("Cancelled", None)
+    assert ended["reason"] == "it could not be started: ZeroDivisionError('a mistake in it')"
+    assert "the runner failed to start container a" in caplog.text
+
+
 async def test_two_dispatchers_share_a_queue(server: RecordServer, connection: Connection, worker: Worker) -> None:
     other = Worker(server.url, "d2")
     for number in range(20):
@@ -226,6 +244,11 @@ async def test_two_dispatchers_share_a_queue(server: RecordServer, connection: C
     await eventually(lambda: all_are(connection, "Complete", 20))
     assert sorted(worker.runner.started + other.runner.started) == sorted(done)
     await other.close()
+
+
+async def all_ended(connection: Connection, count: int) -> bool:
+    records = (await ask(connection, "fairlead.record.list", kind="container"))["records"]
+    return sum(record["state"]["state"] in ("Complete", "Cancelled") for record in records) == count
 
 
 async def all_are(connection: Connection, state: str, count: int) -> bool:

@@ -39,5 +39,5 @@ def test_every_change_on_the_page_is_one() -> None:
 
 def test_every_command_is_on_a_page_of_its_subject() -> None:
     pages = "".join((DOCS / name).read_text(encoding="utf-8") for name in PAGES)
-    shown = set(re.findall(r"`fairlead (\w+)[ `]", pages))
+    shown = set(re.findall(r"(?m)(?:^    |`)fairlead (\w+)[ `]", pages))
     assert set(SUBCOMMANDS) - shown == {"demo"}

@@ -45,8 +45,11 @@ def guarded(*command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def order(guard: subprocess.Popen[bytes], text: str) -> None:
+    """With the seconds from now."""
     assert guard.stdin is not None
-    guard.stdin.write(text.encode() + b"\n")
+    name, *seconds = text.split()
+    times = [str(time.monotonic() + float(each)) for each in seconds]
+    guard.stdin.write(" ".join([name, *times]).encode() + b"\n")
     guard.stdin.flush()
 
 
@@ -123,6 +126,19 @@ def test_a_lease_that_is_renewed_goes_on() -> None:
             time.sleep(0.2)
         order(guard, "lease 60")
         assert guard.wait(PATIENCE_S) == 5
+
+
+def test_a_lease_that_was_read_late_ends_when_it_should() -> None:
+    with guarded("sh", "-c", "echo up; sleep 600") as guard:
+        wait_up(guard)
+        guard.send_signal(signal.SIGSTOP)
+        for _ in range(10):
+            order(guard, "lease 0.5")
+        time.sleep(0.6)
+        begun_s = time.monotonic()
+        guard.send_signal(signal.SIGCONT)
+        assert guard.wait(PATIENCE_S) == 128 + signal.SIGKILL
+        assert time.monotonic() - begun_s < 0.4
 
 
 def test_a_dispatcher_that_is_gone_takes_everything_along(tmp_path: Path) -> None:

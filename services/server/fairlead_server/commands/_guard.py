@@ -2,9 +2,10 @@
 
     python -I -S _guard.py COMMAND...
 
-Orders come on its stdin, a line each: `lease S`: the lease ends in so many seconds; `end S`: SIGTERM now, SIGKILL after
-so many seconds; `kill`: SIGKILL now. The end of stdin means that the dispatcher is gone, whatever killed it, and that
-is `kill` too. When a lease ends, everything is killed, also while the dispatcher is stopped.
+Orders come on its stdin, a line each: `lease T`: the lease ends at T; `end T`: SIGTERM now, SIGKILL at T; `kill`:
+SIGKILL now. T is in seconds of the machine's monotonic clock, so that an order that was read late means the same. The
+end of stdin means that the dispatcher is gone, whatever killed it, and that is `kill` too. When a lease ends,
+everything is killed, also while the dispatcher is stopped.
 
 The command runs in a session of its own and is killed with us (PR_SET_PDEATHSIG). What it leaves behind comes to us
 (PR_SET_CHILD_SUBREAPER) and is killed when it has ended, so that nothing of a container goes on behind its end. The
@@ -79,8 +80,8 @@ class Guard:
             self._kill_all()
         return bool(data)
 
-    def _obey(self, order: bytes, seconds: bytes = b"0") -> None:
-        at_s = time.monotonic() + float(seconds)
+    def _obey(self, order: bytes, time_s: bytes = b"0") -> None:
+        at_s = float(time_s)
         if order == b"lease":
             self._lease_end_s = at_s
         elif order == b"end":

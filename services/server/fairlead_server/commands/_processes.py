@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from fairlead_client import ClientError, Entry, Exit
 from fairlead_client.asyncio import Connection, LogWriter
+from fairlead_client.spool import Spool
 from fairlead_client.spooling import new_spool
 from fairlead_server.commands import _guard
 from fairlead_server.commands._pump import Pipe, Pump
@@ -22,6 +25,9 @@ LOG_S = 5.0
 """How long the end is held back until the log is complete; then it is reported, and the rest of the log sent later."""
 
 REASON_LENGTH = 500
+
+OUT_OF_SOMETHING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""Errors that are this machine's, not the command's: a request may try it again, elsewhere."""
 
 CONTAINER_VARIABLE = "FAIRLEAD_CONTAINER"
 
@@ -59,9 +65,19 @@ class ContainerProcess:
         self._container = container
         self._grace_s = grace_s
         self._guard: subprocess.Popen[bytes] | None = None
-        self._failure = ""
+        self._failure = Exit(None)
+        """What is reported where nothing was started."""
         self._pump: Pump | None = None
-        state = container.state
+        self._spool: Spool | None = None
+        try:
+            self._spool = new_spool(container.id, object=container.object)
+        except ClientError as error:  # the disk does not take one: what cannot have a log is not run
+            self._failure = Exit(None, f"its log cannot be kept: {error}"[:REASON_LENGTH])
+        else:
+            self._start(prefix)
+
+    def _start(self, prefix: Sequence[str]) -> None:
+        state = self._container.state
         try:
             self._guard = subprocess.Popen(
                 [*GUARD, *prefix, *state["command"]],
@@ -69,17 +85,19 @@ class ContainerProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=state.get("cwd"),
-                env=_environment(container),
+                env=_environment(self._container),
                 start_new_session=True,
             )
             assert self._guard.stdin is not None
             os.set_blocking(self._guard.stdin.fileno(), False)  # a guard that is stopped must not stop us
         except (OSError, ValueError) as error:  # ValueError: a NUL byte, or a variable that no environment can have
-            self._failure = f"it cannot be started: {_why(error)}"
+            is_ours = isinstance(error, OSError) and error.errno in OUT_OF_SOMETHING
+            status = None if is_ours else _guard.EXIT_NOT_FOUND
+            self._failure = Exit(status, f"it cannot be started: {_why(error)}")
 
     def kill(self) -> None:
         """SIGTERM, and after the grace SIGKILL."""
-        self._order(f"end {self._grace_s:.3f}")
+        self._order(f"end {time.monotonic() + self._grace_s:.3f}")
 
     def kill_now(self) -> None:
         """SIGKILL to all of it."""
@@ -87,17 +105,14 @@ class ContainerProcess:
 
     def lease(self, remaining_s: float) -> None:
         """It is killed after so long, unless this is said again."""
-        self._order(f"lease {remaining_s:.3f}")
+        self._order(f"lease {time.monotonic() + remaining_s:.3f}")
 
     async def run(self, connection: Connection, on_exit: Callable[[Exit], None]) -> None:
         """Until it has ended and the log is complete, or late."""
-        try:
-            spool = new_spool(self._container.id, object=self._container.object)
-        except ClientError as error:  # the disk does not take a spool: it runs without a log
-            self.kill_now()
-            on_exit(Exit(None, f"its log cannot be kept: {error}"))
+        if self._spool is None:
+            on_exit(self._failure)
             return
-        writer = LogWriter(connection, spool, on_room=self._on_room)
+        writer = LogWriter(connection, self._spool, on_room=self._on_room)
         exit_ = await self._attend(writer)
         writer.seal(exit_.exit_code, exit_.reason)
         delivering = asyncio.ensure_future(writer.drain(LOG_S))
@@ -107,8 +122,8 @@ class ContainerProcess:
 
     async def _attend(self, writer: LogWriter) -> Exit:
         if self._guard is None:
-            writer.write("stderr", f"fairlead: {self._failure}")
-            return Exit(_guard.EXIT_NOT_FOUND, self._failure)
+            writer.write("stderr", f"fairlead: {self._failure.reason}")
+            return self._failure
         assert self._guard.stdout is not None
         assert self._guard.stderr is not None
         outputs = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
