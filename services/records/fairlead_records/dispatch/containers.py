@@ -45,9 +45,10 @@ class Containers:
         self._followed = followed
 
     def create(self, draft: Draft, id_: str, owner: str, object_id: str, container: Container) -> Record:
-        """A new one, which waits."""
+        """A new one, which waits. Its terms begin above those of one of this id that was deleted: each was a version."""
         check(None, container.state, "create")
-        return draft.put(id_, kind=CONTAINER, owner=owner, object_id=object_id, state=builtins(container))
+        state = builtins(replace(container, term=draft.last_version(id_)))
+        return draft.put(id_, kind=CONTAINER, owner=owner, object_id=object_id, state=state)
 
     def lock(self, draft: Draft, record: Record, lock: Lock, *, by: str = "lock") -> Record:
         """Give it to a dispatcher. Raises Locked, WrongState."""

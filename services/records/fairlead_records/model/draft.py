@@ -54,7 +54,7 @@ class Draft:
             kind,
             owner,
             object_id,
-            version=self._last_version(id_) + 1,
+            version=self.last_version(id_) + 1,
             revision=self._next_revision,
             times_us=(self.now_us if before is None else before.created_us, self.now_us),
             state=encoded,
@@ -70,6 +70,10 @@ class Draft:
             raise no_such_record(id_)
         self._change(before, None)
         return before
+
+    def last_version(self, id_: str) -> int:
+        """The highest that an id has had, also before it was deleted, while that is remembered; 0 if none."""
+        return max(self._versions.get(id_, 0), self.table.last_version(id_))
 
     def mark(self) -> int:
         """Where the draft stands, for `rollback`."""
@@ -87,14 +91,11 @@ class Draft:
     def _next_revision(self) -> int:
         return self.table.revision + len(self.changes) + 1
 
-    def _last_version(self, id_: str) -> int:
-        return max(self._versions.get(id_, 0), self.table.last_version(id_))
-
     def _change(self, before: Record | None, after: Record | None) -> None:
         change = Change(self._next_revision, before, after)
         self.changes.append(change)
         self._count(change, 1)
-        self._versions_before.append(self._last_version(change.id))
+        self._versions_before.append(self.last_version(change.id))
         self._changed[change.id] = after
         last = after or before
         assert last is not None
