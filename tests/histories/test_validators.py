@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from histories.forging import Forgeries
 from histories.record import Arrival, Change, End, History, Interest, Mark, Publication, Question, Session
 from histories.validators import RESIDUE_BYTES, judge
 
@@ -55,17 +56,7 @@ def test_an_honest_history_breaks_no_promise() -> None:
 
 Forge = Callable[[History, Session], object]
 
-FORGERIES: list[tuple[str, Forge]] = []
-
-
-def forged(validator: str) -> Callable[[Forge], Forge]:
-    """What this function does to an honest history, the validator finds."""
-
-    def remember(forge: Forge) -> Forge:
-        FORGERIES.append((validator, forge))
-        return forge
-
-    return remember
+forged = Forgeries()
 
 
 @forged("NoLaterEvent")
@@ -201,7 +192,7 @@ def a_login_with_a_token_that_had_ended(history: History, session: Session) -> N
     history.revived.append("bob")
 
 
-@pytest.mark.parametrize(("validator", "forge"), [pytest.param(*each, id=each[1].__name__) for each in FORGERIES])
+@pytest.mark.parametrize(("validator", "forge"), forged.params)
 def test_it_is_found(validator: str, forge: Forge) -> None:
     history = honest()
     forge(history, history.sessions[0])

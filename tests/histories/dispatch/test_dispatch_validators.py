@@ -13,6 +13,7 @@ import pytest
 
 from histories.dispatch.record import Asked, Cancel, DispatchHistory, Process, Said
 from histories.dispatch.validators import judge
+from histories.forging import Forgeries
 
 
 def state(name: str, term: int = 0, dispatcher: str | None = None, **about: Any) -> dict[str, Any]:
@@ -72,17 +73,7 @@ def test_an_honest_history_breaks_no_promise() -> None:
 
 Forge = Callable[[DispatchHistory], object]
 
-FORGERIES: list[tuple[str, Forge]] = []
-
-
-def forged(validator: str) -> Callable[[Forge], Forge]:
-    """What this function does to an honest history, the validator finds."""
-
-    def remember(forge: Forge) -> Forge:
-        FORGERIES.append((validator, forge))
-        return forge
-
-    return remember
+forged = Forgeries()
 
 
 @forged("OneHolder")
@@ -163,7 +154,7 @@ def what_was_cancelled_runs(history: DispatchHistory) -> None:
     history.processes.append(Process("c", 21, 8.0, 8.5))
 
 
-@pytest.mark.parametrize(("validator", "forge"), FORGERIES, ids=[forge.__name__ for _, forge in FORGERIES])
+@pytest.mark.parametrize(("validator", "forge"), forged.params)
 def test_a_validator_finds_what_it_is_for(validator: str, forge: Forge) -> None:
     history = honest()
     forge(history)

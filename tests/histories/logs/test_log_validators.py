@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from histories.forging import Forgeries
 from histories.logs.record import Item, LogHistory, Run, Seen, Sent, Stored
 from histories.logs.validators import judge
 from histories.record import Change
@@ -69,17 +70,7 @@ def test_an_honest_history_breaks_no_promise() -> None:
 
 Forge = Callable[[LogHistory], object]
 
-FORGERIES: list[tuple[str, Forge]] = []
-
-
-def forged(validator: str) -> Callable[[Forge], Forge]:
-    """What this function does to an honest history, the validator finds."""
-
-    def remember(forge: Forge) -> Forge:
-        FORGERIES.append((validator, forge))
-        return forge
-
-    return remember
+forged = Forgeries()
 
 
 @forged("Ordered")
@@ -223,7 +214,7 @@ def a_record_of_a_store_that_nobody_has(history: LogHistory) -> None:
     history.runs.append(Run("erin", "carol", "s", 0.5, items=[Item(1.0, "records", OTHER_EPOCH, 0, 1, RECORDS[:1])]))
 
 
-@pytest.mark.parametrize(("validator", "forge"), [pytest.param(*each, id=each[1].__name__) for each in FORGERIES])
+@pytest.mark.parametrize(("validator", "forge"), forged.params)
 def test_it_is_found(validator: str, forge: Forge) -> None:
     history = honest()
     forge(history)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from histories.forging import Forgeries
 from histories.record import Change
 from histories.records.record import RecordHistory, Run, Seen, Step, Told
 from histories.records.validators import judge
@@ -85,17 +86,7 @@ def test_an_honest_history_breaks_no_promise() -> None:
 
 Forge = Callable[[RecordHistory], object]
 
-FORGERIES: list[tuple[str, Forge]] = []
-
-
-def forged(validator: str) -> Callable[[Forge], Forge]:
-    """What this function does to an honest history, the validator finds."""
-
-    def remember(forge: Forge) -> Forge:
-        FORGERIES.append((validator, forge))
-        return forge
-
-    return remember
+forged = Forgeries()
 
 
 @forged("Ordered")
@@ -247,7 +238,7 @@ def an_older_version_is_left(history: RecordHistory) -> None:
     history.steps.append(Step(1, "r1", 2, 8, 1, "p", 33.0, 33.1))
 
 
-@pytest.mark.parametrize(("validator", "forge"), FORGERIES, ids=[forge.__name__ for _, forge in FORGERIES])
+@pytest.mark.parametrize(("validator", "forge"), forged.params)
 def test_a_validator_finds_what_it_is_for(validator: str, forge: Forge) -> None:
     history = honest()
     forge(history)

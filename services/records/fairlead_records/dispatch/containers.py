@@ -45,7 +45,7 @@ class Containers:
         self._followed = followed
 
     def create(self, draft: Draft, id_: str, owner: str, object_id: str, container: Container) -> Record:
-        """A new one, which waits. Its terms begin above those of one of this id that was deleted: each was a version."""
+        """A new one, which waits. Its terms begin above those of a deleted one of this id: each was a version."""
         check(None, container.state, "create")
         state = builtins(replace(container, term=draft.last_version(id_)))
         return draft.put(id_, kind=CONTAINER, owner=owner, object_id=object_id, state=state)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from fairlead_server.errors import CommandError
+
+KindOption = Annotated[str | None, typer.Option("--kind", metavar="K", help="Only of this kind.", show_default=False)]
+OwnerOption = Annotated[
+    str | None, typer.Option("--owner", metavar="O", help="Only of this user or project.", show_default=False)
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COND", help="Only where this holds; may be repeated.", show_default=False),
+]
 
 _FORM = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(!=|<=|>=|=|<|>|\bnot in\b|\bin\b|\bexists\b)\s*(.*?)\s*", re.DOTALL)
 

@@ -10,7 +10,7 @@ import typer
 
 from fairlead_client.requests import given
 from fairlead_server.commands._asking import RECORDS, Asking, asking
-from fairlead_server.commands._conditions import conditions_of
+from fairlead_server.commands._conditions import KindOption, OwnerOption, WhereOption, conditions_of
 from fairlead_server.errors import CommandError
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The record's id.", show_default=False)]
@@ -67,16 +67,9 @@ def get(ask: Asking, id_: IdArgument) -> None:
 @asking("fairlead record list --kind disk --where 'free<10'", service=RECORDS)
 def list_records(
     ask: Asking,
-    kind: Annotated[
-        str | None, typer.Option("--kind", metavar="K", help="Only of this kind.", show_default=False)
-    ] = None,
-    owner: Annotated[
-        str | None, typer.Option("--owner", metavar="O", help="Only of this user or project.", show_default=False)
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="COND", help="Only where this holds; may be repeated.", show_default=False),
-    ] = None,
+    kind: KindOption = None,
+    owner: OwnerOption = None,
+    where: WhereOption = None,
 ) -> None:
     """List the records that you may read."""
     query: dict[str, Any] = given(kind=kind, owner=owner)

@@ -12,7 +12,7 @@ from fairlead_client import Added, Anew, Changed, Removed, Revoked
 from fairlead_client.asyncio import watch as watch_records
 from fairlead_client.watching import Item
 from fairlead_server.commands._asking import RECORDS, Asking, asking
-from fairlead_server.commands._conditions import conditions_of
+from fairlead_server.commands._conditions import KindOption, OwnerOption, WhereOption, conditions_of
 from fairlead_server.commands._lasting import lasting, run_lasting
 from fairlead_server.commands._notes import note, printable
 from fairlead_server.errors import EXIT_REVOKED
@@ -27,16 +27,9 @@ from fairlead_server.errors import EXIT_REVOKED
 def watch(
     ask: Asking,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="Only these.", show_default=False)] = None,
-    kind: Annotated[
-        str | None, typer.Option("--kind", metavar="K", help="Only of this kind.", show_default=False)
-    ] = None,
-    owner: Annotated[
-        str | None, typer.Option("--owner", metavar="O", help="Only of this user or project.", show_default=False)
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="COND", help="Only where this holds; may be repeated.", show_default=False),
-    ] = None,
+    kind: KindOption = None,
+    owner: OwnerOption = None,
+    where: WhereOption = None,
 ) -> None:
     """Show the records that you may read, then every change of them, until Ctrl-C.
 
