@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fairlead_logstream import Archive, LogService, MemoryStreamStore, NewObject, StreamStore
@@ -227,6 +229,17 @@ class ServiceHarness:
         self.router = Router()
         self.realm = self.router.add_realm("realm1", authorizer=self.rights)
         self.logs: LogService
+
+    @classmethod
+    @asynccontextmanager
+    async def over(cls, store: StreamStore) -> AsyncIterator[ServiceHarness]:
+        """One that is closed whatever happens, as when hypothesis ends an example early."""
+        harness = cls()
+        await harness.start(store)
+        try:
+            yield harness
+        finally:
+            await harness.close()
 
     async def start(
         self,

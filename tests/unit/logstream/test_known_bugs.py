@@ -89,38 +89,36 @@ async def test_etcd_15271(service: ServiceHarness, alice: Peer) -> None:
 @given(st.data())
 async def test_etcd_18089(data: st.DataObject) -> None:
     """Whatever retention removes while a reader is slow: each record comes, or is told as lost, and never both."""
-    harness = ServiceHarness()
-    await harness.start(MemoryStreamStore())
-    alice, reader = harness.peer(), harness.slow_peer("reader")
-    epoch = await a_stream(alice, 1)
-    if data.draw(st.booleans(), label="topic"):
-        reader.subscribe("s", fairlead_start=0, fairlead_epoch=epoch)
-    else:
-        about: dict[str, Any] = data.draw(st.sampled_from([{}, {"sources": ["stdout"]}]))
-        reader.follow("s", start=0, epoch=epoch, **about)
-    head, oldest = 1, 0
-    for _ in range(data.draw(st.integers(1, 12), label="steps")):
-        step = data.draw(st.sampled_from(["append", "append", "trim", "pause", "resume"]))
-        if step == "append":
-            width = data.draw(st.sampled_from([1, 60_000]))
-            await alice.call("append", "s", [wire_record(str(head).ljust(width))])
-            head += 1
-        elif step == "trim":
-            oldest = data.draw(st.integers(oldest, head))
-            await trim(harness, oldest)
+    async with ServiceHarness.over(MemoryStreamStore()) as harness:
+        alice, reader = harness.peer(), harness.slow_peer("reader")
+        epoch = await a_stream(alice, 1)
+        if data.draw(st.booleans(), label="topic"):
+            reader.subscribe("s", fairlead_start=0, fairlead_epoch=epoch)
         else:
-            getattr(reader, step)()
-    reader.resume()
-    await alice.call("seal", "s")
-    await eventually(lambda: reader.dicts and "sealed" in reader.dicts[-1])
-    lost = [
-        seq
-        for value in reader.dicts
-        if "lagged" in value
-        for seq in range(value["lagged"]["from"], value["lagged"]["to"])
-    ]
-    assert sorted(numbers(reader.dicts) + lost) == list(range(head))
-    await harness.close()
+            about: dict[str, Any] = data.draw(st.sampled_from([{}, {"sources": ["stdout"]}]))
+            reader.follow("s", start=0, epoch=epoch, **about)
+        head, oldest = 1, 0
+        for _ in range(data.draw(st.integers(1, 12), label="steps")):
+            step = data.draw(st.sampled_from(["append", "append", "trim", "pause", "resume"]))
+            if step == "append":
+                width = data.draw(st.sampled_from([1, 60_000]))
+                await alice.call("append", "s", [wire_record(str(head).ljust(width))])
+                head += 1
+            elif step == "trim":
+                oldest = data.draw(st.integers(oldest, head))
+                await trim(harness, oldest)
+            else:
+                getattr(reader, step)()
+        reader.resume()
+        await alice.call("seal", "s")
+        await eventually(lambda: reader.dicts and "sealed" in reader.dicts[-1])
+        lost = [
+            seq
+            for value in reader.dicts
+            if "lagged" in value
+            for seq in range(value["lagged"]["from"], value["lagged"]["to"])
+        ]
+        assert sorted(numbers(reader.dicts) + lost) == list(range(head))
 
 
 @pytest.mark.parametrize("about", [{}, {"sources": ["stdout"]}])

@@ -41,35 +41,31 @@ async def test_since_is_the_first_record_of_that_time_or_later(alice: Peer, sinc
 
 @given(st.data())
 async def test_since_equals_a_look_at_each_record(data: st.DataObject) -> None:
-    harness = ServiceHarness()
-    await harness.start(MemoryStreamStore())
-    times = data.draw(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=4))
-    await append_times(harness.peer(), *times)
-    flat = [time for batch in times for time in batch]
-    for since in range(7):
-        expected = next((index for index, time in enumerate(flat) if time >= since), len(flat))
-        assert (await harness.peer().call("read", "s", since=since))["first"] == expected
-    await harness.close()
+    async with ServiceHarness.over(MemoryStreamStore()) as harness:
+        times = data.draw(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=4))
+        await append_times(harness.peer(), *times)
+        flat = [time for batch in times for time in batch]
+        for since in range(7):
+            expected = next((index for index, time in enumerate(flat) if time >= since), len(flat))
+            assert (await harness.peer().call("read", "s", since=since))["first"] == expected
 
 
 @given(st.data())
 async def test_the_last_bytes_are_whole_records_and_no_more(data: st.DataObject) -> None:
     """Bytes as they are stored: a batch is a JSON array."""
-    harness = ServiceHarness()
-    await harness.start(MemoryStreamStore())
-    alice = harness.peer()
-    await alice.call("create", "s")
-    sizes: list[int] = []
-    for widths in data.draw(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=4), min_size=1, max_size=4)):
-        records = [wire_record("x" * width) for width in widths]
-        await alice.call("append", "s", records)
-        sizes += [len(json.dumps(record, separators=(",", ":"))) + 1 for record in records]
-        sizes[-1] += 1
-    size = data.draw(st.integers(0, sum(sizes) + 5))
-    fitting = next(count for count in range(len(sizes), -1, -1) if sum(sizes[len(sizes) - count :]) <= size)
-    page: Any = await alice.call("read", "s", tail_bytes=size)
-    assert len(page["records"]) in (fitting, fitting + (size == sum(sizes[-fitting - 1 :]) - 1))
-    await harness.close()
+    async with ServiceHarness.over(MemoryStreamStore()) as harness:
+        alice = harness.peer()
+        await alice.call("create", "s")
+        sizes: list[int] = []
+        for widths in data.draw(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=4), min_size=1, max_size=4)):
+            records = [wire_record("x" * width) for width in widths]
+            await alice.call("append", "s", records)
+            sizes += [len(json.dumps(record, separators=(",", ":"))) + 1 for record in records]
+            sizes[-1] += 1
+        size = data.draw(st.integers(0, sum(sizes) + 5))
+        fitting = next(count for count in range(len(sizes), -1, -1) if sum(sizes[len(sizes) - count :]) <= size)
+        page: Any = await alice.call("read", "s", tail_bytes=size)
+        assert len(page["records"]) in (fitting, fitting + (size == sum(sizes[-fitting - 1 :]) - 1))
 
 
 async def test_follow_takes_the_last_bytes_too(alice: Peer) -> None:

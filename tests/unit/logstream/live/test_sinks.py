@@ -149,28 +149,26 @@ async def test_a_slow_filtered_follower_keeps_its_place(service: ServiceHarness,
 
 @given(st.data())
 async def test_whatever_the_room_a_filter_brings_each_of_its_records_once(data: st.DataObject) -> None:
-    harness = ServiceHarness()
-    await harness.start(MemoryStreamStore())
-    alice, reader = harness.peer(), harness.slow_peer("reader")
-    await alice.call("create", "s")
-    wanted: list[int] = []
-    head = 0
-    reader.follow("s", sources=["a", "b"])
-    for _ in range(data.draw(st.integers(1, 15), label="steps")):
-        step = data.draw(st.sampled_from(["append", "append", "pause", "resume", "turn"]))
-        if step == "append":
-            sources = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=3))
-            width = data.draw(st.sampled_from([1, 60_000]))
-            wanted += [head + index for index, source in enumerate(sources) if source in "ab"]
-            head += len(sources)
-            await append(alice, *[(source, "x" * width) for source in sources])
-        elif step == "turn":
-            await asyncio.sleep(0)
-        else:
-            getattr(reader, step)()
-    await alice.call("seal", "s")
-    reader.resume()
-    await eventually(lambda: reader.dicts and "sealed" in reader.dicts[-1])
-    assert seqs(reader.dicts) == wanted
-    assert covered(reader.dicts, 0) == head
-    await harness.close()
+    async with ServiceHarness.over(MemoryStreamStore()) as harness:
+        alice, reader = harness.peer(), harness.slow_peer("reader")
+        await alice.call("create", "s")
+        wanted: list[int] = []
+        head = 0
+        reader.follow("s", sources=["a", "b"])
+        for _ in range(data.draw(st.integers(1, 15), label="steps")):
+            step = data.draw(st.sampled_from(["append", "append", "pause", "resume", "turn"]))
+            if step == "append":
+                sources = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=3))
+                width = data.draw(st.sampled_from([1, 60_000]))
+                wanted += [head + index for index, source in enumerate(sources) if source in "ab"]
+                head += len(sources)
+                await append(alice, *[(source, "x" * width) for source in sources])
+            elif step == "turn":
+                await asyncio.sleep(0)
+            else:
+                getattr(reader, step)()
+        await alice.call("seal", "s")
+        reader.resume()
+        await eventually(lambda: reader.dicts and "sealed" in reader.dicts[-1])
+        assert seqs(reader.dicts) == wanted
+        assert covered(reader.dicts, 0) == head

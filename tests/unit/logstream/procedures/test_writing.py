@@ -200,23 +200,21 @@ async def test_an_agent_that_restarts_anywhere_stores_exactly_the_bytes_of_its_f
     """It reads on from anywhere it has been, splits lines and parts anew, and sends some of it again."""
     pieces = st.lists(st.sampled_from([b"a", b"\n", b"\0", b"\r", b"\xff", "ü€😀".encode()]), max_size=30)
     source = b"".join(data.draw(pieces))
-    harness = ServiceHarness()
-    await harness.start(MemoryStreamStore())
-    alice = harness.peer()
-    await alice.call("create", "s")
-    stored = 0
-    while stored < len(source):
-        begin = data.draw(st.integers(0, stored), label="begin")
-        end = data.draw(st.integers(begin, len(source)), label="end")
-        cuts = data.draw(st.lists(st.integers(0, end - begin), max_size=4), label="cuts")
-        sent = [wire_record(content, flags=flags) for content, flags in split_source(source[begin:end], cuts)]
-        await alice.call("append", "s", sent, producer="agent", offset=begin)
-        stored = max(stored, end)
-        stands = await alice.call("create", "s", producer="agent")
-        assert stands["producer_seq"] == stored
-    page = await alice.call("read", "s", limit=10_000)
-    assert source_of_wire(page["records"]) == source
-    await harness.close()
+    async with ServiceHarness.over(MemoryStreamStore()) as harness:
+        alice = harness.peer()
+        await alice.call("create", "s")
+        stored = 0
+        while stored < len(source):
+            begin = data.draw(st.integers(0, stored), label="begin")
+            end = data.draw(st.integers(begin, len(source)), label="end")
+            cuts = data.draw(st.lists(st.integers(0, end - begin), max_size=4), label="cuts")
+            sent = [wire_record(content, flags=flags) for content, flags in split_source(source[begin:end], cuts)]
+            await alice.call("append", "s", sent, producer="agent", offset=begin)
+            stored = max(stored, end)
+            stands = await alice.call("create", "s", producer="agent")
+            assert stands["producer_seq"] == stored
+        page = await alice.call("read", "s", limit=10_000)
+        assert source_of_wire(page["records"]) == source
 
 
 async def test_a_session_has_so_much_waiting_to_be_stored_in_all_streams(monkeypatch: pytest.MonkeyPatch) -> None:
