@@ -197,8 +197,12 @@ async def test_under_random_cuts_no_event_is_lost_or_repeated(site: Site, seed: 
                 site.cut()
             await asyncio.sleep(0.001)  # so that events fall between SUBSCRIBED and the history's answer, too
         await eventually(lambda: len(watcher.values) >= count, 10)
+        while len(watcher.resumed) < 3:  # on a slow machine most cuts meet no session
+            site.cut()
+            site.member.publish("com.example.busy.d", [count])
+            count += 1
+            await eventually(lambda: len(watcher.values) >= count, 20)  # noqa: B023
         assert watcher.values == list(range(count))
-        assert len(watcher.resumed) > 1  # how many cuts find a session depends on the machine
         assert False not in watcher.resumed
 
 
