@@ -188,6 +188,14 @@ async def test_ps_shows_what_runs_and_waits(server: Serving) -> None:
     assert len((await server.fairlead("ps", "--all")).lines) == 4
     found = json.loads((await server.fairlead("ps", "--state", "Cancelled", "--json")).stdout)["containers"]
     assert sorted(each["id"] for each in found) == sorted(ids)
+    unknown = await server.fairlead("ps", "--state", "cancelled")
+    assert unknown.status == 2
+    assert "'cancelled' is not one of 'Queued'," in unknown.stderr
+
+
+async def test_ps_says_where_to_look_when_nothing_waits_or_runs(server: Serving) -> None:
+    await server.fairlead("cancel", await submit(server, "true"))
+    assert "nothing that you may see waits or runs; --all shows what has ended" in (await server.fairlead("ps")).stderr
 
 
 async def test_ps_watch_says_each_change_in_a_line(server: Serving) -> None:

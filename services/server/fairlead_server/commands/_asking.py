@@ -128,13 +128,15 @@ class Asking:
         """Entries, a line each; as JSON one document with all that is known of them under this key."""
         self.listing(key, entries, ([_cell(entry.get(column)) for column in columns] for entry in entries))
 
-    def listing(self, key: str, entries: list[dict[str, Any]], rows: Iterable[Sequence[str]]) -> None:
+    def listing(
+        self, key: str, entries: list[dict[str, Any]], rows: Iterable[Sequence[str]], *, none: str | None = None
+    ) -> None:
         """The same, with rows that are made of the entries. Beside it, why it may be shorter than expected."""
         self.answer(aligned(rows), {key: entries})
         if self.as_json:
             return
         if not entries:
-            note(f"there are no {key} that you may see")
+            note(none or f"there are no {key} that you may see")
         if self.server.token is None:
             note(f"these are the {key} that everybody may see; {_NO_TOKEN}")
 

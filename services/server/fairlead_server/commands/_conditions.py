@@ -20,7 +20,10 @@ WhereOption = Annotated[
     typer.Option("--where", metavar="COND", help="Only where this holds; may be repeated.", show_default=False),
 ]
 
-_FORM = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(!=|<=|>=|=|<|>|\bnot in\b|\bin\b|\bexists\b)\s*(.*?)\s*", re.DOTALL)
+_FORM = re.compile(
+    r"\s*([A-Za-z0-9_.-]+)\s*((?:!=|<=|>=|=|<|>)(?![=<>!])|\bnot in\b|\bin\b|\bexists\b)\s*(.*?)\s*", re.DOTALL
+)
+"""An op of two signs too many is a mistake; a value that begins with one is written as JSON."""
 
 
 def conditions_of(given: Sequence[str], option: str) -> list[list[Any]]:

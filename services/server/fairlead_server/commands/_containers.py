@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import shlex
 import time
+from enum import StrEnum
 from typing import Any
 
 from fairlead_server.commands._sizes import age_text
 
 HEADINGS = ("CONTAINER", "STATE", "PRIORITY", "PROGRESS", "DISPATCHER", "TIME", "COMMAND")
-FINAL = ("Complete", "Cancelled")
 _US = 1_000_000
 _ORDER = {"Running": 0, "Locked": 1, "Queued": 2}
 
 Record = dict[str, Any]
+
+
+class State(StrEnum):
+    """Of a container, in the order of a life."""
+
+    QUEUED = "Queued"
+    LOCKED = "Locked"
+    RUNNING = "Running"
+    COMPLETE = "Complete"
+    CANCELLED = "Cancelled"
+
+
+FINAL = (State.COMPLETE.value, State.CANCELLED.value)
 
 
 def row_of(record: Record) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from fairlead_client import Added, Changed, Entry, Removed
 from fairlead_client.asyncio import View
 from fairlead_client.watching import Item
 from fairlead_server.commands._asking import RECORDS, Asking, aligned, asking
-from fairlead_server.commands._containers import FINAL, HEADINGS, order_of, row_of
+from fairlead_server.commands._containers import FINAL, HEADINGS, State, order_of, row_of
 from fairlead_server.commands._lasting import lasting, run_lasting
 from fairlead_server.connect import Server
 
@@ -29,7 +29,7 @@ def ps(
     ask: Asking,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Those that have ended too.")] = False,
     state: Annotated[
-        list[str] | None,
+        list[State] | None,
         typer.Option("--state", metavar="STATE", help="Only in this state; may be repeated.", show_default=False),
     ] = None,
     owner: Annotated[
@@ -46,15 +46,16 @@ def ps(
     if watch:
         raise typer.Exit(_watch(ask, query))
     found = sorted(ask.pages("list", "records", **query), key=order_of)
-    ask.listing("containers", found, [HEADINGS, *map(row_of, found)] if found else [])
+    none = None if everything or state else "nothing that you may see waits or runs; --all shows what has ended"
+    ask.listing("containers", found, [HEADINGS, *map(row_of, found)] if found else [], none=none)
 
 
-def _query(states: list[str] | None, owner: str | None, *, everything: bool) -> dict[str, Any]:
+def _query(states: list[State] | None, owner: str | None, *, everything: bool) -> dict[str, Any]:
     query: dict[str, Any] = {"kind": "container"}
     if owner is not None:
         query["owner"] = owner
     if states:
-        query["where"] = [["state", "in", states]]
+        query["where"] = [["state", "in", [each.value for each in states]]]
     elif not everything:
         query["where"] = [["state", "not in", list(FINAL)]]
     return query

@@ -77,7 +77,7 @@ def list_records(
         query["where"] = conditions_of(where, "--where")
     found = ask.pages("list", "records", **query)
     rows = [(each["id"], each["kind"], f"v{each['version']}", json.dumps(each["state"])) for each in found]
-    ask.listing("records", found, rows)
+    ask.listing("records", found, rows, none="there are no such records that you may see" if query else None)
 
 
 @asking("fairlead record delete disk-1", service=RECORDS)
