@@ -40,6 +40,9 @@ from fairlead_store import LEASE_S
 ITSELF = Actor(ADMIN, is_admin=True)
 """Who changes permissions when the program does it, not a caller."""
 
+_OPEN = 1 << 62
+"""Set in every mark of an open realm: a start that closes it takes rights without a change."""
+
 
 class Authz:
     """The permissions of one realm. Create it with `open`."""
@@ -116,7 +119,8 @@ class Authz:
 
     def rights_mark(self, principal: Principal) -> int:
         """A number that is another one when rights of the principal may have moved, but for those to new things."""
-        return self._live.marks.of(is_admin=self.authorizer.is_admin(principal))
+        mark = self._live.marks.of(is_admin=self.authorizer.is_admin(principal))
+        return mark | _OPEN if self.authorizer.is_open else mark
 
     def is_hidden(self, object_id: str) -> bool:
         """Whether a thing is in the trash, by the clock of now, itself or with what it belongs to; or gone."""

@@ -125,11 +125,14 @@ class Watches:
 
     def object_moved(self, object_id: str) -> None:
         """A right to an object may have gone: whoever was told of its records looks at them again."""
+        concerned: dict[Watching, list[str]] = {}
         for record in self._table.of_object(object_id).values():
             for watching in self._concerned(record):
-                watching.watch.take_back()
-                watching.watch.look_at((record.id,))
-                self.has_work(watching)
+                concerned.setdefault(watching, []).append(record.id)
+        for watching, ids in concerned.items():
+            watching.watch.take_back()
+            watching.watch.look_at(ids)
+            self.has_work(watching)
 
     def gained(self, watching: Watching, object_ids: Collection[str] | None) -> None:
         """This one may read more than before: records of these objects, or nobody knows what."""

@@ -83,11 +83,6 @@ class Query(msgspec.Struct, frozen=True):
     any: tuple[tuple[Condition, ...], ...] = ()
 
     @property
-    def has_conditions(self) -> bool:
-        """Whether more is looked at than what the record is."""
-        return bool(self.where or self.any)
-
-    @property
     def key(self) -> bytes:
         """The same for equal queries only."""
         return _encode(self)

@@ -17,9 +17,9 @@ TRASHED_IN_S = 3_600
 
 
 @asynccontextmanager
-async def opened(directory: Path, after_s: float = 0) -> AsyncIterator[Authz]:
+async def opened(directory: Path, after_s: float = 0, *, is_open: bool = False) -> AsyncIterator[Authz]:
     """The permissions, in a realm whose wall clock is so far ahead."""
-    authz = await Authz.open(f"sqlite:///{directory}/permissions.sqlite")
+    authz = await Authz.open(f"sqlite:///{directory}/permissions.sqlite", is_open=is_open)
     router = Router()
     router.host.time_us = lambda: now_us() + round(after_s * 1e6)  # type: ignore[method-assign]
     authz.bind(router.add_realm("realm1"))
@@ -46,6 +46,11 @@ async def test_a_mark_is_another_one_when_the_clock_has_taken_something_before_t
     tmp_path: Path, mark: int
 ) -> None:
     async with opened(tmp_path, TRASHED_IN_S + 1) as authz:
+        assert authz.rights_mark(ALICE) != mark
+
+
+async def test_a_mark_of_an_open_realm_is_none_of_a_closed_one(tmp_path: Path, mark: int) -> None:
+    async with opened(tmp_path, is_open=True) as authz:
         assert authz.rights_mark(ALICE) != mark
 
 
