@@ -158,7 +158,7 @@ class Dispatcher:
             mind.not_taken()
             raise
         entries = [Entry(*(each[name] for name in Entry._fields)) for each in answer["containers"]]
-        mind.taken(entries, asked_s)
+        mind.taken(entries, asked_s, more=answer["more"])
         for entry in entries:
             self._tell("taken", entry.id, {"command": entry.state["command"]})
 

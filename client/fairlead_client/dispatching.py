@@ -140,10 +140,10 @@ class Mind:
 
     # ------------------------------------------------------------ what came of it
 
-    def taken(self, entries: Sequence[Entry], asked_s: float) -> None:
-        """These are ours, by leases that began when we asked at the earliest."""
+    def taken(self, entries: Sequence[Entry], asked_s: float, *, more: bool = False) -> None:
+        """These are ours, by leases that began when we asked at the earliest; `more`: there may be others for us."""
         self.is_taking = False
-        self._wants_to_take |= len(entries) == TAKE_LIMIT
+        self._wants_to_take |= more or len(entries) == TAKE_LIMIT
         for entry in entries:
             self._waiting.pop(entry.id, None)
             if entry.id not in self.jobs:

@@ -215,6 +215,16 @@ async def test_a_higher_priority_displaces_nothing(connection: Connection, worke
     assert sorted(worker.runner.running) == ["a", "b"]
 
 
+async def test_what_one_answer_has_no_room_for_is_taken_by_the_next(
+    server: RecordServer, connection: Connection
+) -> None:
+    for number in range(12):
+        await ask(connection, "fairlead.container.create", ["job", "x" * 30_000], id=f"c{number}")
+    worker = Worker(server.url, slots=12)
+    await eventually(lambda: len(worker.runner.running) == 12)
+    await worker.close()
+
+
 async def test_a_runner_that_raises_ends_one_container(
     connection: Connection, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:

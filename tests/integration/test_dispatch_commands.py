@@ -193,6 +193,12 @@ async def test_ps_shows_what_runs_and_waits(server: Serving) -> None:
     assert "'cancelled' is not one of 'Queued'," in unknown.stderr
 
 
+async def test_a_request_that_wants_nothing_is_refused(server: Serving) -> None:
+    done = await server.fairlead("submit", "--priority", "0", "--attempts", "2", "--", "true")
+    assert done.status == 125
+    assert "--priority 0 holds a container, and with --attempts, --reuse or --parent nobody wants one" in done.stderr
+
+
 async def test_ps_says_where_to_look_when_nothing_waits_or_runs(server: Serving) -> None:
     await server.fairlead("cancel", await submit(server, "true"))
     assert "nothing that you may see waits or runs; --all shows what has ended" in (await server.fairlead("ps")).stderr

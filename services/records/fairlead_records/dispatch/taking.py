@@ -52,7 +52,7 @@ class Taking:
                     raise
                 break  # what it has got already is its own
             search.adopt()
-        return {"containers": [_entry(record.entry) for record in search.taken]}
+        return {"containers": [_entry(record.entry) for record in search.taken], "more": search.is_cut}
 
     def _take_some(self, search: _Search, draft: Draft) -> Result:
         search.begin()
@@ -92,6 +92,11 @@ class _Search:
     def goes_on(self) -> bool:
         """Whether there is more to look at, and somebody who wants it."""
         return self._call.is_open and not self.is_at_end and not self.has_enough
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the caller may have had more: the answer is as large as may be, or a later step failed."""
+        return not self.is_at_end and len(self.taken) < self._number
 
     @property
     def has_enough(self) -> bool:

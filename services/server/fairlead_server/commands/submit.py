@@ -79,6 +79,8 @@ def submit(  # noqa: PLR0913 (one parameter an option)
         parent=parent,
     )
     is_request = attempts is not None or reuse or parent is not None
+    if is_request and priority == 0:
+        raise CommandError("--priority 0 holds a container, and with --attempts, --reuse or --parent nobody wants one")
     server = server_of(url, token_file)
     raise typer.Exit(
         run_lasting(_submit(server, command, about, is_request=is_request, waits=wait, as_json=as_json), server)

@@ -52,9 +52,15 @@ async def test_a_part_that_would_leave_no_room_is_refused(
 async def test_one_take_answers_with_no_more_than_a_message_holds(alice: Peer) -> None:
     for number in range(10):
         await alice.call("container.create", ["x" * 30_000], id=f"c{number}")
-    first, second = await take(alice, 10), await take(alice, 10)
-    assert len(first) == 7
-    assert len(second) == 3
+    answers = [await alice.call("container.take", 10, "d1") for _ in range(2)]
+    assert [(len(each["containers"]), each["more"]) for each in answers] == [(7, True), (3, False)]
+
+
+async def test_who_asked_for_no_more_is_not_told_of_more(alice: Peer) -> None:
+    for id_ in ("a", "b"):
+        await create(alice, id_)
+    answers = [await alice.call("container.take", 1, "d1") for _ in range(3)]
+    assert [(len(each["containers"]), each["more"]) for each in answers] == [(1, False), (1, False), (0, False)]
 
 
 async def test_a_priority_that_comes_from_requests_is_set_by_them_alone(alice: Peer) -> None:
