@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fairlead_client.calling import ask
+from fairlead_server.commands._processes import LOG_S
 from support.dispatching import asking, dispatching, is_, is_alive, is_gone, pid_in, state_of, stays, submit
 from support.serving import Serving
 from support.waiting import eventually
@@ -71,7 +72,7 @@ async def test_the_trash_ends_what_runs_and_what_waits(server: Serving, tmp_path
     await do(server, "fairlead.authz.apply", [{"op": "trash", "id": "p"}])
     await is_gone(pid)
     await do(server, "fairlead.authz.apply", [{"op": "untrash", "id": "p"}])
-    await eventually(lambda: is_(server, running, "Cancelled"))
+    await eventually(lambda: is_(server, running, "Cancelled"), LOG_S + 5)  # its log could not be written meanwhile
     assert await is_(server, held, "Cancelled")
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from support.dispatching import dispatching, is_, is_gone, pid_in, pids_in, state_of, stays, submit
+from fairlead_client import Entry, Exit
+from fairlead_client.calling import ask
+from fairlead_server.commands._processes import Processes
+from support.dispatching import asking, dispatching, is_, is_gone, pid_in, pids_in, state_of, stays, submit
 from support.serving import Serving, line_with
 from support.waiting import eventually
 
@@ -76,6 +79,19 @@ async def test_a_cancel_ends_the_process_within_a_second(server: Serving, tmp_pa
         await eventually(lambda: is_(server, id_, "Cancelled"))
     state = await state_of(server, id_)
     assert (state["exit_code"], state["cancel"]["reason"]) == (143, "enough")
+
+
+async def test_what_is_ended_before_it_began_never_begins(server: Serving, tmp_path: Path) -> None:
+    id_ = await submit(server, "touch", str(tmp_path / "begun"))
+    exits: list[Exit] = []
+    async with asking(server) as connection:
+        record = (await ask(connection, "fairlead.record.get", id_))["record"]
+        processes = Processes(connection, [], 1.0)
+        processes.start(Entry(*(record[name] for name in Entry._fields)), exits.append).kill()
+        await eventually(lambda: exits)
+        await processes.close()
+    assert exits == [Exit(None, "it was ended before it began")]
+    assert not (tmp_path / "begun").exists()
 
 
 async def test_what_waits_is_cancelled_at_once(server: Serving) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 from fairlead_client import ClientError, Entry, Exit
 from fairlead_client.asyncio import Connection, LogWriter
-from fairlead_client.spool import Spool
 from fairlead_client.spooling import new_spool
 from fairlead_server.commands import _guard
 from fairlead_server.commands._pump import Pipe, Pump
@@ -63,67 +62,72 @@ class ContainerProcess:
 
     def __init__(self, container: Entry, prefix: Sequence[str], grace_s: float) -> None:
         self._container = container
+        self._prefix = prefix
         self._grace_s = grace_s
         self._guard: subprocess.Popen[bytes] | None = None
-        self._failure = Exit(None)
-        """What is reported where nothing was started."""
         self._pump: Pump | None = None
-        self._spool: Spool | None = None
-        try:
-            self._spool = new_spool(container.id, object=container.object)
-        except ClientError as error:  # the disk does not take one: what cannot have a log is not run
-            self._failure = Exit(None, f"its log cannot be kept: {error}"[:REASON_LENGTH])
-        else:
-            self._start(prefix)
-
-    def _start(self, prefix: Sequence[str]) -> None:
-        state = self._container.state
-        try:
-            self._guard = subprocess.Popen(
-                [*GUARD, *prefix, *state["command"]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=state.get("cwd"),
-                env=_environment(self._container),
-                start_new_session=True,
-            )
-            assert self._guard.stdin is not None
-            os.set_blocking(self._guard.stdin.fileno(), False)  # a guard that is stopped must not stop us
-        except (OSError, ValueError) as error:  # ValueError: a NUL byte, or a variable that no environment can have
-            is_ours = isinstance(error, OSError) and error.errno in OUT_OF_SOMETHING
-            status = None if is_ours else _guard.EXIT_NOT_FOUND
-            self._failure = Exit(status, f"it cannot be started: {_why(error)}")
+        self._lease = ""
+        """The latest order about it: a guard that is still to come gets it first."""
+        self._is_unwanted = False
 
     def kill(self) -> None:
         """SIGTERM, and after the grace SIGKILL."""
+        self._is_unwanted = True
         self._order(f"end {time.monotonic() + self._grace_s:.3f}")
 
     def kill_now(self) -> None:
         """SIGKILL to all of it."""
+        self._is_unwanted = True
         self._order("kill")
 
     def lease(self, remaining_s: float) -> None:
         """It is killed after so long, unless this is said again."""
-        self._order(f"lease {time.monotonic() + remaining_s:.3f}")
+        self._lease = f"lease {time.monotonic() + remaining_s:.3f}"
+        self._order(self._lease)
 
     async def run(self, connection: Connection, on_exit: Callable[[Exit], None]) -> None:
         """Until it has ended and the log is complete, or late."""
-        if self._spool is None:
-            on_exit(self._failure)
+        about = self._container
+        try:  # in a thread: a cancel of another one does not wait for the disk
+            spool = await asyncio.to_thread(new_spool, about.id, object=about.object)
+        except ClientError as error:  # what cannot have a log is not run
+            on_exit(Exit(None, f"its log cannot be kept: {error}"[:REASON_LENGTH]))
             return
-        writer = LogWriter(connection, self._spool, on_room=self._on_room)
-        exit_ = await self._attend(writer)
+        writer = LogWriter(connection, spool, on_room=self._on_room)
+        exit_ = self._start() or await self._attend(writer)
+        if self._guard is None:
+            writer.write("stderr", f"fairlead: {exit_.reason}")
         writer.seal(exit_.exit_code, exit_.reason)
         delivering = asyncio.ensure_future(writer.drain(LOG_S))
         await asyncio.wait({delivering})
         on_exit(exit_)
         await writer.close(linger_s=LOG_S)
 
+    def _start(self) -> Exit | None:
+        """None, or why there is nothing that runs."""
+        if self._is_unwanted:
+            return Exit(None, "it was ended before it began")
+        try:
+            self._guard = subprocess.Popen(
+                [*GUARD, *self._prefix, *self._container.state["command"]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self._container.state.get("cwd"),
+                env=_environment(self._container),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL byte, or a variable that no environment can have
+            is_ours = isinstance(error, OSError) and error.errno in OUT_OF_SOMETHING
+            status = None if is_ours else _guard.EXIT_NOT_FOUND
+            return Exit(status, f"it cannot be started: {_why(error)}")
+        assert self._guard.stdin is not None
+        os.set_blocking(self._guard.stdin.fileno(), False)  # a guard that is stopped must not stop us
+        self._order(self._lease)
+        return None
+
     async def _attend(self, writer: LogWriter) -> Exit:
-        if self._guard is None:
-            writer.write("stderr", f"fairlead: {self._failure.reason}")
-            return self._failure
+        assert self._guard is not None
         assert self._guard.stdout is not None
         assert self._guard.stderr is not None
         outputs = {"stdout": self._guard.stdout, "stderr": self._guard.stderr}
