@@ -19,7 +19,7 @@ from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
 from fairlead_router.overdraft import Overdraft
 from fairlead_router.payload import Payload
-from fairlead_router.pulse import Pulse
+from fairlead_router.pulse import Pulse, Written
 from fairlead_router.transcode import Codec
 
 
@@ -38,6 +38,9 @@ class Wire(Protocol):
 
     def size(self, frame: Any) -> int:
         """Bytes that the frame counts for in the bounds."""
+
+    def joined(self, frames: list[Any]) -> list[Any]:
+        """The same for the transport, run together into one where that is possible."""
 
 
 class Sink(Protocol):
@@ -317,33 +320,45 @@ class Outbox:
             self._wake_waiting()
 
     def _write_items(self) -> None:
-        """Writing may queue more (an in-process member answers): that waits for the next turn.
-
-        Each item is looked at once: 0.03 us, where finding the end of each write first took 0.05.
-        """
+        """Writing may queue more (an in-process member answers): that waits for the next turn."""
         if self._indexed:
             self.replace(self.items)  # what is written has no holes, and the index is of this list
         items, self.items = self.items, []
+        written, same = len(items), self._pulse.written
+        if written == 1:
+            self._hand_over([items[0].frame], 1, items[0].size)
+        elif same is not None and same.items[0] is items[0] and same.items == items:
+            self._hand_over(same.frames, written, same.size)
+        else:
+            written = self._write_in_parts(items)
+        if written < len(items) or self.items or self._counted or self._offered_size:
+            self.replace(items[written:] + self.items)
+
+    def _write_in_parts(self, items: list[Item]) -> int:
+        """As many writes as are needed, and taken. Returns how many items they were.
+
+        Each item is looked at once: 0.03 us, where finding the end of each write first took 0.05.
+        """
         limit = self._limits.write_bytes
         frames: list[Any] = []
         written = size = 0
         for item in items:
             if size + item.size > limit and frames:
-                self._hand_over(frames, size)
+                self._hand_over(self.wire.joined(frames), len(frames), size)
                 written += len(frames)
                 if self._is_paused:
-                    break
+                    return written
                 frames, size = [], 0
             frames.append(item.frame)
             size += item.size
-        else:
-            self._hand_over(frames, size)
-            written = len(items)
-        if written < len(items) or self.items or self._counted or self._offered_size:
-            self.replace(items[written:] + self.items)
+        ready = self.wire.joined(frames)
+        self._hand_over(ready, len(frames), size)
+        if not written:
+            self._pulse.written = Written(items, ready, size)
+        return len(items)
 
-    def _hand_over(self, frames: list[Any], size: int) -> None:
-        self.sent_messages += len(frames)
+    def _hand_over(self, frames: list[Any], number: int, size: int) -> None:
+        self.sent_messages += number
         self.sent_bytes += size
         self._write(frames)
 

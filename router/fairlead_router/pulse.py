@@ -1,26 +1,51 @@
 """The Pulse: all outboxes of a realm that have something to write are written in one go, at the end of the turn.
 
+Where they are many, the loop is asked for more input first, a few times: a publisher who sends several events sends
+them one after the other, and what comes while a thousand outboxes are written for the first would need as many writes
+again. Four events in flight to 1000 subscribers cost half, a call among a few sessions waits for nothing.
+
 What is due by the steady clock is run first: before the end of the turn the process may have been stopped for long.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fairlead_router.deadlines import Deadlines
 from fairlead_router.host import Host
 
 if TYPE_CHECKING:
+    from fairlead_router.item import Item
     from fairlead_router.outbox import Outbox
 
 
-class Pulse:
-    """The outboxes with something to write in this turn; one flush for all of them at its end."""
+OUTBOXES_A_LOOK = 50
+"""One look for more input takes some 4 us, so many writes at least 100."""
+MOST_LOOKS = 10
+"""Some 40 us in all, in which a program sends the next few messages."""
 
-    __slots__ = ("_deadlines", "_dirty", "host")
+
+class Written(NamedTuple):
+    """A whole queue, as it was given to a transport in one write."""
+
+    items: "list[Item]"
+    frames: list[Any]
+    size: int
+
+
+class Pulse:
+    """The outboxes with something to write in this turn; one flush for all of them at its end.
+
+    `written` is the latest queue of this flush: the subscribers of a topic mostly have the same, item by item, and
+    share the bytes of the write.
+    """
+
+    __slots__ = ("_deadlines", "_dirty", "_looks", "host", "written")
 
     def __init__(self, host: Host, deadlines: Deadlines) -> None:
         self.host = host
         self._deadlines = deadlines
         self._dirty: list[Outbox] = []
+        self._looks = 0
+        self.written: Written | None = None
 
     def mark(self, outbox: "Outbox") -> None:
         """Have this outbox flushed at the end of the turn. Its `is_dirty` must be false."""
@@ -30,7 +55,12 @@ class Pulse:
         self._dirty.append(outbox)
 
     def flush(self) -> None:
-        """Write what is queued, and may still be sent."""
+        """Write what is queued, and may still be sent; or in the next turn, if it is worth to look for more before."""
+        if self._looks < min(len(self._dirty) // OUTBOXES_A_LOOK, MOST_LOOKS):
+            self._looks += 1
+            self.host.call_soon(self.flush)
+            return
+        self._looks = 0
         steady_us = self._deadlines.next_steady_us
         if steady_us is not None and steady_us <= self.host.steady_us():
             self._deadlines.run_due()
@@ -42,6 +72,8 @@ class Pulse:
         except Exception:
             self._put_off(list(rest))
             raise
+        finally:
+            self.written = None
 
     def _put_off(self, rest: "list[Outbox]") -> None:
         """One outbox has failed, which is a mistake of ours: the others are written in the next turn."""

@@ -8,7 +8,7 @@ If the principal or the object lost a right while the authorizer was thinking, a
 question is asked again (G6). Other revocations don't matter: they would keep a slow authorizer busy for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -139,22 +139,22 @@ class Requests:
     def _start(self, session: "Session", message: Any, request: Request) -> None:
         try:
             question = None if request.question is None else request.question(session, message)
-            if question is None or self._is_authorized(session, message, request, question):
-                request.perform(session, message)
+            verdict = True if question is None else self._realm.may(session.principal, question)
+            if verdict is True:
+                if session.is_open:  # the authorizer may have ended it
+                    request.perform(session, message)
+                return
+            assert question is not None
+            if verdict is False:
+                raise self._realm.refusal(session.principal, question)
+            self._wait_for(verdict, session, Asked(message, request, question, self._basis(session, question)))
         except RequestError as error:
             self._refuse(session, message, request, error)
 
-    def _is_authorized(self, session: "Session", message: Any, request: Request, question: Question) -> bool:
-        """True: go on. False: the answer comes later, or not at all. Raises NotAuthorized, AuthorizationFailed."""
-        verdict = self._realm.may(session.principal, question)
-        if verdict is True:
-            return session.is_open  # the authorizer may have ended it
-        if verdict is False:
-            raise self._realm.refusal(session.principal, question)
-        session.waiting.insert(0, Waiting(message, 0))
-        asked = Asked(message, request, question, self._basis(session, question))
+    def _wait_for(self, verdict: Awaitable[bool], session: "Session", asked: Asked) -> None:
+        """The answer comes later; meanwhile the request is the first of those that wait."""
+        session.waiting.insert(0, Waiting(asked.message, 0))
         self._realm.answers.wait_for(verdict, partial(self._answered, session, asked))
-        return False
 
     def _answered(self, session: "Session", asked: "Asked", verdict: Verdict) -> None:
         """The answer has come. No message is being received, so a mistake of the peer is found here."""

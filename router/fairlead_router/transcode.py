@@ -161,14 +161,18 @@ def _msgpack_shallow() -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(_SHALLOW)
 
 
+_BACKSLASH, _BRACE = b"\\{"
+"""As integers: to look for one takes 0.03 us, for bytes 0.1."""
+
+
 def _read_json(data: bytes, root: str) -> Any:
     try:
         value = _json_shallow(data)
-        is_inside = b"\\u0000" not in data
+        is_inside = _BACKSLASH not in data or b"\\u0000" not in data
     except _UNREADABLE:
         value, is_inside = _readable(_json_any, data, root), False
     walked = value if is_inside else _walk(value, _FROM_JSON, root, 1)
-    if b"{" in data and not _has_distinct_keys(data, value):
+    if _BRACE in data and not _has_distinct_keys(data, value):
         json.loads(data, object_pairs_hook=_refuse_repeated_key)
     return walked
 

@@ -59,6 +59,9 @@ class _MemoryWire:
     def size(self, frame: Any) -> int:
         return len(frame)
 
+    def joined(self, frames: list[Any]) -> list[Any]:
+        return frames
+
 
 _WIRE = _MemoryWire()
 

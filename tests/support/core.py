@@ -26,7 +26,7 @@ from fairlead_router.auth.attempts import Attempts
 from fairlead_router.authorization import ANONYMOUS, Action, Authorizer, Level, Principal
 from fairlead_router.connection import Connection
 from fairlead_router.counters import RouterCounters
-from fairlead_router.errors import SessionError
+from fairlead_router.errors import PayloadSizeExceeded, SessionError
 from fairlead_router.gate import REVOKED, Gate, Hold
 from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
@@ -180,6 +180,22 @@ class HandHost:
         return sum(not timer.is_cancelled for timer in self._timers)
 
 
+class Owner:
+    """A session that only notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def fell_behind(self) -> None:
+        self.told.append("fell_behind")
+
+    def is_too_slow(self) -> None:
+        self.told.append("is_too_slow")
+
+    def cannot_take(self, message: Message, error: PayloadSizeExceeded) -> None:
+        self.told.append("cannot_take")
+
+
 class PlainWire:
     """A serializer's bytes without any framing. One for each serializer, as in the router."""
 
@@ -192,6 +208,9 @@ class PlainWire:
 
     def size(self, frame: Any) -> int:
         return len(frame)
+
+    def joined(self, frames: list[Any]) -> list[Any]:
+        return frames
 
 
 _SERIALIZERS = BY_CODEC

@@ -53,6 +53,7 @@ class Broker:
         }
         self._by_id: dict[int, Subscription] = {}
         self._sources: dict[str, TopicSource] = {}
+        self._source_prefixes: tuple[str, ...] = ()
         self._observers: list[SubscriptionObserver] = []
 
     # --- topics with a source -----------------------------------------------------------------
@@ -60,17 +61,18 @@ class Broker:
     def add_source(self, prefix: str, source: TopicSource) -> None:
         """All topics under `prefix` are fed by this source from now on."""
         self._sources[prefix] = source
+        self._source_prefixes = tuple(self._sources)
 
     def remove_source(self, source: TopicSource) -> None:
         """The service has gone: its topics have no source any more."""
         self._sources = {prefix: known for prefix, known in self._sources.items() if known is not source}
+        self._source_prefixes = tuple(self._sources)
 
     def source_of(self, topic: str) -> TopicSource | None:
         """The source of a concrete topic."""
-        for prefix, source in self._sources.items():
-            if topic.startswith(prefix):
-                return source
-        return None
+        if not topic.startswith(self._source_prefixes):
+            return None
+        return next(source for prefix, source in self._sources.items() if topic.startswith(prefix))
 
     # --- changes ------------------------------------------------------------------------------
 

@@ -46,23 +46,23 @@ class PubSub:
 
     def question_publish(self, session: "Session", message: Publish) -> Question:
         """Raises InvalidUri, NotAuthorized."""
-        topic = message.topic
-        if self._realm.broker.exact(topic) is None:  # what is subscribed to has been checked already
-            check_uri(topic, "exact", self._realm.limits.uri_length)
+        realm, topic = self._realm, message.topic
+        if realm.broker.exact(topic) is None:  # what is subscribed to has been checked already
+            check_uri(topic, "exact", realm.limits.uri_length)
         if not session.is_service and is_reserved(topic):
             raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
-        if self._realm.broker.source_of(topic) is not None:
+        if realm.broker.source_of(topic) is not None:
             raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
-        return Question("publish", topic, "exact", self._realm.object_of("publish", topic))
+        return Question("publish", topic, "exact", realm.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
         """Raises what `publication` raises, and LimitExceeded where it cannot be retained: then nobody gets it."""
-        options = message.options
+        options, realm = message.options, self._realm
         publication = self.publication(session, message)
         if options.retain:
-            self._realm.retention.keep(publication)
-        if self._realm.history.is_kept:
-            self._realm.history.record(publication)
+            realm.retention.keep(publication)
+        if realm.history.is_kept:
+            realm.history.record(publication)
         excluded = publication.excluded if session.memberships else None
         self._distribute(publication, eligibility(publication.lists, excluded))
         if options.acknowledge:

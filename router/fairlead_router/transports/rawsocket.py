@@ -77,7 +77,7 @@ class RawSocketPeer(asyncio.Protocol):
     def write(self, frames: list[Any]) -> None:
         """Hand ready frames to the network in one write."""
         if not self._is_closing:
-            self._network.write(frames[0] if len(frames) == 1 else b"".join(frames))
+            self._network.write(frames[0])
 
     def close(self, error: SessionError | None) -> None:
         """Close in order: what is written already is still sent."""

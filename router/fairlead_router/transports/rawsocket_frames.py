@@ -78,6 +78,10 @@ class RawSocketWire:
         """Bytes on the wire."""
         return len(frame)
 
+    def joined(self, frames: list[bytes]) -> list[bytes]:
+        """All in one."""
+        return frames if len(frames) == 1 else [b"".join(frames)]
+
 
 class Handshake(NamedTuple):
     """What a client asks for, accepted."""

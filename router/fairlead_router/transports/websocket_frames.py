@@ -22,6 +22,7 @@ _MEDIUM = 1 << 16
 
 _SEPARATOR = b"\x1e"
 _LENGTH = struct.Struct("!I")
+_pack_medium = struct.Struct("!BBH").pack
 
 
 def header(opcode: int, size: int) -> bytes:
@@ -29,7 +30,7 @@ def header(opcode: int, size: int) -> bytes:
     if size < _SHORT:
         return bytes((opcode, size))
     if size < _MEDIUM:
-        return struct.pack("!BBH", opcode, 126, size)
+        return _pack_medium(opcode, 126, size)
     return struct.pack("!BBQ", opcode, 127, size)
 
 
@@ -43,15 +44,21 @@ class WebSocketWire:
 
     def frame(self, message: Message, payload: Payload) -> bytes:
         """One unmasked frame."""
-        body = self._encode(message, payload.to(self.codec))
+        body = self._encode(message, payload if payload.codec == self.codec else payload.to(self.codec))
         size = len(body)
         if size < _SHORT:
             return b"%c%c%b" % (self._opcode, size, body)
+        if size < _MEDIUM:
+            return _pack_medium(self._opcode, 126, size) + body
         return header(self._opcode, size) + body
 
     def size(self, frame: Any) -> int:
         """Bytes on the wire."""
         return len(frame)
+
+    def joined(self, frames: list[Any]) -> list[Any]:
+        """All in one."""
+        return frames if len(frames) == 1 else [b"".join(frames)]
 
 
 class BatchedWire:
@@ -70,6 +77,10 @@ class BatchedWire:
     def size(self, frame: Any) -> int:
         """Bytes on the wire, the header of the batch not counted."""
         return len(frame)
+
+    def joined(self, frames: list[Any]) -> list[Any]:
+        """All in one."""
+        return frames if len(frames) == 1 else [b"".join(frames)]
 
     def message(self, parts: list[bytes]) -> bytes:
         """One unmasked frame around these parts."""

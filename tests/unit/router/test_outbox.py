@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead_router.deadlines import Deadlines
-from fairlead_router.errors import PayloadSizeExceeded
 from fairlead_router.item import About, Item
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
@@ -18,7 +17,7 @@ from fairlead_router.outbox import Outbox
 from fairlead_router.payload import Payload
 from fairlead_router.pulse import Pulse
 from fairlead_router.transcode import Codec
-from support.core import HandHost
+from support.core import HandHost, Owner
 
 KIB = 1024
 
@@ -34,21 +33,8 @@ class NoWire:
     def size(self, frame: Any) -> int:
         return len(frame)
 
-
-class Owner:
-    """A session that only notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def fell_behind(self) -> None:
-        self.told.append("fell_behind")
-
-    def is_too_slow(self) -> None:
-        self.told.append("is_too_slow")
-
-    def cannot_take(self, message: Message, error: PayloadSizeExceeded) -> None:
-        self.told.append("cannot_take")
+    def joined(self, frames: list[Any]) -> list[Any]:
+        return frames
 
 
 class Sink:
