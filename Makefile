@@ -28,7 +28,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop check fmt bench fuzz soak crash histories setup web browser programs constraints clean distclean
+.PHONY: help demo test interop check fmt bench profile fuzz soak crash histories setup web browser programs constraints clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,11 +60,15 @@ fmt: $(DEV) $(NODE_MODULES) ## formats everything, and mends what ruff can mend
 	$(VENV)/bin/ruff check --fix
 	$(NPM) run --silent format
 
-bench: $(DEV) ## the numbers that the README claims, beside crossbar's on this machine
+bench: $(DEV) ## the numbers that the README claims, beside other routers, stores and dispatchers on this machine
 	$(RUN) python tests/bench/main.py $(ARGS)
+	$(RUN) python tests/bench/router/main.py $(ROUTER_ARGS)
 	$(RUN) python tests/bench/permissions/main.py $(PERMISSIONS_ARGS)
 	$(RUN) python tests/bench/logs/main.py $(LOGS_ARGS)
 	$(RUN) python tests/bench/records/main.py $(RECORDS_ARGS)
+
+profile: $(DEV) ## where the router's time goes, as a flame graph: make profile ARGS="calls-10"
+	$(RUN) python tests/bench/profile.py $(ARGS)
 
 fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
 	$(RUN) python tests/fuzz/main.py $(ARGS)

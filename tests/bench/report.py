@@ -7,11 +7,15 @@ from pathlib import Path
 
 import msgspec
 
+from bench import plots
 from bench.machine import Machine
 from bench.results import Outcome
 from bench.startup_times import StartUp
 from bench.summary import Ratio, Summary
+from bench.targets import RIVAL, targets
 from bench.workloads import WORKLOADS
+
+FIGURE = "results.svg"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +42,18 @@ def write(report: Report, directory: Path) -> None:
         partial = directory / f".{name}.partial"
         partial.write_text(text, encoding="utf-8")
         partial.replace(directory / name)
+    plots.costs(directory / FIGURE, report.summaries, _titles())
 
 
 def markdown(report: Report) -> str:
     """The page."""
-    sections = [*_introduction(report), *_tables(report), *_start_up(report.start_up), *_footnotes(report)]
+    sections = [
+        *_introduction(report),
+        *_targets(report),
+        *_tables(report),
+        *_start_up(report.start_up),
+        *_footnotes(report),
+    ]
     return "\n\n".join(sections) + "\n"
 
 
@@ -81,16 +92,34 @@ def _introduction(report: Report) -> Iterator[str]:
             " throughput, latency and start-up times are worse than they could be."
         )
     yield (
-        f"Everything runs on this one machine over loopback: WebSocket, JSON, a payload of 100 bytes. A number is the"
+        f"Everything runs on this one machine over loopback: WebSocket, JSON and a payload of 100 bytes, where a title"
+        " does not say otherwise; nats and the floors have protocols of their own. A number is the"
         f" median of {report.rounds} {'round' if report.rounds == 1 else 'rounds'} of {report.measured_s:g} s."
-        f" **CPU** is what the router's processes used per delivered event or answered call; **ratio** is that over"
+        f" **CPU** is what the router's processes used per delivered event, answered call or connection"
+        f" that joined and left; **ratio** is that over"
         f" {report.reference}'s in the same round (median, and the extremes in parentheses), so above 1 is dearer than"
         f" {report.reference}. Latency is from sending to receiving with the window always full, so it follows the"
         " throughput. Absolute numbers drift with the machine; the ratios are what can be relied on."
     )
 
 
+def _targets(report: Report) -> Iterator[str]:
+    rows = [target.cells() for target in targets(report.summaries, _titles(), report.start_up)]
+    if rows:
+        yield "## What is aimed at"
+        yield (
+            "What Fairlead costs over what the other one does (the median of the rounds' ratios). Connecting aside,"
+            f" nothing is to be dearer than in {RIVAL}."
+        )
+        yield table(["what", "at most", "measured", "met"], rows)
+
+
+def _titles() -> dict[str, str]:
+    return {name: workload.title for name, workload in WORKLOADS.items()}
+
+
 def _tables(report: Report) -> Iterator[str]:
+    yield f"![CPU of every router in every workload]({FIGURE})"
     for name, workload in WORKLOADS.items():
         rows = [row for row in report.summaries if row.workload == name]
         if rows:
@@ -120,10 +149,15 @@ def _cells(row: Summary) -> list[str]:
         f"{row.per_s:,.0f}" + (" \\*" if row.paced_by_load else ""),
         duration(row.p50_us),
         duration(row.p99_us),
-        f"{row.rss_bytes / 2**20:.0f} MiB",
+        _memory(row),
         f"{row.router_share:.0%}",
         f"{row.load_share:.0%}",
     ]
+
+
+def _memory(row: Summary) -> str:
+    memory = f"{row.rss_bytes / 2**20:.0f} MiB"
+    return f"{memory}, {row.held_bytes / 1e3:.1f} kB each" if row.held_bytes else memory
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -177,7 +211,9 @@ def _footnotes(report: Report) -> Iterator[str]:
         "*router*, *load*: how much of one core the router and the load generator used. The load generator has one"
         " thread; where it was busy and the router was not, the throughput is marked \\* and says nothing of the"
         " router. A router that lost, refused or repeated something, or closed a connection, says so in place of a"
-        " ratio: it did less work than the others."
+        " ratio: it did less work than the others. *Each* is the growth of memory from before the first connection,"
+        " over the idle connections or subscriptions. *floor* is a loop in C of one write a delivered event;"
+        " *floor-batched* writes once what it has read at once."
     )
     failures = {row.peer: row.failure for row in report.summaries if row.failure}
     for peer, reason in {**report.unavailable, **failures}.items():

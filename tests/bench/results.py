@@ -1,15 +1,12 @@
 """What the parts of the harness tell each other: a job for the load generator, and what it measured.
 
-A unit is one delivered event, or one answered call. Times carry their unit in the name.
+A unit is one delivered event, one answered call, or one connection that came and went. Times carry their unit in the
+name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-
-Percent = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -24,6 +21,8 @@ class Job(msgspec.Struct, frozen=True):
     measured_s: float = 3.0
     stall_s: float = 5.0
     """Without any progress for so long, what is missing counts as lost."""
+    holds: int = 0
+    """How many connections or subscriptions that do nothing the workload has."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +38,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     p99_us: float
     latency_samples: int
     rss_bytes: int
+    rss_before_bytes: int = 0
+    """Before the first connection."""
+    holds: int = 0
+    """What the growth from then on is divided by; 0 where nothing is held."""
     expected: int
     received: int
     refused: int
@@ -52,6 +55,11 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def per_s(self) -> float:
         return self.units / self.wall_s
+
+    @property
+    def held_bytes(self) -> float:
+        """Memory for each of what is held; 0 where nothing is."""
+        return (self.rss_bytes - self.rss_before_bytes) / self.holds if self.holds else 0.0
 
     @property
     def router_share(self) -> float:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from bench.peers.base import Peer
-from bench.processes import MeasuringFailed, generate_load, running
+from bench.peers.base import Peer, dialect, takes
+from bench.processes import MeasuringFailed, RunningRouter, generate_load, running
 from bench.results import Job, Outcome
 from bench.workloads.base import Workload
 
@@ -28,13 +28,14 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def count(self) -> int:
         """How many measurements it takes."""
-        return self.rounds * len(self.workloads) * len(self.peers)
+        return sum(1 for _step in self.steps())
 
     def steps(self) -> Iterator[tuple[int, Workload, Peer]]:
         """All of them, in order; every second round goes through the peers backwards, so that none is always first."""
         for number in range(1, self.rounds + 1):
             for workload in self.workloads:
-                for peer in self.peers if number % 2 else reversed(self.peers):
+                able = [peer for peer in self.peers if takes(peer, workload)]
+                for peer in able if number % 2 else reversed(able):
                     yield number, workload, peer
 
 
@@ -52,15 +53,21 @@ def measure(plan: Plan, number: int, workload: Workload, peer: Peer) -> Outcome:
     """One measurement, on a router process of its own."""
     try:
         with running(peer) as router:
-            job = Job(
-                workload=workload.name,
-                dialect=peer.dialect,
-                url=router.url,
-                router_pid=router.pid,
-                warmup_s=plan.warmup_s,
-                measured_s=plan.measured_s,
-            )
-            measurement = generate_load(job)
+            measurement = generate_load(job_for(plan, workload, peer, router))
     except MeasuringFailed as failed:
         return Outcome(round=number, workload=workload.name, peer=peer.name, failure=str(failed))
     return Outcome(round=number, workload=workload.name, peer=peer.name, measurement=measurement)
+
+
+def job_for(plan: Plan, workload: Workload, peer: Peer, router: RunningRouter) -> Job:
+    """What the load generator has to do."""
+    return Job(
+        workload=workload.name,
+        dialect=dialect(peer, workload),
+        url=router.url,
+        router_pid=router.pid,
+        payload_bytes=workload.payload_bytes,
+        holds=workload.holds,
+        warmup_s=plan.warmup_s,
+        measured_s=plan.measured_s,
+    )

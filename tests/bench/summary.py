@@ -27,6 +27,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     workload: str
     peer: str
     rounds: int
+    is_reference: bool = False
+    """Whether the others of this workload are compared with it."""
     cpu_us: float = 0.0
     ratio: Ratio | None = None
     """None where one of the two lost something, or is not there."""
@@ -34,6 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     p50_us: float = 0.0
     p99_us: float = 0.0
     rss_bytes: int = 0
+    held_bytes: float = 0.0
     router_share: float = 0.0
     load_share: float = 0.0
     lost: int = 0
@@ -46,30 +49,33 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
-def summarize(outcomes: Iterable[Outcome], reference: str) -> list[Summary]:
-    """One summary for each workload and peer, in order of first appearance."""
-    rows: dict[tuple[str, str], list[Outcome]] = {}
+def summarize(outcomes: Iterable[Outcome]) -> list[Summary]:
+    """One summary for each workload and peer, in order of first appearance, which makes the first one the reference."""
+    rows: dict[str, dict[str, list[Outcome]]] = {}
     for outcome in outcomes:
-        rows.setdefault((outcome.workload, outcome.peer), []).append(outcome)
-    return [_summary(row, rows.get((workload, reference), [])) for (workload, _), row in rows.items()]
+        rows.setdefault(outcome.workload, {}).setdefault(outcome.peer, []).append(outcome)
+    return [_summary(row, next(iter(peers.values()))) for peers in rows.values() for row in peers.values()]
 
 
 def _summary(row: Sequence[Outcome], reference: Sequence[Outcome]) -> Summary:
     workload, peer = row[0].workload, row[0].peer
+    is_reference = peer == reference[0].peer
     measured = [outcome.measurement for outcome in row if outcome.measurement]
     failure = next((outcome.failure for outcome in row if outcome.failure), "")
     if not measured:
-        return Summary(workload=workload, peer=peer, rounds=0, failure=failure)
+        return Summary(workload=workload, peer=peer, rounds=0, is_reference=is_reference, failure=failure)
     return Summary(
         workload=workload,
         peer=peer,
         rounds=len(measured),
+        is_reference=is_reference,
         cpu_us=median(each.cpu_us for each in measured),
         ratio=None if failure else _ratio(row, reference),
         per_s=median(each.per_s for each in measured),
         p50_us=median(each.p50_us for each in measured),
         p99_us=median(each.p99_us for each in measured),
         rss_bytes=int(median(each.rss_bytes for each in measured)),
+        held_bytes=median(each.held_bytes for each in measured),
         router_share=median(each.router_share for each in measured),
         load_share=median(each.load_share for each in measured),
         lost=sum(each.lost for each in measured),

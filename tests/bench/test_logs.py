@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.load.dialects.wamp_json import UnexpectedMessageError
+from bench.load.dialects.wamp import UnexpectedMessageError
 from bench.load.tally import Tally
 from bench.logs.clients.base import Acknowledged
 from bench.logs.clients.jetstream import Connection, UnexpectedAnswerError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.load.dialects.wamp_json import UnexpectedMessageError
+from bench.load.dialects.wamp import UnexpectedMessageError
 from bench.records.loads.watchers import Audience
 from bench.records.times import Times
 from bench.records.watching import page_of

@@ -12,17 +12,16 @@ import uvloop
 
 from bench import procfs
 from bench.load.dialects import DIALECTS
-from bench.load.tally import Mark, Tally, measurement
+from bench.load.tally import Mark, Memory, Tally, drained, measurement
 from bench.results import Job, Measurement
-from bench.workloads import WORKLOADS
-
-POLL_S = 0.05
+from bench.workloads import BY_NAME
 
 
 async def run(job: Job) -> Measurement:
     """One measurement, from connecting to the last event."""
     tally = Tally()
-    drive = WORKLOADS[job.workload].drive(tally)
+    drive = BY_NAME[job.workload].drive(tally)
+    before_bytes = procfs.rss_bytes(job.router_pid)
     await drive.connect(DIALECTS[job.dialect](job.url, job.payload_bytes))
     gc.freeze()  # the connections live on: no collection needs to walk them
     drive.start()
@@ -32,20 +31,10 @@ async def run(job: Job) -> Measurement:
     await asyncio.sleep(job.measured_s)
     end = Mark.now(tally, job.router_pid)
     latencies_s, tally.latencies_s = tally.latencies_s, []
-    rss_bytes = procfs.rss_bytes(job.router_pid)
+    memory = Memory(procfs.rss_bytes(job.router_pid), before_bytes, job.holds)
     tally.is_sending = False
-    await _drain(tally, job.stall_s)
-    return measurement(tally, start, end, latencies_s, rss_bytes)
-
-
-async def _drain(tally: Tally, stall_s: float) -> None:
-    """Waits until everything expected is there, or until nothing has come for `stall_s`."""
-    loop = asyncio.get_running_loop()
-    seen, seen_at_s = -1, loop.time()
-    while tally.settled < tally.expected and loop.time() - seen_at_s < stall_s:
-        if tally.settled != seen:
-            seen, seen_at_s = tally.settled, loop.time()
-        await asyncio.sleep(POLL_S)
+    await drained(tally, job.stall_s)
+    return measurement(tally, start, end, latencies_s, memory)
 
 
 def main() -> None:

@@ -1,31 +1,28 @@
-"""One topic with its publisher and its subscribers, kept busy: a window of publications in flight.
+"""One topic with its publisher and its subscribers, kept busy: a window of publications in flight, or a steady pace.
 
-A publication is in flight until *every* subscriber has its event. Subscribers count: each event holds the marker
-byte once, wherever a read of the socket ends, so counting it in what was read counts events at a third of a
-nanosecond a byte, without parsing. As a router keeps the order, an event's number in its connection tells when its
-publication was sent, which is all that latency needs.
+A publication is in flight until *every* subscriber has its event. As a router keeps the order, an event's number in
+its connection tells when its publication was sent, which is all that latency needs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
 
 from bench.load.dialects.base import Dialect
+from bench.load.receivers import receiver
 from bench.load.tally import Tally
 
-READ_BYTES = 256 * 1024
 SAMPLED_SUBSCRIBERS = 32
 
 
 class Group:
-    """See the module."""
+    """See the module. Without a window it sends only what `send` is called for."""
 
-    def __init__(self, tally: Tally, subscribers: int, window: int) -> None:
-        self.tally = tally
-        self.sent_at_s: list[float] = []
+    def __init__(self, tally: Tally, subscribers: int, window: int = 0) -> None:
+        self._tally = tally
+        self._sent_at_s: list[float] = []
         self._subscribers = subscribers
         self._window = window
         self._standing: Counter[int] = Counter({0: subscribers})
@@ -35,17 +32,32 @@ class Group:
     async def connect(self, dialect: Dialect, topic: str) -> None:
         step = max(self._subscribers // SAMPLED_SUBSCRIBERS, 1)
         for number in range(self._subscribers):
-            kind = SampledReceiver if number % step == 0 else Receiver
-            await dialect.subscribe(topic, kind(self, dialect.marker))
+            listener = Sampled(self) if number % step == 0 else self
+            await dialect.subscribe(topic, receiver(listener, dialect.marker))
         self._publish = await dialect.publisher(topic, self.closed)
+
+    async def connect_link(self, dialect: Dialect, topic: str, to: str) -> Callable[[], None]:
+        """One subscriber, whose connection publishes to another group's topic: what comes back does, for that one."""
+        return await dialect.link(topic, receiver(Sampled(self), dialect.marker), to)
+
+    def publish_by(self, publish: Callable[[], None]) -> None:
+        """What publishes to this group's topic."""
+        self._publish = publish
 
     def start(self) -> None:
         """Fills the window."""
         for _ in range(self._window):
-            self._send()
+            self.send()
 
-    def advanced(self, before: int, after: int) -> None:
+    def send(self, at_s: float | None = None) -> None:
+        """Publish once. Its latency counts from when it was due, if it was due before now."""
+        self._sent_at_s.append(time.perf_counter() if at_s is None else at_s)
+        self._tally.expected += self._subscribers
+        self._publish()
+
+    def received(self, before: int, after: int) -> None:
         """A subscriber that had received `before` events has now received `after`."""
+        self._tally.received += after - before
         standing = self._standing
         standing[after] += 1
         standing[before] -= 1
@@ -54,60 +66,34 @@ class Group:
             if before == self._slowest:
                 self._slowest_advanced(before)
 
+    def sample(self, before: int, after: int) -> None:
+        """Note the latency of these events, which have just come."""
+        now_s = time.perf_counter()
+        self._tally.latencies_s += [now_s - at_s for at_s in self._sent_at_s[before:after]]
+
     def closed(self) -> None:
-        self.tally.closed += 1
+        self._tally.closed += 1
 
     def _slowest_advanced(self, before: int) -> None:
         self._slowest = before + 1
         while self._slowest not in self._standing:
             self._slowest += 1
-        if self.tally.is_sending:
+        if self._window and self._tally.is_sending:
             for _ in range(self._slowest - before):
-                self._send()
-
-    def _send(self) -> None:
-        self.sent_at_s.append(time.perf_counter())
-        self.tally.expected += self._subscribers
-        self._publish()
+                self.send()
 
     _publish: Callable[[], None]
 
 
-class Receiver(asyncio.BufferedProtocol):
-    """A subscriber's connection: counts events in what arrives."""
+class Sampled:
+    """Listens for a group to one subscriber whose latency counts."""
 
-    # One for all: what was read is counted before the loop reads again.
-    _buffer = bytearray(READ_BYTES)
-    _view = memoryview(_buffer)
-
-    def __init__(self, group: Group, marker: int) -> None:
+    def __init__(self, group: Group) -> None:
         self._group = group
-        self._marker = marker
-        self._received = 0
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view
+    def received(self, before: int, after: int) -> None:
+        self._group.sample(before, after)
+        self._group.received(before, after)
 
-    def buffer_updated(self, nbytes: int) -> None:
-        events = self._buffer.count(self._marker, 0, nbytes)
-        if events:
-            before = self._received
-            self._received = before + events
-            self._group.tally.received += events
-            self._group.advanced(before, before + events)
-
-    def eof_received(self) -> None:
-        """Nothing to do: the transport closes, and connection_lost tells."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def closed(self) -> None:
         self._group.closed()
-
-
-class SampledReceiver(Receiver):
-    """One that also notes the latency of each event."""
-
-    def buffer_updated(self, nbytes: int) -> None:
-        before, now_s = self._received, time.perf_counter()
-        super().buffer_updated(nbytes)
-        sent_at_s = self._group.sent_at_s[before : self._received]
-        self._group.tally.latencies_s += [now_s - at_s for at_s in sent_at_s]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ import msgspec
 
 from bench import procfs
 from bench.results import Measurement
+
+POLL_S = 0.05
 
 
 class Tally:
@@ -30,6 +33,16 @@ class Tally:
         return self.received + self.refused
 
 
+async def drained(tally: Tally, stall_s: float) -> None:
+    """Waits until everything expected is there, or until nothing has come for `stall_s`."""
+    loop = asyncio.get_running_loop()
+    seen, seen_at_s = -1, loop.time()
+    while tally.settled < tally.expected and loop.time() - seen_at_s < stall_s:
+        if tally.settled != seen:
+            seen, seen_at_s = tally.settled, loop.time()
+        await asyncio.sleep(POLL_S)
+
+
 class Mark(msgspec.Struct, frozen=True):
     """A moment of the run: the measured part lies between two of them."""
 
@@ -43,7 +56,15 @@ class Mark(msgspec.Struct, frozen=True):
         return cls(clock(), tally.received, procfs.cpu_s(router_pid), time.process_time())
 
 
-def measurement(tally: Tally, start: Mark, end: Mark, latencies_s: list[float], rss_bytes: int) -> Measurement:
+class Memory(msgspec.Struct, frozen=True):
+    """The router's resident memory, and before the first connection, and how much is held in it."""
+
+    bytes: int
+    before_bytes: int = 0
+    holds: int = 0
+
+
+def measurement(tally: Tally, start: Mark, end: Mark, latencies_s: list[float], memory: Memory) -> Measurement:
     """Puts together what lies between two marks and what the whole run came to."""
     latencies_s.sort()
     return Measurement(
@@ -54,7 +75,9 @@ def measurement(tally: Tally, start: Mark, end: Mark, latencies_s: list[float], 
         p50_us=quantile(latencies_s, 0.50) * 1e6,
         p99_us=quantile(latencies_s, 0.99) * 1e6,
         latency_samples=len(latencies_s),
-        rss_bytes=rss_bytes,
+        rss_bytes=memory.bytes,
+        rss_before_bytes=memory.before_bytes,
+        holds=memory.holds,
         expected=tally.expected,
         received=tally.received,
         refused=tally.refused,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from bench.load.dialects.wamp_json import SUBSCRIBED, TEXT, Session, UnexpectedMessageError
+from bench.load.dialects.wamp import SUBSCRIBED, TEXT, Session, UnexpectedMessageError
 
 _HEAD_BYTES = 160
 """Where the first number of a batch is found: behind ids and details."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.environment import Environment
+from bench.workloads.base import Workload
 
 
 class Peer(Protocol):
@@ -13,10 +14,15 @@ class Peer(Protocol):
 
     name: str
     """As on the command line, in the table and in results.json."""
-    dialect: str
-    """How to talk to it: a key of bench.load.dialects.DIALECTS."""
-    path: str
-    """Of its WebSocket."""
+    protocol: str
+    """How to talk to it: `wamp`, in the serializer of the workload, or a key of bench.load.dialects.DIALECTS."""
+    url: str
+    """Of its realm, with `{port}` in it."""
+    lacks: frozenset[str]
+    """What it cannot do (workloads/base.py): workloads that need it are measured without it."""
+
+    only_for: frozenset[str]
+    """Of what it can do, that which it is measured in; empty: everything."""
 
     def prepare(self, environment: Environment) -> str:
         """Makes what it needs and returns its version. Raises Unavailable, with the reason."""
@@ -28,3 +34,13 @@ class Peer(Protocol):
         `directory` is empty, its own, and removed afterwards.
         """
         ...
+
+
+def takes(peer: Peer, workload: Workload) -> bool:
+    """Whether the peer is measured in a workload: it can do what that needs, and is meant to."""
+    return not peer.lacks & workload.needs and not (peer.only_for and not peer.only_for & workload.needs)
+
+
+def dialect(peer: Peer, workload: Workload) -> str:
+    """How the load generator talks to this peer in this workload: a key of bench.load.dialects.DIALECTS."""
+    return f"wamp-{workload.serializer}" if peer.protocol == "wamp" else peer.protocol

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.environment import Environment
+from bench.workloads.connects import SECRET
 
 VERSION = "26.10.1"
 WORTH_KNOWING = " (about 2 minutes, 380 MB)"
@@ -16,8 +17,10 @@ class Crossbar:
     """See Peer."""
 
     name = "crossbar"
-    dialect = "wamp-json"
-    path = "/"
+    protocol = "wamp"
+    url = "ws://127.0.0.1:{port}/"
+    lacks: frozenset[str] = frozenset()
+    only_for: frozenset[str] = frozenset()
 
     def prepare(self, environment: Environment) -> str:
         self._program = environment.venv("crossbar", [f"crossbar=={VERSION}"], WORTH_KNOWING) / "crossbar"
@@ -39,8 +42,11 @@ def config(port: int) -> dict[str, object]:
     transport = {
         "type": "websocket",
         "endpoint": {"type": "tcp", "interface": "127.0.0.1", "port": port, "backlog": 1024},
-        "auth": {"anonymous": {"type": "static", "role": "anonymous"}},
-        "serializers": ["json"],
+        "auth": {
+            "anonymous": {"type": "static", "role": "anonymous"},
+            "wampcra": {"type": "static", "users": {"bench": {"secret": SECRET, "role": "anonymous"}}},
+        },
+        "serializers": ["json", "msgpack"],
     }
     worker = {
         "type": "router",

@@ -7,14 +7,17 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.environment import Environment, Unavailable
+from bench.workloads.base import WAMP_CRA
 
 
 class Fairlead:
     """See Peer."""
 
     name = "fairlead"
-    dialect = "wamp-json"
-    path = "/ws"
+    protocol = "wamp"
+    url = "ws://127.0.0.1:{port}/ws"
+    lacks = frozenset({WAMP_CRA})  # the main realm takes no secrets of a configuration without users
+    only_for: frozenset[str] = frozenset()
 
     def prepare(self, environment: Environment) -> str:
         if not PROGRAM.is_file():

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.load.dialects.wamp_json import UnexpectedMessageError
+from bench.load.dialects.wamp import UnexpectedMessageError
 from bench.suite.wire import Caller
 
 WATCH = b"fairlead.record.watch"

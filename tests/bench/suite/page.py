@@ -42,6 +42,8 @@ def measure(suite: Suite, add_options: Callable[[argparse.ArgumentParser], objec
     directory: Path = options.output or CHECKOUT / ("docs/benchmarks" if is_whole else ".bench/trial")
     directory.mkdir(parents=True, exist_ok=True)
     (directory / f"{suite.name}.md").write_text(page, encoding="utf-8")
+    for section in sections.values():
+        section.draw(directory)
     measured = {"machine": machine, **{name: section.measured for name, section in sections.items()}}
     (directory / f"{suite.name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(measured), indent=1) + b"\n")
     print(page)

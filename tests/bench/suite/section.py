@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,12 +21,21 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     measured: Any
-    """For logs.json."""
+    """For the JSON."""
     is_exact: bool = True
     """False: something was lost, repeated or out of order; the run fails."""
 
+    figures: Mapping[str, Callable[[Path], None]] = {}
+    """By file name: what draws it. They stand above the table."""
+
     def markdown(self) -> str:
-        return f"## {self.title}\n\n{self.about}\n\n{table(self.header, self.rows)}"
+        figures = [f"![{self.title}]({name})" for name in self.figures]
+        return "\n\n".join([f"## {self.title}", self.about, *figures, table(self.header, self.rows)])
+
+    def draw(self, directory: Path) -> None:
+        """Write the figures."""
+        for name, draw in self.figures.items():
+            draw(directory / name)
 
 
 def found(count: int, disordered: int, expected: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bench.load.dialects.wamp_json import TEXT, Session, UnexpectedMessageError, join
+from bench.load.dialects.wamp import TEXT, Session, UnexpectedMessageError, join
 
 RESULT = b"[50,"
 ERROR = b"[8,48,"

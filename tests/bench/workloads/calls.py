@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.load.calls import Caller
 from bench.load.dialects.base import Dialect
 from bench.load.tally import Tally
-from bench.workloads.base import Workload
+from bench.workloads.base import CALLS, LARGE_BYTES, Workload, in_another_form
 
 PROCEDURE = "bench.echo"
 IN_FLIGHT = 4
@@ -37,7 +37,12 @@ def calls(callers: int) -> Workload:
         f"{callers} {'caller' if callers == 1 else 'callers'}, {IN_FLIGHT} calls in flight each",
         "call",
         lambda tally: Calls(tally, callers),
+        frozenset({CALLS}),
     )
 
 
-WORKLOADS = [calls(1), calls(10), calls(100)]
+WORKLOADS = [
+    *(calls(callers) for callers in (1, 10, 100)),
+    in_another_form(calls(10), messagepack=True),
+    in_another_form(calls(10), payload_bytes=LARGE_BYTES),
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.load.dialects.base import Dialect
 from bench.load.group import Group
 from bench.load.tally import Tally
-from bench.workloads.base import Workload
+from bench.workloads.base import LARGE_BYTES, Workload, in_another_form
 
 TOPIC = "bench.fanout"
 
@@ -32,4 +32,10 @@ def fan_out(subscribers: int, window: int) -> Workload:
     )
 
 
-WORKLOADS = [fan_out(1000, 4), fan_out(1000, 64), fan_out(10, 1)]
+WORKLOADS = [
+    *(fan_out(10, window) for window in (1, 4, 64)),
+    *(fan_out(1000, window) for window in (1, 4, 64)),
+    in_another_form(fan_out(1000, 4), messagepack=True),
+    in_another_form(fan_out(1000, 4), payload_bytes=LARGE_BYTES),
+    fan_out(10_000, 4),
+]

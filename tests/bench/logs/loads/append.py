@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bench import procfs
-from bench.load.tally import Mark, Tally, measurement
+from bench.load.tally import Mark, Memory, Tally, measurement
 from bench.logs.clients import CLIENTS
 from bench.logs.clients.base import Client
 from bench.logs.lines import BATCH_LINES
@@ -92,11 +92,11 @@ async def run(job: Job) -> Result:
     await asyncio.sleep(job.measured_s)
     end = _mark(tally, job)
     latencies_s, tally.latencies_s = tally.latencies_s, []
-    rss_bytes = procfs.rss_bytes(job.pid)
+    memory = Memory(procfs.rss_bytes(job.pid))
     tally.is_sending = False
     await settled(tally)
     check = await client.stored()
-    measured = measurement(tally, start, end, latencies_s, rss_bytes)
+    measured = measurement(tally, start, end, latencies_s, memory)
     return Result(measured, check.lines, check.disordered)
 
 

@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from bench import procfs
-from bench.load.dialects.wamp_json import join
+from bench.load.dialects.wamp import join
 from bench.load.tally import quantile
 from bench.logs.lines import Lines
 from bench.logs.viewers import Audience, Viewer

@@ -71,7 +71,7 @@ def serving(data: Path) -> Iterator[tuple[Address, float]]:
         process = start(peer.command(port, data), data.parent, output.fileno())
         try:
             _await_health(port, begun_s + START_TIMEOUT_S)
-            yield Address(f"ws://127.0.0.1:{port}{peer.path}", process.pid), time.perf_counter() - begun_s
+            yield Address(peer.url.format(port=port), process.pid), time.perf_counter() - begun_s
         finally:
             end(process)
 

