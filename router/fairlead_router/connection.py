@@ -294,6 +294,8 @@ class Connection:
     def _close_when_written(self) -> None:
         if self._session is None or self._session.outbox.is_empty:
             self._transport.close(self._error)
+        elif not self._is_paused:  # among many the flush looks for more input first (pulse.py)
+            self._router.host.call_soon(self._close_when_written)
 
     def _reset(self) -> None:
         self._router.counters.connections_reset += 1

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 OUTBOXES_A_LOOK = 50
 """One look for more input takes some 4 us, so many writes at least 100."""
+
 MOST_LOOKS = 10
 """Some 40 us in all, in which a program sends the next few messages."""
+
+LOOKING_US_AN_OUTBOX, LOOKING_US = 5, 10_000
+"""Looking may take as long as writing will, 10 ms at most. So what is queued for a session before its bounds are judged
+(R3) is what comes in such a time, or in one turn where that takes longer: a burst of all peers does."""
 
 
 class Written(NamedTuple):
@@ -38,12 +43,13 @@ class Pulse:
     share the bytes of the write.
     """
 
-    __slots__ = ("_deadlines", "_dirty", "_looks", "host", "written")
+    __slots__ = ("_crowded_since_us", "_deadlines", "_dirty", "_looks", "host", "written")
 
     def __init__(self, host: Host, deadlines: Deadlines) -> None:
         self.host = host
         self._deadlines = deadlines
         self._dirty: list[Outbox] = []
+        self._crowded_since_us = 0
         self._looks = 0
         self.written: Written | None = None
 
@@ -53,10 +59,12 @@ class Pulse:
             self.host.call_soon(self.flush)
         outbox.is_dirty = True
         self._dirty.append(outbox)
+        if len(self._dirty) == OUTBOXES_A_LOOK:
+            self._crowded_since_us = self.host.steady_us()
 
     def flush(self) -> None:
         """Write what is queued, and may still be sent; or in the next turn, if it is worth to look for more before."""
-        if self._looks < min(len(self._dirty) // OUTBOXES_A_LOOK, MOST_LOOKS):
+        if len(self._dirty) >= OUTBOXES_A_LOOK and self._is_worth_a_look():
             self._looks += 1
             self.host.call_soon(self.flush)
             return
@@ -74,6 +82,13 @@ class Pulse:
             raise
         finally:
             self.written = None
+
+    def _is_worth_a_look(self) -> bool:
+        """Whether what may come next is waited for. It is judged by the many writes that it may save."""
+        outboxes = len(self._dirty)
+        looked_us = self.host.steady_us() - self._crowded_since_us
+        may_look_us = min(outboxes * LOOKING_US_AN_OUTBOX, LOOKING_US)
+        return self._looks < min(outboxes // OUTBOXES_A_LOOK, MOST_LOOKS) and looked_us < may_look_us
 
     def _put_off(self, rest: "list[Outbox]") -> None:
         """One outbox has failed, which is a mistake of ours: the others are written in the next turn."""

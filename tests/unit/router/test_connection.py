@@ -10,6 +10,7 @@ from fairlead_router.authorization import Principal
 from fairlead_router.errors import AuthenticationFailed
 from fairlead_router.limits import Limits
 from fairlead_router.observer import RealmObserver
+from fairlead_router.pulse import OUTBOXES_A_LOOK
 from support.core import ROLES, Core, Peer, Rights, types_of
 
 HELLO = [1, "realm1", {"roles": ROLES}]
@@ -332,6 +333,19 @@ def test_too_slow_a_reader_is_told_and_loses_only_what_it_did_not_read() -> None
     assert (goodbye[0], goodbye[2]) == (6, "fairlead.close.too_slow")
     core.host.advance(1.1)
     assert alice.network.is_reset
+
+
+def test_abort_among_many_who_are_written_to_closes_too() -> None:
+    core = Core()
+    peers = [core.join() for _ in range(10 * OUTBOXES_A_LOOK)]
+    for peer in peers:
+        peer.subscribe("com.news")
+    core.join().send([16, 1, {}, "com.news"])
+    peers[0].send_bytes(b"no message")
+    core.host.run()
+    assert peers[0].take()[-1][0] == 3
+    assert peers[0].network.is_closed
+    assert not peers[0].network.is_reset
 
 
 def test_abort_waits_for_a_clogged_transport_and_then_closes() -> None:

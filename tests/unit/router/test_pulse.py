@@ -8,7 +8,7 @@ from fairlead_router.deadlines import Deadlines
 from fairlead_router.item import Item
 from fairlead_router.limits import Limits
 from fairlead_router.outbox import Outbox
-from fairlead_router.pulse import MOST_LOOKS, OUTBOXES_A_LOOK, Pulse
+from fairlead_router.pulse import LOOKING_US_AN_OUTBOX, MOST_LOOKS, OUTBOXES_A_LOOK, Pulse
 from fairlead_router.transports.websocket_frames import SUBPROTOCOLS
 from support.core import HandHost, Owner
 
@@ -107,6 +107,14 @@ def test_it_is_not_waited_for_long_however_much_comes() -> None:
     room.publish(b"x")
     room.host.turn()
     assert room.writes[0] == [b"x" * (MOST_LOOKS + 1)]
+
+
+def test_it_is_not_waited_for_longer_than_writing_takes() -> None:
+    room = Room(MANY)
+    room.publish(b"x")
+    room.host.stall(MANY * LOOKING_US_AN_OUTBOX / 1e6)  # a turn in which very much came
+    room.host.turn()
+    assert room.writes[0] == [b"x"]
 
 
 def test_what_is_purged_while_it_is_waited_is_not_written() -> None:
