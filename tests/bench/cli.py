@@ -28,10 +28,10 @@ from bench.workloads import WORKLOADS
 PUBLISHED = CHECKOUT / "docs" / "benchmarks"
 TRIAL = CHECKOUT / ".bench" / "trial"
 ROUNDS = 5
-WARMUP_S = 0.4
-MEASURED_S = 1.5
+WARMUP_S = 0.3
+MEASURED_S = 1.0
 QUICK_WARMUP_S = 0.2
-QUICK_S = 1.0
+QUICK_S = 0.5
 INTERRUPTED = 130
 NOTHING_MEASURED = 1
 
@@ -53,8 +53,10 @@ def parser() -> argparse.ArgumentParser:
         prog="bench", description="Fairlead beside other routers; see tests/bench/README.md."
     )
     made.add_argument("--rounds", type=_positive, help="interleaved rounds (5)")
-    made.add_argument("--seconds", type=float, help="the measured part of each measurement (1.5)")
-    made.add_argument("--quick", action="store_true", help="one round of 1 s: shows that it works, proves nothing")
+    made.add_argument("--seconds", type=float, help="the measured part of each measurement (1)")
+    made.add_argument(
+        "--quick", action="store_true", help="one round of half a second: shows that it works, proves nothing"
+    )
     made.add_argument("--peers", type=_names(PEERS), default=list(PEERS), help=f"some of {','.join(PEERS)}")
     made.add_argument(
         "--workloads", type=_names(WORKLOADS), default=list(WORKLOADS), help=f"some of {','.join(WORKLOADS)}"

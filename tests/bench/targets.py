@@ -18,6 +18,7 @@ LIMITS: dict[str, dict[str, float]] = {
     "calls-10": {"nexus": 0.5},
     "calls-100": {"nexus": 0.5},
     "connects": {"nexus": 1.3},
+    "connects-wampcra": {"nexus": 1.3},
 }
 """By workload and peer: CPU a unit at most so many times the peer's."""
 

@@ -16,8 +16,8 @@ from bench.summary import Summary, summarize
 from bench.workloads.held import GROWTH
 
 ROUNDS = 3
-WARMUP_S = 0.3
-MEASURED_S = 1.0
+WARMUP_S = 0.2
+MEASURED_S = 0.6
 COMPARED = ("fairlead", "nexus")
 QUICK = 2
 """How many of the sizes a quick run has."""

@@ -16,7 +16,7 @@ from bench.suite.section import Section, found
 
 SUBSCRIBERS = 100
 SHARES = (0.5, 0.8)
-MEASURED_S = 10.0
+MEASURED_S = 5.0
 QUICK_S = 1.0
 APPENDS_PER_S = 100
 
