@@ -68,7 +68,7 @@ bench: $(DEV) ## the numbers that the README claims, beside other routers, store
 	$(RUN) python tests/bench/records/main.py $(RECORDS_ARGS)
 
 profile: $(DEV) ## where the router's time goes, as a flame graph: make profile ARGS="calls-10"
-	$(RUN) python tests/bench/profile.py $(ARGS)
+	$(RUN) python tests/bench/profiling.py $(ARGS)
 
 fuzz: $(DEV) ## millions of random messages and frames against the router; some: make fuzz ARGS="--target core"
 	$(RUN) python tests/fuzz/main.py $(ARGS)

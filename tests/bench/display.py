@@ -48,7 +48,7 @@ class Display:
     def finished(self, outcome: Outcome) -> None:
         """A measurement is done."""
         result = _line(outcome.measurement) if outcome.measurement else f"failed: {outcome.failure}"
-        self._console.print(f"{outcome.round}  {outcome.workload:24} {outcome.peer:18} {escape(result)}")
+        self._console.print(f"{outcome.round}  {outcome.workload:34} {outcome.peer:18} {escape(result)}")
         self._progress.advance(self._task)
 
 

@@ -1,6 +1,6 @@
 """`make profile`: one workload under a sampling profiler, and where the router's time goes, as a flame graph.
 
-    python tests/bench/profile.py one-to-one-100 [--peer fairlead-embedded] [--seconds 5] [--output FILE]
+    python tests/bench/profiling.py one-to-one-100 [--peer fairlead-embedded] [--seconds 5] [--output FILE]
 
 The profiler is py-spy, from its wheel; it looks at the router 500 times a second from outside, C code of libraries
 included, and at nothing of the kernel. It has to be allowed to look: as root, or with
