@@ -42,7 +42,7 @@ def write(report: Report, directory: Path) -> None:
         partial = directory / f".{name}.partial"
         partial.write_text(text, encoding="utf-8")
         partial.replace(directory / name)
-    plots.costs(directory / FIGURE, report.summaries, _titles())
+    plots.costs(directory / FIGURE, report.summaries)
 
 
 def markdown(report: Report) -> str:
@@ -124,6 +124,7 @@ def _tables(report: Report) -> Iterator[str]:
         rows = [row for row in report.summaries if row.workload == name]
         if rows:
             yield f"## {workload.title}"
+            yield f"`{name}`"
             header = [
                 "router",
                 f"CPU/{workload.unit}",
