@@ -34,6 +34,7 @@ CASES = (
     Case(f"Fairlead, and {APPENDS_PER_S} durable appends/s to a log", "fairlead", APPENDS_PER_S),
     Case("nexus", "nexus"),
     Case("NATS", "nats"),
+    Case("a loop in C, batched", "floor-batched"),
 )
 
 
@@ -54,7 +55,7 @@ def measure(run: Run) -> Section:
             " the same router delivered just before, with the next publication sent when the last was received (16 in"
             " flight). Latency is from when a publication was due, not from when it could be sent, so a pause of the"
             " router counts for everything that it held up, and so does one of the load generator, which shares the two"
-            " cores."
+            " cores. What the loop in C shows is theirs: it writes what it has read to everybody and does nothing else."
         ),
         header=["", "of the highest", "events/s", "p50", "p99", "p99.9", "worst", "router", "load", "received"],
         rows=[_row(each) for each in measured],
