@@ -145,7 +145,7 @@ def _cells(row: Summary) -> list[str]:
     remark = complaint(row)
     return [
         row.peer,
-        f"{row.cpu_us:.2f} us",
+        f"{row.cpu_us:.2f} us" if row.per_s else "",
         remark or _ratio(row.ratio),
         f"{row.per_s:,.0f}" + (" \\*" if row.paced_by_load else ""),
         duration(row.p50_us),

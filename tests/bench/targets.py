@@ -47,7 +47,7 @@ class Target(msgspec.Struct, frozen=True):
 def targets(summaries: Sequence[Summary], titles: dict[str, str], start_up: StartUp | None) -> Iterator[Target]:
     """All that can be said of what was measured. `titles` are the workloads'."""
     rows = {(row.workload, row.peer): row for row in summaries}
-    ours = {row.workload: row for row in reversed(summaries) if row.is_reference}
+    ours = {row.workload: row for row in summaries if row.is_reference}
     for workload, reference in ours.items():
         for peer, limit in _limits(workload):
             other = rows.get((workload, peer))

@@ -46,7 +46,6 @@ class Workload(msgspec.Struct, frozen=True):
     payload_bytes: int = SMALL_BYTES
     holds: int = 0
     """What of the router's memory is divided by: so many connections or subscriptions that do nothing."""
-    held: Literal["connection", "subscription"] = "connection"
 
     @property
     def serializer(self) -> Literal["json", "msgpack"]:

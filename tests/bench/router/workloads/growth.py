@@ -81,4 +81,5 @@ def _peers(run: Run) -> list[Peer]:
 def _cell(row: Summary) -> str:
     if not row.is_complete:
         return "**lost something**" if row.rounds else "failed"
-    return f"{row.cpu_us:.1f} us, {row.held_bytes / 1e3:.1f} kB"
+    memory = f", {row.held_bytes / 1e3:.1f} kB" if row.held_bytes else ""
+    return f"{row.cpu_us:.1f} us{memory}"
