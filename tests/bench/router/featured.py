@@ -19,7 +19,7 @@ RULES = (
     UriRule("bench.{object}", subscribe="read", publish="write", call="read", register="write"),
     UriRule("bench.pair.{object}", subscribe="read", publish="write"),
 )
-OBJECTS = ("fanout", "echo", *map(str, range(PAIRS)))
+OBJECTS = ("fanout", "echo", *(f"{number:05}" for number in range(PAIRS)))
 
 
 class ByName:

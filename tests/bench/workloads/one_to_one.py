@@ -34,7 +34,8 @@ class Ring(OneToOne):
 
 
 def topic(number: int) -> str:
-    return f"bench.pair.{number}"
+    """Of one length, so that none is the begin of another: the router is tried with subscriptions by prefix too."""
+    return f"bench.pair.{number:05}"
 
 
 def one_to_one(topics: int) -> Workload:
