@@ -14,7 +14,7 @@ class ByteTransport(Protocol):
     """What a connection needs of the network below it."""
 
     def write(self, frames: list[Any]) -> None:
-        """Hand ready frames to the network."""
+        """Hand ready frames to the network, run together by the wire (`Wire.joined`)."""
 
     def close(self, error: SessionError | None) -> None:
         """Close in order after what is written; the error decides the close code."""

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 HOSTS_REMEMBERED = 64
-"""A server has few names; reading an address takes 6 us."""
+"""A server has few names; to see whether one is an address takes 1 to 3 us."""
 
 
 class HttpGuard:

@@ -77,7 +77,8 @@ class RawSocketPeer(asyncio.Protocol):
     def write(self, frames: list[Any]) -> None:
         """Hand ready frames to the network in one write."""
         if not self._is_closing:
-            self._network.write(frames[0])
+            (ready,) = frames  # run together by the wire
+            self._network.write(ready)
 
     def close(self, error: SessionError | None) -> None:
         """Close in order: what is written already is still sent."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
+from fairlead_router.outbox import run_together
 from fairlead_router.oversize import shortened
 from fairlead_router.payload import Payload
 from fairlead_router.serializers import BY_CODEC, Serializer
@@ -78,9 +79,7 @@ class RawSocketWire:
         """Bytes on the wire."""
         return len(frame)
 
-    def joined(self, frames: list[bytes]) -> list[bytes]:
-        """All in one."""
-        return frames if len(frames) == 1 else [b"".join(frames)]
+    joined = staticmethod(run_together)
 
 
 class Handshake(NamedTuple):

@@ -110,7 +110,8 @@ class WebSocketPeer(WSListener):
         """Hand ready frames to the network in one write. Nothing follows a close frame (RFC 6455, 5.5.1)."""
         if self._transport.is_close_frame_sent:
             return
-        self._network.write(frames[0])
+        (ready,) = frames  # run together by the wire
+        self._network.write(ready)
 
     def close(self, error: SessionError | None) -> None:
         """Close in order: what is written already is still sent."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.messages import Message
-from fairlead_router.outbox import Wire
+from fairlead_router.outbox import Wire, run_together
 from fairlead_router.payload import Payload
 from fairlead_router.serializers import SERIALIZERS, Serializer
 from fairlead_router.transcode import Codec
@@ -56,9 +56,7 @@ class WebSocketWire:
         """Bytes on the wire."""
         return len(frame)
 
-    def joined(self, frames: list[Any]) -> list[Any]:
-        """All in one."""
-        return frames if len(frames) == 1 else [b"".join(frames)]
+    joined = staticmethod(run_together)
 
 
 class BatchedWire:
@@ -78,9 +76,7 @@ class BatchedWire:
         """Bytes on the wire, the header of the batch not counted."""
         return len(frame)
 
-    def joined(self, frames: list[Any]) -> list[Any]:
-        """All in one."""
-        return frames if len(frames) == 1 else [b"".join(frames)]
+    joined = staticmethod(run_together)
 
     def message(self, parts: list[bytes]) -> bytes:
         """One unmasked frame around these parts."""
