@@ -31,6 +31,8 @@ ROUNDS = 5
 WARMUP_S = 0.3
 MEASURED_S = 1.0
 QUICK_WARMUP_S = 0.2
+LONGEST_S = 250.0
+"""The load generator is ended after 300 s, with all that it does beside measuring."""
 QUICK_S = 0.5
 INTERRUPTED = 130
 NOTHING_MEASURED = 1
@@ -53,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         prog="bench", description="Fairlead beside other routers; see tests/bench/README.md."
     )
     made.add_argument("--rounds", type=_positive, help="interleaved rounds (5)")
-    made.add_argument("--seconds", type=float, help="the measured part of each measurement (1)")
+    made.add_argument("--seconds", type=positive_seconds, help="the measured part of each measurement (1)")
     made.add_argument(
         "--quick", action="store_true", help="one round of half a second: shows that it works, proves nothing"
     )
@@ -156,6 +158,17 @@ def _names(known: Mapping[str, object]) -> Callable[[str], list[str]]:
         return [name for name in known if name in text.split(",")]
 
     return names
+
+
+def positive_seconds(text: str) -> float:
+    """For an option. Raises argparse's error, which names what is none."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < LONGEST_S:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0 and below {LONGEST_S:g}")
+    return seconds
 
 
 def _positive(text: str) -> int:

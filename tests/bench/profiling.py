@@ -21,6 +21,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from rich.console import Console
 
+from bench.cli import positive_seconds
 from bench.environment import CHECKOUT, Environment, Unavailable
 from bench.peers import PEERS
 from bench.processes import LAST_BYTES, MeasuringFailed, allow_many_files, generate_load, running
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     made.add_argument("workload", nargs="?", default="one-to-one-100", choices=list(WORKLOADS), metavar="WORKLOAD")
     made.add_argument("--peer", default=PROFILED[0], choices=PROFILED)
-    made.add_argument("--seconds", type=float, default=5.0, help="how long to look (5)")
+    made.add_argument("--seconds", type=positive_seconds, default=5.0, help="how long to look (5)")
     made.add_argument("--output", type=Path, help="an SVG file (docs/benchmarks/profile-WORKLOAD.svg)")
     return made
 

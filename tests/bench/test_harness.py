@@ -287,6 +287,13 @@ def test_table_lines_up_in_markdown() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n|---|---:|\n| 1 | 2 |"
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1000", "x"])
+def test_seconds_that_are_none_are_one_clear_line(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args([f"--seconds={seconds}"])
+    assert f"{seconds} is not a number of seconds above 0" in capsys.readouterr().err
+
+
 def test_unknown_peer_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["--peers", "crosbar"])
