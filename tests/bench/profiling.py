@@ -68,7 +68,7 @@ def profile(environment: Environment, workload_name: str, peer_name: str, second
         watching.join()
     if watching.failure:
         raise MeasuringFailed(f"py-spy cannot look at the router; as root it can:\n{watching.failure}")
-    return f"{workload.title}: {measured.cpu_us:.2f} us an {workload.unit} while it was looked at"
+    return f"{workload.title}: {measured.cpu_us:.2f} us of CPU for each {workload.unit} while it was looked at"
 
 
 class Watching(threading.Thread):
