@@ -2,6 +2,7 @@
 
 from fairlead_authz.model.graph import Graph
 from fairlead_authz.model.levels import NUMBERS, READ
+from fairlead_authz.model.remembered_rights import RememberedRights
 from fairlead_authz.model.rights import Rights
 from fairlead_authz.tokens.tokens import TokenPrincipal, Tokens
 from fairlead_authz.uri_rules import UriRules
@@ -26,7 +27,7 @@ class GraphAuthorizer:
     def __init__(self, graph: Graph, tokens: Tokens, rights: Rights, rules: UriRules, is_open: bool) -> None:
         self._graph = graph
         self._tokens = tokens
-        self._rights = rights
+        self._rights = RememberedRights(graph, rights)
         self._rules = rules
         self.is_open = is_open
 
@@ -54,9 +55,8 @@ class GraphAuthorizer:
         return self.is_open or self._may(principal, action, uri, match, object_id)
 
     def _may(self, principal: Principal, action: Action, uri: str, match: Match, object_id: str | None) -> bool:
-        is_admin = self.is_admin(principal)
         if match != "exact":
-            return is_admin or (action == "subscribe" and self._rules.covers(uri, match, action))
+            return self.is_admin(principal) or (action == "subscribe" and self._rules.covers(uri, match, action))
         if action == "call" and (uri.startswith(_OPEN_PROCEDURES) or uri in _OWN_PROCEDURES):
             return True
         if action == "subscribe" and uri in _OPEN_TOPICS:
@@ -64,7 +64,7 @@ class GraphAuthorizer:
         found = self._rules.find(uri)
         level = None if found is None else found.rule.level(action)
         if found is None or level is None:
-            return is_admin
+            return self.is_admin(principal)
         about = object_id or found.object_id
         if action == "subscribe" and level != "read" and not self._rights.can(principal.authid, READ, about):
             return False

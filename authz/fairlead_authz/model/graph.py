@@ -117,6 +117,8 @@ class Graph:
     """All nodes and links, indexed for walking either way. Every change can be taken back by its inverse."""
 
     def __init__(self) -> None:
+        self.version = 0
+        """Grows with every change: what was worked out at another version may be wrong now."""
         self.nodes: dict[str, Node] = {}
         self.users: dict[str, None] = {}
         """The ids of all users."""
@@ -191,6 +193,7 @@ class Graph:
 
     def put(self, node: Node) -> None:
         """Add or replace a node."""
+        self.version += 1
         known = self.nodes.get(node.id)
         if known is not None:
             self._unlist(known)
@@ -209,6 +212,7 @@ class Graph:
 
     def remove(self, node_id: str) -> None:
         """Remove a node, not its links; harmless if there is none."""
+        self.version += 1
         node = self.nodes.pop(node_id, None)
         if node is not None:
             self._unlist(node)
@@ -217,6 +221,7 @@ class Graph:
 
     def link(self, tail: str, head: str, granted: int) -> None:
         """Set what a link grants: a level, LOGIN, or both; 0 removes it."""
+        self.version += 1
         if granted & LOGIN:
             self._with_login[tail, head] = granted
         else:

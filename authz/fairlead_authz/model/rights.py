@@ -60,6 +60,15 @@ class Rights:
             return self._may_read(who, target, include_trash) and not self._is_hidden(who, target, include_trash)
         return self._has(who, level, target) and not (level == WRITE and self.is_frozen(target))
 
+    def depends_on_time(self, level: int, object_id: str) -> bool:
+        """Whether `can` may answer otherwise later although nothing changes: the trash hides at a time that is set."""
+        target = self._graph.node(object_id)
+        if level != READ or target is None:
+            return False
+        if target.kind in SHOWN_BY_SUBJECTS or target.kind == "log":
+            return True
+        return any(node.trash_at_us is not None for node in self._chain(target))
+
     def may_see_links_to(self, user: str, head: str) -> bool:
         """Whether the user may read the records of all links to this head."""
         who = self._graph.node(user)

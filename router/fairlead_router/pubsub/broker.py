@@ -14,7 +14,7 @@ from fairlead_router.messages import SubscribeOptions
 from fairlead_router.prefixes import PrefixIndex
 from fairlead_router.pubsub.subscription import Membership, MetaMembership, PatternMembership, Subscription
 from fairlead_router.pubsub.topic_source import TopicReader, TopicSource
-from fairlead_router.uris import META_PREFIX, Match, new_id
+from fairlead_router.uris import META_PREFIX, Match, is_reserved, new_id
 from fairlead_router.wildcards import WildcardIndex
 
 if TYPE_CHECKING:
@@ -60,13 +60,20 @@ class Broker:
 
     def add_source(self, prefix: str, source: TopicSource) -> None:
         """All topics under `prefix` are fed by this source from now on."""
-        self._sources[prefix] = source
-        self._source_prefixes = tuple(self._sources)
+        self._have_sources({**self._sources, prefix: source})
 
     def remove_source(self, source: TopicSource) -> None:
         """The service has gone: its topics have no source any more."""
-        self._sources = {prefix: known for prefix, known in self._sources.items() if known is not source}
-        self._source_prefixes = tuple(self._sources)
+        self._have_sources({prefix: known for prefix, known in self._sources.items() if known is not source})
+
+    def _have_sources(self, sources: dict[str, TopicSource]) -> None:
+        self._sources = sources
+        self._source_prefixes = tuple(sources)
+        for subscription in self._exact.values():
+            subscription.is_guarded = self._is_guarded(subscription.topic)
+
+    def _is_guarded(self, topic: str) -> bool:
+        return is_reserved(topic) or topic.startswith(self._source_prefixes)
 
     def source_of(self, topic: str) -> TopicSource | None:
         """The source of a concrete topic."""
@@ -162,6 +169,7 @@ class Broker:
         subscription = Subscription(new_id(self._by_id), topic, match, source, self._host.time_us())
         self._by_id[subscription.id] = subscription
         if match == "exact":
+            subscription.is_guarded = self._is_guarded(topic)
             self._exact[topic] = subscription
         else:
             self._patterns[match, topic] = subscription

@@ -19,8 +19,9 @@ def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments
     about: About,
     position: int | None = None,
     is_eligible: IsEligible | None = None,
+    excluded: Membership | None = None,
 ) -> int:
-    """Queue the event for all these members of one subscription. Returns for how many.
+    """Queue the event for all these members of one subscription but the excluded one. Returns for how many.
 
     The payload must be inside the common model, so that no member's wire can refuse it half way.
     """
@@ -28,7 +29,7 @@ def fan_out(  # noqa: PLR0913 - the hot loop takes plain arguments
     wire: Wire | None = None
     count = 0
     for membership in members:
-        if is_eligible is not None and not is_eligible(membership.session):
+        if membership is excluded or (is_eligible is not None and not is_eligible(membership.session)):
             continue
         outbox = membership.outbox
         if outbox.wire is not wire:  # mostly one wire for all: it is looked up only where it changes

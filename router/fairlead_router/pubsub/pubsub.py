@@ -23,7 +23,7 @@ from fairlead_router.passthru import passed_on
 from fairlead_router.payload import Payload
 from fairlead_router.pubsub.fan_out import fan_out
 from fairlead_router.pubsub.publication import Publication
-from fairlead_router.pubsub.recipients import NO_LISTS, IsEligible, Lists, eligibility, has_lists
+from fairlead_router.pubsub.recipients import NO_LISTS, Lists, eligibility, has_lists
 from fairlead_router.pubsub.retention import Delivery
 from fairlead_router.pubsub.subscription import Membership, those_who
 from fairlead_router.pubsub.topic_source import TopicReader
@@ -47,12 +47,9 @@ class PubSub:
     def question_publish(self, session: "Session", message: Publish) -> Question:
         """Raises InvalidUri, NotAuthorized."""
         realm, topic = self._realm, message.topic
-        if realm.broker.exact(topic) is None:  # what is subscribed to has been checked already
-            check_uri(topic, "exact", realm.limits.uri_length)
-        if not session.is_service and is_reserved(topic):
-            raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
-        if realm.broker.source_of(topic) is not None:
-            raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
+        subscription = realm.broker.exact(topic)
+        if subscription is None or subscription.is_guarded:
+            self._check_topic(session, topic)
         return Question("publish", topic, "exact", realm.object_of("publish", topic))
 
     def publish(self, session: "Session", message: Publish) -> None:
@@ -63,8 +60,7 @@ class PubSub:
             realm.retention.keep(publication)
         if realm.history.is_kept:
             realm.history.record(publication)
-        excluded = publication.excluded if session.memberships else None
-        self._distribute(publication, eligibility(publication.lists, excluded))
+        self._distribute(publication, excluded=session if options.exclude_me else None)
         if options.acknowledge:
             session.send(Published(message.request, publication.id))
 
@@ -89,23 +85,37 @@ class PubSub:
     def deliver(self, topic: str, payload: Payload, details: dict[str, object], seen_by: Questions = ()) -> None:
         """An event of the router itself, for every subscriber or for those who have one of these rights."""
         self._realm.deadlines.run_due()
-        publication = Publication(topic=topic, payload=payload, details=details)
-        self._distribute(publication, None, seen_by)
+        self._distribute(Publication(topic=topic, payload=payload, details=details), seen_by)
 
-    def _distribute(self, publication: Publication, is_eligible: IsEligible | None, seen_by: Questions = ()) -> None:
-        """Queue an accepted publication for everybody who gets it."""
+    def _check_topic(self, session: "Session", topic: str) -> None:
+        """What is subscribed to, and no topic of services, has passed this already."""
+        broker = self._realm.broker
+        if broker.exact(topic) is None:
+            check_uri(topic, "exact", self._realm.limits.uri_length)
+        if not session.is_service and is_reserved(topic):
+            raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
+        if broker.source_of(topic) is not None:
+            raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
+
+    def _distribute(
+        self, publication: Publication, seen_by: Questions = (), excluded: "Session | None" = None
+    ) -> None:
+        """Queue an accepted publication for everybody who gets it, and not for the session that excludes itself."""
         realm = self._realm
         topic, details = publication.topic, publication.details
         subscriptions = realm.broker.matching(topic)
-        if subscriptions:
-            about = About(topic, realm.object_for(subscriptions, topic), seen_by)
-            for subscription in subscriptions:
-                event_details = details if subscription.match == "exact" else {**details, "topic": topic}
-                event = Event(subscription.id, publication.id, event_details)
-                members = subscription.open_members(about, realm.gate)
-                if seen_by:
-                    members = those_who(lambda member: member.session.sees(seen_by), members)
-                fan_out(realm.pulse, members, event, publication.payload, about, is_eligible=is_eligible)
+        if not subscriptions:
+            return
+        about = About(topic, realm.object_for(subscriptions, topic), seen_by)
+        is_eligible = eligibility(publication.lists)
+        for subscription in subscriptions:
+            event_details = details if subscription.match == "exact" else {**details, "topic": topic}
+            event = Event(subscription.id, publication.id, event_details)
+            members = subscription.open_members(about, realm.gate)
+            if seen_by:
+                members = those_who(lambda member: member.session.sees(seen_by), members)
+            own = None if excluded is None else excluded.memberships.get(subscription.id)
+            fan_out(realm.pulse, members, event, publication.payload, about, is_eligible=is_eligible, excluded=own)
 
     # --- SUBSCRIBE ----------------------------------------------------------------------------
 

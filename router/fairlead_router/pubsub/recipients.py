@@ -67,7 +67,7 @@ def has_lists(options: PublishOptions) -> bool:
     )
 
 
-def eligibility(lists: Lists, excluded: int | None) -> IsEligible | None:
+def eligibility(lists: Lists, excluded: int | None = None) -> IsEligible | None:
     """Who may have a publication with these lists, None when everybody; `excluded` is a session that may not."""
     if lists is NO_LISTS and excluded is None:
         return None

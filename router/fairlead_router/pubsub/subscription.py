@@ -170,6 +170,7 @@ class Subscription:
         "_remembered",
         "created_us",
         "id",
+        "is_guarded",
         "live",
         "match",
         "readers",
@@ -183,6 +184,8 @@ class Subscription:
         self.match: Match = match
         self.created_us = created_us
         self.source = source
+        self.is_guarded = False
+        """Whether only services put events on this topic: kept by the broker, for each publication asks."""
         self.live: dict[Session, Membership] = {}
         self.readers: dict[Session, Membership] = _NO_READERS if source is None else {}
         self._checked_at = 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Message
-from fairlead_router.outbox import run_together
+from fairlead_router.outbox import ByteWire
 from fairlead_router.oversize import shortened
 from fairlead_router.payload import Payload
 from fairlead_router.serializers import BY_CODEC, Serializer
@@ -57,7 +57,7 @@ class FrameType(IntEnum):
     PONG = 2
 
 
-class RawSocketWire:
+class RawSocketWire(ByteWire):
     """Messages of one serializer as RawSocket frames, none longer than `max_bytes`.
 
     One instance for all connections that have both in common, so frames are shared.
@@ -74,12 +74,6 @@ class RawSocketWire:
         if len(body) > self.max_bytes:
             body = shortened(message, len(body), self._encode, self.max_bytes)
         return frame(FrameType.MESSAGE, body)
-
-    def size(self, frame: bytes) -> int:
-        """Bytes on the wire."""
-        return len(frame)
-
-    joined = staticmethod(run_together)
 
 
 class Handshake(NamedTuple):

@@ -7,7 +7,7 @@ has been judged before (handshake.py). Frames that go out are built once for all
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from picows import (
@@ -49,6 +49,7 @@ class WebSocketPeer(WSListener):
         "_serializer",
         "_silence",
         "_subprotocol",
+        "_take",
         "_transport",
         "_was_heard",
     )
@@ -75,6 +76,7 @@ class WebSocketPeer(WSListener):
         self._connection = Connection(
             self._router, self._serializer, self._subprotocol.wire, self, peer=self._arrival.details
         )
+        self._take = self._taker()
         self._arrival.opened(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -186,14 +188,18 @@ class WebSocketPeer(WSListener):
         self._fragments += frame.get_payload_as_memoryview()
 
     def _receive(self, data: bytes) -> None:
-        if self._serializer.is_text and not _is_utf8(data):
-            self._fail(WSCloseCode.INVALID_TEXT, "a text message is not valid UTF-8")
-        else:
-            self._take(data)
+        """A whole WebSocket message."""
+        if self._serializer.is_text:
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self._fail(WSCloseCode.INVALID_TEXT, "a text message is not valid UTF-8")
+                return
+        self._take(data)
 
-    def _take(self, data: bytes) -> None:
-        """A whole WebSocket message: here one message of WAMP."""
-        self._connection.receive(data)
+    def _taker(self) -> Callable[[bytes], None]:
+        """Who takes a whole WebSocket message: here it is one message of WAMP."""
+        return self._connection.receive
 
     def _on_close(self, frame: WSFrame) -> None:
         """Answered by the same code (RFC 6455, 5.5.1). picows has checked the UTF-8 of the reason."""
@@ -239,7 +245,10 @@ class BatchedWebSocketPeer(WebSocketPeer):
         if not self._transport.is_close_frame_sent:
             self._network.write(self._wire.message(frames))
 
-    def _take(self, data: bytes) -> None:
+    def _taker(self) -> Callable[[bytes], None]:
+        return self._take_batch
+
+    def _take_batch(self, data: bytes) -> None:
         assert self._subprotocol.split is not None
         try:
             self._waiting.extend(self._subprotocol.split(data))
@@ -273,14 +282,6 @@ class BatchedWebSocketPeer(WebSocketPeer):
 
 _MAX_CLOSE_REASON = 123
 """A control frame has at most 125 bytes, two of them the code (RFC 6455, 5.5)."""
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _may_be_sent(code: int | None) -> bool:

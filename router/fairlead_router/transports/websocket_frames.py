@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.messages import Message
-from fairlead_router.outbox import Wire, run_together
+from fairlead_router.outbox import ByteWire, Wire
 from fairlead_router.payload import Payload
 from fairlead_router.serializers import SERIALIZERS, Serializer
 from fairlead_router.transcode import Codec
@@ -34,7 +34,7 @@ def header(opcode: int, size: int) -> bytes:
     return struct.pack("!BBQ", opcode, 127, size)
 
 
-class WebSocketWire:
+class WebSocketWire(ByteWire):
     """Messages of one serializer as WebSocket frames. One instance for all connections: frames are shared."""
 
     def __init__(self, serializer: Serializer) -> None:
@@ -52,15 +52,12 @@ class WebSocketWire:
             return _pack_medium(self._opcode, 126, size) + body
         return header(self._opcode, size) + body
 
-    def size(self, frame: Any) -> int:
-        """Bytes on the wire."""
-        return len(frame)
 
-    joined = staticmethod(run_together)
+class BatchedWire(ByteWire):
+    """Messages of one serializer as parts of a batch; `message` makes a WebSocket message of several.
 
-
-class BatchedWire:
-    """Messages of one serializer as parts of a batch; `message` makes a WebSocket message of several."""
+    The header of the batch counts for nothing in the bounds.
+    """
 
     def __init__(self, serializer: Serializer) -> None:
         self.codec: Codec = serializer.codec
@@ -71,12 +68,6 @@ class BatchedWire:
         """One part: JSON ends with a separator, a binary one begins with its length."""
         body = self._encode(message, payload.to(self.codec))
         return body + _SEPARATOR if self._is_text else _LENGTH.pack(len(body)) + body
-
-    def size(self, frame: Any) -> int:
-        """Bytes on the wire, the header of the batch not counted."""
-        return len(frame)
-
-    joined = staticmethod(run_together)
 
     def message(self, parts: list[bytes]) -> bytes:
         """One unmasked frame around these parts."""
