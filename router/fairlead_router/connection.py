@@ -63,6 +63,7 @@ class State(Enum):
 
 
 _FAREWELLS = frozenset((ReceivedGoodbye, ReceivedAbort))
+_OPEN = State.OPEN  # of an Enum it takes 0.05 us, and each message asks
 _BEFORE_WELCOME = (State.OPENING, State.AUTHENTICATING, State.JUDGING)
 
 
@@ -109,7 +110,7 @@ class Connection:
         """One whole message."""
         session = self._session
         try:
-            if self._state is not State.OPEN or session is None:
+            if self._state is not _OPEN or session is None:
                 self._receive_otherwise(data)
                 return
             message = self._serializer.decode(data)

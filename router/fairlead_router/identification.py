@@ -156,6 +156,8 @@ class Identification:
         return self._sendable(answer, answer.authextra)
 
     def _sendable(self, decision: Decision, extra: dict[str, Any] | None) -> Decision | SessionError:
+        if extra is None:
+            return decision
         try:
             Payload.from_values([extra])
         except InvalidArgument as error:

@@ -7,7 +7,9 @@ is, anything else as our own mistake, logged whole.
 from collections.abc import Awaitable, Callable
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from fairlead_router.errors import Canceled, FeatureNotSupported, InvalidArgument, NoSuchProcedure, RequestError
 from fairlead_router.host import Timer
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 Endpoint = Callable[[Call], Value | _Pending | Awaitable[Value]]
 
 
-class Offer(NamedTuple):
+class Offer(msgspec.Struct, frozen=True):
     """An endpoint, and whether it takes progressive call invocations."""
 
     endpoint: Endpoint

@@ -7,7 +7,9 @@ again. Four events in flight to 1000 subscribers cost half, a call among a few s
 What is due by the steady clock is run first: before the end of the turn the process may have been stopped for long.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from fairlead_router.deadlines import Deadlines
 from fairlead_router.host import Host
@@ -28,7 +30,7 @@ LOOKING_US_AN_OUTBOX, LOOKING_US = 5, 10_000
 (R3) is what comes in such a time, or in one turn where that takes longer: a burst of all peers does."""
 
 
-class Written(NamedTuple):
+class Written(msgspec.Struct, frozen=True):
     """A whole queue, as it was given to a transport in one write."""
 
     items: "list[Item]"

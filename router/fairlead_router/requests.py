@@ -62,7 +62,7 @@ class Waiting(NamedTuple):
     size: int
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """A request whose answer has not come, and what the answer will rest on."""
 
     message: Any

@@ -18,14 +18,14 @@ The rules of this module:
 from __future__ import annotations
 
 import binascii
+import importlib
 import io
-import json
 import math
 import sys
 from abc import ABC
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import cbor2
 import msgspec
@@ -173,8 +173,14 @@ def _read_json(data: bytes, root: str) -> Any:
         value, is_inside = _readable(_json_any, data, root), False
     walked = value if is_inside else _walk(value, _FROM_JSON, root, 1)
     if _BRACE in data and not _has_distinct_keys(data, value):
-        json.loads(data, object_pairs_hook=_refuse_repeated_key)
+        _standard_json().loads(data, object_pairs_hook=_refuse_repeated_key)
     return walked
+
+
+@cache
+def _standard_json() -> Any:
+    """Python's own json, the only one that shows repeated keys. Imported at need: that takes a millisecond."""
+    return importlib.import_module("json")
 
 
 def _has_distinct_keys(data: bytes, value: Any) -> bool:
@@ -260,7 +266,7 @@ def _where(place: _Place) -> str:
     return f"{_where(above)}[{key}]" if isinstance(key, int) else f"{_where(above)}.{_cut(key)}"
 
 
-class _Rules(NamedTuple):
+class _Rules(msgspec.Struct, frozen=True):
     """What a walk makes of the two kinds that JSON writes alike."""
 
     text: Callable[[str, _Place], Any]

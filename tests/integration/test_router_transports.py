@@ -110,6 +110,14 @@ async def _listen(router: Router, kind: str, certificate: str, directory: Path) 
     return (await router.listen("tcp://127.0.0.1:0")).port
 
 
+TCP_OPTIONS = {
+    "nodelay": socket.TCP_NODELAY,
+    "unsent": 25,  # TCP_NOTSENT_LOWAT, for which Python 3.11 has no name
+    "idle": socket.TCP_KEEPIDLE,
+    "interval": socket.TCP_KEEPINTVL,
+    "probes": socket.TCP_KEEPCNT,
+}
+
 TRANSPORTS: dict[str, tuple[type[Client], dict[str, Any]]] = {
     "websocket": (Client, {}),
     "batched": (Client, {"is_batched": True}),
@@ -255,6 +263,29 @@ async def test_any_ping_interval_is_one_that_the_kernel_takes(seconds: float) ->
     async with await RawSocketClient.connect(listener.port) as client:
         await client.join()
     await router.close()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("place", ["tcp", "tls", "fd"], indirect=True)
+async def test_every_connection_has_what_its_listener_set(connect: Connect, router: Router, transport: str) -> None:
+    client_type, options = TRANSPORTS[transport]
+    client = await connect(client_type, "json", **options)
+    await client.join()
+    [listener] = router.listeners
+    [peer] = listener._policy.open_peers
+    accepted = peer._network.get_extra_info("socket")
+    limits = router.limits
+    found = {name: accepted.getsockopt(socket.IPPROTO_TCP, option) for name, option in TCP_OPTIONS.items()}
+    interval_s = int(limits.ping_interval_s)
+    assert found == {
+        "nodelay": 1,
+        "unsent": limits.unsent_bytes,
+        "idle": interval_s,
+        "interval": interval_s,
+        "probes": int(limits.ping_timeout_s / interval_s),
+    }
+    assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    await client.close()
 
 
 # ---- what is known of the peer ----

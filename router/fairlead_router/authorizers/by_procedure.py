@@ -20,7 +20,7 @@ by calling `fairlead.authorizer.purge`, as the authorizer itself always may.
 
 import logging
 from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -60,7 +60,7 @@ class _Answer(msgspec.Struct):
     cache: bool = False
 
 
-class _Question(NamedTuple):
+class _Question(msgspec.Struct, frozen=True):
     """All that an answer rests on. The revision is that of the principal and the object together."""
 
     identity: "_Identity"
@@ -71,7 +71,7 @@ class _Question(NamedTuple):
     revision: int
 
 
-class _Identity(NamedTuple):
+class _Identity(msgspec.Struct, frozen=True):
     authid: str
     authrole: str
     authmethod: str
@@ -142,7 +142,7 @@ class ProcedureAuthorizer(UriAuthorizer):
     async def _called(self, question: _Question) -> _Answer:
         if not self._callees():
             raise AuthorizationFailed(f"no session has registered the authorizer {self._procedure!r}")
-        details = {"realm": self._realm.name, **question.identity._asdict()}
+        details = {"realm": self._realm.name, **msgspec.structs.asdict(question.identity)}
         arguments = [details, question.uri, question.action, {"match": question.match}]
         try:
             result = await self._asker().call(self._procedure, arguments)

@@ -97,9 +97,7 @@ class PubSub:
         if broker.source_of(topic) is not None:
             raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
 
-    def _distribute(
-        self, publication: Publication, seen_by: Questions = (), excluded: "Session | None" = None
-    ) -> None:
+    def _distribute(self, publication: Publication, seen_by: Questions = (), excluded: "Session | None" = None) -> None:
         """Queue an accepted publication for everybody who gets it, and not for the session that excludes itself."""
         realm = self._realm
         topic, details = publication.topic, publication.details

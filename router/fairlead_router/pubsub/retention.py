@@ -12,7 +12,9 @@ An answer that comes later keeps the session's outbox blocked; the event is take
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from fairlead_router.answers import Verdict
 from fairlead_router.authorization import Principal
@@ -36,7 +38,7 @@ _Kept = tuple[Publication, ...]
 """What a topic retains, the latest last."""
 
 
-class _Right(NamedTuple):
+class _Right(msgspec.Struct, frozen=True):
     """A right that a delivery rests on."""
 
     principal: Principal

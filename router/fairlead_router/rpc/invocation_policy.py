@@ -8,13 +8,15 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from fairlead_router.rpc.registration import Callee, Registration
 
 
-class Policy(NamedTuple):
+class Policy(msgspec.Struct, frozen=True):
     """In which order the callees are looked at, and how one is chosen of those that can take the call."""
 
     in_order: "Callable[[Registration], Iterator[Callee]]"

@@ -5,7 +5,9 @@ answer may show to this caller is its own business (G5, G13). What only a servic
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from fairlead_router.payload import Payload
 from fairlead_router.rpc.shown_results import Shown
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from fairlead_router.session import Session
 
 
-class PassedOn(NamedTuple):
+class PassedOn(msgspec.Struct, frozen=True):
     """The answer is that of another procedure, a service's; the caller may see it while `is_allowed` says so."""
 
     procedure: str

@@ -7,7 +7,9 @@ something; one that may not be seen any more is replaced by ERROR.
 """
 
 from collections.abc import Callable, Container
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from fairlead_router.errors import NotAuthorized
 from fairlead_router.gate import Hold
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _CALL_TYPE = 48
 
 
-class Shown(NamedTuple):
+class Shown(msgspec.Struct, frozen=True):
     """A result, and whether the caller may see it now."""
 
     payload: Payload

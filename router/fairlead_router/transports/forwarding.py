@@ -9,7 +9,8 @@ of the two passes the client's own other one through.
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple
+
+import msgspec
 
 from fairlead_router.transports.http_request import HttpRequest
 
@@ -22,7 +23,7 @@ ADDRESSES_REMEMBERED = 1_024
 _SECURE_SCHEMES = ("https", "wss")
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True):
     """Where a connection comes from, and whether TLS protects it on the whole way that is known."""
 
     address: str | None
@@ -66,6 +67,7 @@ class TrustedProxies:
         return parsed is not None and any(parsed in network for network in self._networks)
 
 
+@lru_cache(ADDRESSES_REMEMBERED)
 def canonical_address(address: str) -> str:
     """One spelling for each address, so that counting and trusting it agree."""
     parsed = _parsed(address)

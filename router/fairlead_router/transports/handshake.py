@@ -8,7 +8,8 @@ import base64
 import binascii
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import NamedTuple
+
+import msgspec
 
 from fairlead_router.transports.http_request import HttpRefusal, HttpRequest
 
@@ -22,7 +23,7 @@ CANONICAL_REQUEST = (
 _KEY_BYTES = 16
 
 
-class Handshake(NamedTuple):
+class Handshake(msgspec.Struct, frozen=True):
     """What of a good handshake matters."""
 
     subprotocol: str

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) (\S+) HTTP/(1\.[0-9])")
-_FIELD = re.compile(rf"({_TOKEN}):[ \t]*(.*?)[ \t]*")
+_FIELD = re.compile(rf"({_TOKEN}):(.*)")
 
 FIRST_BYTES = frozenset(b"!#$%&'*+.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-")
 """What a request may begin with: that of a method."""
@@ -76,5 +76,5 @@ def parse_request(head: bytes) -> HttpRequest:
         field = _FIELD.fullmatch(line)
         if field is None:
             raise HttpRefusal(HTTPStatus.BAD_REQUEST, f"the header line {line[:100]!r} is malformed")
-        fields.setdefault(field[1].lower(), []).append(field[2])
+        fields.setdefault(field[1].lower(), []).append(field[2].strip(" \t"))
     return HttpRequest(request_line[1], request_line[2], request_line[3], fields)

@@ -10,7 +10,7 @@ from fairlead_router.transports.door import Door
 from fairlead_router.transports.endpoints import Endpoint, open_sockets
 from fairlead_router.transports.peers import look_interval_s
 from fairlead_router.transports.policy import DoorPolicy
-from fairlead_router.transports.sockets import bound_input
+from fairlead_router.transports.sockets import prepare_listening
 from fairlead_router.transports.unix_socket import SocketFile
 
 
@@ -35,7 +35,7 @@ class Listener:
             self._port = sockets[0].getsockname()[1]
         self._endpoint = str(endpoint._replace(port=self._port))
         limits = self._router.limits
-        bound_input(sockets, limits)
+        prepare_listening(sockets, limits)
         self._acceptor = Acceptor(sockets, lambda: Door(self._policy), self._may_enter, self._policy.admission.counters)
         if tls is not None:
             self._acceptor.speak_tls(tls, limits)

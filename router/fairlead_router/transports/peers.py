@@ -2,7 +2,9 @@
 
 from enum import Enum, auto
 from math import ceil
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from fairlead_router.gatekeeper import Gatekeeper
 from fairlead_router.limits import Limits
@@ -23,7 +25,7 @@ class OpenPeer(Protocol):
         """Reset the connection."""
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, frozen=True):
     """A connection that the door hands over. Its peer adds itself to `open_peers`, and leaves both when it is lost."""
 
     router: Gatekeeper

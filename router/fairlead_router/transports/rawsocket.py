@@ -12,7 +12,7 @@ from fairlead_router.errors import ProtocolViolation, SessionError
 from fairlead_router.transports.farewell import Farewell
 from fairlead_router.transports.peers import Arrival, Silence, Verdict
 from fairlead_router.transports.rawsocket_frames import FrameReader, FrameType, Handshake, frame, longest_message
-from fairlead_router.transports.sockets import leave_silence_to_kernel, reset, set_socket_options
+from fairlead_router.transports.sockets import bound_output, leave_silence_to_kernel, reset
 
 _PING = frame(FrameType.PING, b"")
 
@@ -37,7 +37,7 @@ class RawSocketPeer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The door has handed over."""
-        set_socket_options(self._network, self._limits)
+        bound_output(self._network, self._limits)
         self._arrival.opened(self)
         self._network.write(self._reply)
 

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.limits import Limits
@@ -76,7 +77,7 @@ class RawSocketWire(ByteWire):
         return frame(FrameType.MESSAGE, body)
 
 
-class Handshake(NamedTuple):
+class Handshake(msgspec.Struct, frozen=True):
     """What a client asks for, accepted."""
 
     serializer: Serializer

@@ -1,4 +1,7 @@
-"""Socket options that the promises rest on."""
+"""Socket options that the promises rest on.
+
+Those that accepted sockets inherit are set once, where we listen: for each connection they would be six system calls.
+"""
 
 import socket
 import struct
@@ -22,7 +25,21 @@ TLS_RECORD_BYTES = 16 * 1024 + 64
 """The largest TLS record: what a TLS buffer holds at least. aiofastnet's default is 16 of them each way."""
 
 
-def set_socket_options(transport: Any, limits: Limits) -> None:
+def prepare_listening(listening: Iterable[Any], limits: Limits) -> None:
+    """What every accepted socket inherits.
+
+    Left alone the kernel takes up to 32 MB of a peer that sends faster than we read, and picows' buffer, and so the
+    work of one turn, grows to the same size. (A Unix socket's buffer is its sender's.)
+    """
+    for each in listening:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.unread_bytes)
+        if each.family in _INTERNET:
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            each.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, limits.unsent_bytes)
+            _keep_alive(each, limits)
+
+
+def bound_output(transport: Any, limits: Limits) -> None:
     """Little is buffered below us, so that little is beyond recall (G3).
 
     With TLS the buffer of encrypted bytes (`transport_bytes` as well, see acceptor.py) is full before anything else
@@ -31,22 +48,18 @@ def set_socket_options(transport: Any, limits: Limits) -> None:
     is_tls = transport.get_extra_info("ssl_object") is not None
     transport.set_write_buffer_limits(high=0 if is_tls else limits.transport_bytes)
     network_socket = transport.get_extra_info("socket")
-    if network_socket.family in _INTERNET:
-        network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        network_socket.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, limits.unsent_bytes)
-        _keep_alive(network_socket, limits)
-    else:
+    if network_socket.family not in _INTERNET:
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.write_bytes)
 
 
-def _keep_alive(network_socket: Any, limits: Limits) -> None:
+def _keep_alive(listening: Any, limits: Limits) -> None:
     """Have the kernel find out, too, whether the peer's machine is still there: not every peer may be pinged."""
     interval_s = min(max(1, int(limits.ping_interval_s)), _LONGEST_KEEP_ALIVE_S)
     probes = min(max(1, int(limits.ping_timeout_s / interval_s)), _MOST_PROBES)
-    network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
-    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
-    network_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, interval_s)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval_s)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
 
 
 def leave_silence_to_kernel(transport: Any, limits: Limits) -> None:
@@ -69,15 +82,6 @@ def connected_origin(transport: Any) -> Origin:
         return Origin(UNIX, is_secure)
     name = transport.get_extra_info("peername")
     return Origin(canonical_address(name[0]) if name else None, is_secure)
-
-
-def bound_input(listening: Iterable[Any], limits: Limits) -> None:
-    """Accepted sockets inherit it. Left alone the kernel takes up to 32 MB of a peer that sends faster than we read,
-
-    and picows' buffer, and so the work of one turn, grows to the same size. (A Unix socket's buffer is its sender's.)
-    """
-    for each in listening:
-        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.unread_bytes)
 
 
 def reset(transport: Any) -> None:

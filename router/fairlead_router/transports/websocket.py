@@ -27,7 +27,7 @@ from fairlead_router.connection import Connection
 from fairlead_router.errors import ProtocolViolation, SessionError
 from fairlead_router.host import Timer
 from fairlead_router.transports.peers import Arrival, Silence, Verdict
-from fairlead_router.transports.sockets import reset, set_socket_options
+from fairlead_router.transports.sockets import bound_output, reset
 from fairlead_router.transports.websocket_frames import BatchedWire, Subprotocol
 
 READ_BUFFER_BYTES = 1024
@@ -72,7 +72,7 @@ class WebSocketPeer(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is done."""
         self._transport = transport
-        set_socket_options(self._network, self._router.limits)
+        bound_output(self._network, self._router.limits)
         self._connection = Connection(
             self._router, self._serializer, self._subprotocol.wire, self, peer=self._arrival.details
         )

@@ -6,7 +6,8 @@ Profile, Message Batching) send all that is written at once as one: its parts ar
 
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+
+import msgspec
 
 from fairlead_router.errors import ProtocolViolation
 from fairlead_router.messages import Message
@@ -99,7 +100,7 @@ def split_prefixed(batch: bytes) -> list[bytes]:
     return messages
 
 
-class Subprotocol(NamedTuple):
+class Subprotocol(msgspec.Struct, frozen=True):
     """What the client has chosen in the handshake. `split` takes a batch apart, None without batches."""
 
     name: str

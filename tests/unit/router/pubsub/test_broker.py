@@ -162,6 +162,16 @@ def test_publisher_gets_its_own_event_only_if_it_says_so() -> None:
     assert alice.events() == [["for me too"]]
 
 
+def test_publisher_is_excluded_from_each_of_its_subscriptions_and_nobody_else_is() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    for peer in (alice, bob):
+        peer.subscribe("com.x")
+        peer.subscribe("com.", match="prefix")
+    alice.send([16, 1, {}, "com.x", ["mine"]])
+    assert (alice.events(), bob.events()) == ([], [["mine"], ["mine"]])
+
+
 def test_publisher_is_disclosed_only_if_it_says_so() -> None:
     core = Core()
     alice, bob = core.join(), core.join("bob")

@@ -301,6 +301,18 @@ def test_only_the_source_publishes_on_its_topics() -> None:
     assert numbers(alice) == [0]
 
 
+def test_topic_that_gets_a_source_while_it_is_subscribed_to_belongs_to_it_from_then_on() -> None:
+    core = Core()
+    alice, bob = core.join(), core.join()
+    alice.subscribe(TOPIC)
+    publish = [16, 1, {"acknowledge": True}, TOPIC]
+    assert types_of(bob.ask(publish)) == [17]
+    source = core.serve()
+    assert bob.ask(publish)[0][4] == "wamp.error.not_authorized"
+    core.realm1.broker.remove_source(source)
+    assert types_of(bob.ask(publish)) == [17]
+
+
 def test_topic_is_plain_again_when_its_source_has_gone() -> None:
     core = Core()
     source = core.serve()
