@@ -10,7 +10,7 @@ import ssl
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -273,7 +273,7 @@ async def test_every_connection_has_what_its_listener_set(connect: Connect, rout
     await client.join()
     [listener] = router.listeners
     [peer] = listener._policy.open_peers
-    accepted = peer._network.get_extra_info("socket")
+    accepted = cast(Any, peer)._network.get_extra_info("socket")
     limits = router.limits
     found = {name: accepted.getsockopt(socket.IPPROTO_TCP, option) for name, option in TCP_OPTIONS.items()}
     interval_s = int(limits.ping_interval_s)

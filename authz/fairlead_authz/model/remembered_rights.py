@@ -1,4 +1,4 @@
-"""Verdicts of rights.py, remembered until the graph changes: a publisher's next event is mostly about the same object."""
+"""Verdicts of rights.py, remembered until the graph changes: what a user sends next is mostly about the same object."""
 
 from fairlead_authz.model.graph import Graph
 from fairlead_authz.model.rights import Rights

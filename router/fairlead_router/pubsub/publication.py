@@ -15,7 +15,7 @@ _OVERHEAD_BYTES = 500
 """What a publication that is kept takes beside its payload, its lists and the texts in it."""
 
 
-class Publication(msgspec.Struct, frozen=True, kw_only=True):
+class Publication(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One publication. `details` are those of EVENT, without what depends on the subscription."""
 
     topic: str
