@@ -31,5 +31,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes that it counts for where it is kept."""
-        texts = sum(len(value) for value in self.details.values() if isinstance(value, str))
-        return self.payload.size + len(self.topic) + texts + self.lists.size + _OVERHEAD_BYTES
+        size = self.payload.size + len(self.topic) + _OVERHEAD_BYTES
+        if self.details:
+            size += sum(len(value) for value in self.details.values() if isinstance(value, str))
+        return size if self.lists is NO_LISTS else size + self.lists.size
