@@ -1,10 +1,13 @@
-"""Verdicts of rights.py, remembered until the graph changes: what a user sends next is mostly about the same object."""
+"""Verdicts of rights.py, remembered until the graph changes: what a user sends next is mostly about the same object.
+
+Nobody may be asked between a change of the graph and the closures' hearing of it (live/realm.py does both in one step).
+"""
 
 from fairlead_authz.model.graph import Graph
 from fairlead_authz.model.rights import Rights
 
 MAX_VERDICTS = 20_000
-"""Users with an object each whose verdict is remembered; then the memory starts anew."""
+"""Of a user, a level and an object each, 2 MB of them; then the memory starts anew."""
 
 
 class RememberedRights:
