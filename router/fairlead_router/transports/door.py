@@ -27,7 +27,7 @@ from fairlead_router.transports.peers import Arrival
 from fairlead_router.transports.policy import DoorPolicy
 from fairlead_router.transports.rawsocket import RawSocketPeer
 from fairlead_router.transports.rawsocket_frames import HandshakeError
-from fairlead_router.transports.sockets import connected_origin, is_internet
+from fairlead_router.transports.sockets import connected_origin
 from fairlead_router.transports.tls import channel_id, verified_certificate
 from fairlead_router.transports.websocket import websocket_protocol
 from fairlead_router.transports.websocket_frames import SUBPROTOCOLS
@@ -141,8 +141,7 @@ class Door(asyncio.Protocol):
         subprotocol = SUBPROTOCOLS[handshake.subprotocol]
         arrival = self._arrival("websocket", subprotocol.serializer_name, origin, cookies)
         protocol = websocket_protocol(arrival, subprotocol, headers)
-        limits = self._policy.router.limits
-        self._hand_over(protocol, PicowsNetwork(self._transport, limits, is_internet(self._transport)))
+        self._hand_over(protocol, PicowsNetwork(self._transport, self._policy.router.limits))
         _feed(protocol, handshake.canonical() + rest)
 
     def _open_http(self, protocol: Any) -> None:
