@@ -15,7 +15,7 @@ from bench.suite.section import Section
 from bench.summary import Summary, summarize
 from bench.workloads import WORKLOADS as WORK
 
-ROUNDS = 3
+ROUNDS = 5
 MEASURED_S = 1.0
 WARMUP_S = 0.3
 PROGRAM = Path(__file__).parents[1] / "featured.py"
