@@ -17,7 +17,7 @@ from fairlead_router.transcode import Codec, OutsideCommonModel
 T = TypeVar("T")
 
 
-class Payload(msgspec.Struct, eq=False, gc=False):
+class Payload(msgspec.Struct, eq=False):
     """The args and kwargs of one message.
 
     >>> payload = Payload.of("hello", answer=42)

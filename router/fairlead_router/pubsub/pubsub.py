@@ -89,12 +89,10 @@ class PubSub:
 
     def _check_topic(self, session: "Session", topic: str) -> None:
         """What is subscribed to, and no topic of services, has passed this already."""
-        broker = self._realm.broker
-        if broker.exact(topic) is None:
-            check_uri(topic, "exact", self._realm.limits.uri_length)
+        check_uri(topic, "exact", self._realm.limits.uri_length)
         if not session.is_service and is_reserved(topic):
             raise NotAuthorized(f"topic {topic!r} is reserved for services inside the router")
-        if broker.source_of(topic) is not None:
+        if self._realm.broker.source_of(topic) is not None:
             raise NotAuthorized(f"topic {topic!r} has a source, and only that puts events on it")
 
     def _distribute(self, publication: Publication, seen_by: Questions = (), excluded: "Session | None" = None) -> None:
