@@ -44,7 +44,7 @@ class HistoryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{self.uri!r}: {text}")
 
 
-class PastEvent(msgspec.Struct, frozen=True, gc=False):
+class PastEvent(msgspec.Struct, frozen=True):
     """A publication that was accepted at this time, as the `number`-th that is kept."""
 
     publication: Publication
