@@ -7,7 +7,9 @@ out when they are more than half of it, so that times that are moved again and a
 from collections.abc import Hashable
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+import msgspec
 
 K = TypeVar("K", bound=Hashable)
 
@@ -15,7 +17,7 @@ _SMALL = 64
 """A heap so short is not worth sweeping."""
 
 
-class Due(NamedTuple, Generic[K]):
+class Due(msgspec.Struct, Generic[K], frozen=True):
     """What is due, and since when: microseconds since 1970."""
 
     key: K

@@ -10,7 +10,7 @@ question is asked again (G6). Other revocations don't matter: they would keep a 
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Request(msgspec.Struct, frozen=True):
     refuse: Callable[["Session", Any, RequestError], None] | None = None
 
 
-class Waiting(NamedTuple):
+class Waiting(msgspec.Struct, frozen=True):
     """A request in the queue, and how many bytes it came in."""
 
     message: Any
@@ -202,10 +202,10 @@ class Requests:
         """Take up what waited, until the head waits for its own answer."""
         waiting, session.waiting = session.waiting, []
         while waiting and not session.waiting and session.is_open:
-            message, size = waiting.pop(0)
-            session.waiting_bytes -= size
-            if message is not WITHDRAWN:
-                self._start(session, message, self._ordered[type(message)])
+            head = waiting.pop(0)
+            session.waiting_bytes -= head.size
+            if head.message is not WITHDRAWN:
+                self._start(session, head.message, self._ordered[type(head.message)])
         session.waiting.extend(waiting)
 
     def _refuse(self, session: "Session", message: Any, request: Request, error: RequestError) -> None:
@@ -237,9 +237,10 @@ class Requests:
     def _withdraw(self, session: "Session", request_id: int) -> CallMessage | None:
         """Forget what waits of a call, the first CALL and those that continue it. Returns the last."""
         last = None
-        for index, (message, size) in enumerate(session.waiting):
+        for index, waiting in enumerate(session.waiting):
+            message = waiting.message
             if isinstance(message, CallMessage) and message.request == request_id:
                 session.waiting[index] = Waiting(WITHDRAWN, 0)
-                session.waiting_bytes -= size
+                session.waiting_bytes -= waiting.size
                 last = message
         return last

@@ -24,7 +24,7 @@ import math
 import sys
 from abc import ABC
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
 
 import cbor2
@@ -147,18 +147,23 @@ def _shallow_type() -> Any:
     return shape
 
 
-_SHALLOW = _shallow_type()
-_json_shallow = msgspec.json.Decoder(_SHALLOW).decode
+class _Shallow:
+    """Reads that type. Each decoder is made when the first such payload comes: it takes a millisecond of an import."""
+
+    @cached_property
+    def json(self) -> Callable[[bytes], Any]:
+        return msgspec.json.Decoder(_shallow_type()).decode
+
+    @cached_property
+    def msgpack(self) -> Callable[[bytes], Any]:
+        return msgspec.msgpack.Decoder(_shallow_type()).decode
+
+
+_shallow = _Shallow()
 _json_any = msgspec.json.Decoder().decode
 _json_encode = msgspec.json.Encoder().encode
 _msgpack_any = msgspec.msgpack.Decoder().decode
 _msgpack_encode = msgspec.msgpack.Encoder().encode
-
-
-@cache
-def _msgpack_shallow() -> msgspec.msgpack.Decoder[Any]:
-    """Made when the first such payload comes, so that importing the router does not wait for it."""
-    return msgspec.msgpack.Decoder(_SHALLOW)
 
 
 _BACKSLASH, _BRACE = b"\\{"
@@ -167,7 +172,7 @@ _BACKSLASH, _BRACE = b"\\{"
 
 def _read_json(data: bytes, root: str) -> Any:
     try:
-        value = _json_shallow(data)
+        value = _shallow.json(data)
         is_inside = _BACKSLASH not in data or b"\\u0000" not in data
     except _UNREADABLE:
         value, is_inside = _readable(_json_any, data, root), False
@@ -202,7 +207,7 @@ def _repeated(key: str) -> OutsideCommonModel:
 
 def _read_msgpack(data: bytes, root: str) -> Any:
     try:
-        value = _msgpack_shallow().decode(data)
+        value = _shallow.msgpack(data)
         is_inside = b"\0" not in data or b'"\\u0000' not in _json_encode(value)
     except _UNREADABLE:
         value, is_inside = _readable(_msgpack_any, data, root), False

@@ -10,14 +10,15 @@ the whole set. No peer can send it: its open parts have a `#`, which no URI has.
 """
 
 from itertools import zip_longest
-from typing import NamedTuple
+
+import msgspec
 
 from fairlead_router.uris import Match
 
 _OPEN = "#"
 
 
-class Component(NamedTuple):
+class Component(msgspec.Struct, frozen=True):
     """A given component, or all that begin with `text`."""
 
     text: str
@@ -37,7 +38,7 @@ class Component(NamedTuple):
 _ANY = Component("", is_given=False)
 
 
-class UriSet(NamedTuple):
+class UriSet(msgspec.Struct, frozen=True):
     """URIs with these components; in an open set, with more behind them too."""
 
     components: tuple[Component, ...]
@@ -74,7 +75,7 @@ class UriSet(NamedTuple):
 
     def typical(self, open_length: int) -> str:
         """The URI that stands for all; that of an open set has at least `open_length` components."""
-        parts = [text if is_given else text + _OPEN for text, is_given in self.components]
+        parts = [part.text if part.is_given else part.text + _OPEN for part in self.components]
         if self.is_open:
             parts += [_OPEN] * (open_length - len(parts))
         return ".".join(parts)

@@ -5,7 +5,9 @@ session that holds no session itself, so that an event may be kept with it and j
 """
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import astuple
 
 from fairlead_router.errors import LimitExceeded
 from fairlead_router.messages import PublishOptions
@@ -17,7 +19,7 @@ _ENTRY_BYTES = 64
 IsEligible = Callable[[Session], bool]
 
 
-class Lists(NamedTuple):
+class Lists(msgspec.Struct, frozen=True):
     """The lists of a publication. One that is absent is None; an empty list of the eligible lets nobody have it."""
 
     exclude: list[int] | None = None
@@ -30,7 +32,7 @@ class Lists(NamedTuple):
     @classmethod
     def of(cls, options: PublishOptions) -> "Lists":
         """Those of PUBLISH.Options."""
-        return cls(*(getattr(options, name) for name in cls._fields))
+        return cls(*(getattr(options, name) for name in cls.__struct_fields__))
 
     @property
     def name_sessions(self) -> bool:
@@ -40,12 +42,12 @@ class Lists(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes that they take, roughly."""
-        entries = [entry for listed in self for entry in listed or ()]
+        entries = [entry for listed in astuple(self) for entry in listed or ()]
         return sum(_ENTRY_BYTES + (len(entry) if isinstance(entry, str) else 0) for entry in entries)
 
     def check(self, limit: int) -> None:
         """Raise LimitExceeded if one of them has more than `limit` entries."""
-        longest = max(len(listed or ()) for listed in self)
+        longest = max(len(listed or ()) for listed in astuple(self))
         if longest > limit:
             text = f"a list of PUBLISH has {longest} receivers; at most {limit} are allowed"
             raise LimitExceeded(text, limit="listed_receivers")

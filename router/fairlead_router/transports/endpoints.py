@@ -14,7 +14,9 @@ import asyncio
 import re
 import socket
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 from fairlead_router.transports.unix_socket import bind_unix_socket
 
@@ -29,7 +31,7 @@ _MAX_PORT = 65_535
 _MAX_DESCRIPTOR = 2**31 - 1
 
 
-class Endpoint(NamedTuple):
+class Endpoint(msgspec.Struct, frozen=True):
     """An endpoint in its parts; those that its scheme does not have keep their defaults."""
 
     scheme: Literal["tcp", "tls", "unix", "fd"]

@@ -4,6 +4,8 @@ import asyncio
 import socket
 import ssl
 
+import msgspec
+
 from fairlead_router.host import Timer
 from fairlead_router.transports.acceptor import Acceptor
 from fairlead_router.transports.door import Door
@@ -33,7 +35,7 @@ class Listener:
             self._socket_file = SocketFile(endpoint.path)
         if sockets[0].family in (socket.AF_INET, socket.AF_INET6):
             self._port = sockets[0].getsockname()[1]
-        self._endpoint = str(endpoint._replace(port=self._port))
+        self._endpoint = str(msgspec.structs.replace(endpoint, port=self._port))
         limits = self._router.limits
         prepare_listening(sockets, limits)
         self._acceptor = Acceptor(sockets, lambda: Door(self._policy), self._may_enter, self._policy.admission.counters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead_router.due_times import DueTimes
+from fairlead_router.due_times import Due, DueTimes
 
 KEYS = st.sampled_from("abcde")
 STEPS = st.lists(
@@ -56,7 +56,7 @@ def test_what_is_set_while_others_are_taken_out_is_taken_out_too_if_it_is_due() 
     due.set("a", 1)
     first = due.pop(5)
     due.set("b", 3)
-    assert (first, due.pop(5), due.pop(5)) == (("a", 1), ("b", 3), None)
+    assert (first, due.pop(5), due.pop(5)) == (Due("a", 1), Due("b", 3), None)
 
 
 def test_times_that_are_moved_for_ever_take_no_room() -> None:
