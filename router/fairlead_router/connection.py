@@ -35,7 +35,6 @@ from fairlead_router.messages import (
     Message,
     ReceivedAbort,
     ReceivedGoodbye,
-    Roles,
     Welcome,
 )
 from fairlead_router.outbox import Wire
@@ -43,7 +42,7 @@ from fairlead_router.payload import NO_PAYLOAD
 from fairlead_router.peer import IN_PROCESS, PeerDetails
 from fairlead_router.realm import SYSTEM_SHUTDOWN, Realm
 from fairlead_router.serializers import Serializer
-from fairlead_router.session import Features, Session
+from fairlead_router.session import NO_FEATURES, Features, Session
 from fairlead_router.uris import check_uri
 
 GOODBYE_AND_OUT = "wamp.close.goodbye_and_out"
@@ -91,7 +90,7 @@ class Connection:
         self._state = State.OPENING
         self._session: Session | None = None
         self._realm: Realm | None = None
-        self._features = Features(Roles())
+        self._features = NO_FEATURES
         self._identification: Identification | None = None
         self._session_id = 0
         self._is_paused = False

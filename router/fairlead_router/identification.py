@@ -16,7 +16,6 @@ from fairlead_router.auth.protocol import ChallengeRequest, Decision, HelloReque
 from fairlead_router.authorization import Principal
 from fairlead_router.errors import (
     AuthenticationFailed,
-    InvalidArgument,
     InvalidUri,
     LimitReached,
     NoMatchingAuthMethod,
@@ -26,7 +25,6 @@ from fairlead_router.errors import (
 from fairlead_router.host import Timer
 from fairlead_router.limits import Limits
 from fairlead_router.messages import Hello, Roles
-from fairlead_router.payload import Payload
 from fairlead_router.realm import Realm
 from fairlead_router.session import SERVICE_ROLE
 from fairlead_router.transcode import OutsideCommonModel, encode
@@ -57,10 +55,11 @@ def check_hello(message: Hello, limits: Limits) -> None:
 
 def _check_extra(extra: dict[str, Any] | None) -> None:
     """A procedure may be asked about it: no deeper and no stranger than a payload (transcode.py)."""
-    try:
-        encode("json", extra)
-    except OutsideCommonModel as error:
-        raise ProtocolViolation(f"extra: {error}") from None
+    if extra:
+        try:
+            encode("json", extra)
+        except OutsideCommonModel as error:
+            raise ProtocolViolation(f"extra: {error}") from None
 
 
 class Identification:
@@ -156,12 +155,11 @@ class Identification:
         return self._sendable(answer, answer.authextra)
 
     def _sendable(self, decision: Decision, extra: dict[str, Any] | None) -> Decision | SessionError:
-        if extra is None:
-            return decision
-        try:
-            Payload.from_values([extra])
-        except InvalidArgument as error:
-            return self._refusal(error)
+        if extra:
+            try:
+                encode("json", extra)
+            except OutsideCommonModel as error:
+                return self._refusal(error)
         return decision
 
     def _refusal(self, error: BaseException) -> SessionError:

@@ -12,7 +12,7 @@ from msgspec import Raw
 from fairlead_router.authorization import Level, Principal
 from fairlead_router.errors import AuthorizationFailed, RequestError, SessionError
 from fairlead_router.idle import IdleWatch
-from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, RoleFeatures, Roles
+from fairlead_router.messages import Error, ErrorDetails, Invocation, Message, ReceivedError, Role, RoleFeatures, Roles
 from fairlead_router.outbox import Outbox, Wire
 from fairlead_router.payload import NO_PAYLOAD, Payload
 from fairlead_router.peer import PeerDetails
@@ -33,6 +33,13 @@ SERVICE_ROLE = "service"
 """The authrole of in-process services; no authenticator may give it to a wire peer."""
 
 
+_NOTHING = RoleFeatures()
+
+
+def _of(role: Role | None) -> RoleFeatures:
+    return _NOTHING if role is None else role.features
+
+
 class Features:
     """What the client announced that changes what the router sends it."""
 
@@ -49,11 +56,8 @@ class Features:
 
     def __init__(self, roles: Roles, is_in_process: bool = False) -> None:
         """A Member (`is_in_process`) is told how its subscriptions end whatever is told to clients: it keeps tables."""
-
-        def of(role: Any) -> RoleFeatures:
-            return RoleFeatures() if role is None else role.features
-
-        publisher, subscriber, caller, callee = map(of, (roles.publisher, roles.subscriber, roles.caller, roles.callee))
+        publisher, subscriber = _of(roles.publisher), _of(roles.subscriber)
+        caller, callee = _of(roles.caller), _of(roles.callee)
         announced = {"publisher": publisher, "subscriber": subscriber, "caller": caller, "callee": callee}
         self.passthru_roles = frozenset(role for role, has in announced.items() if has.payload_passthru_mode)
         self.calls_progressively = caller.progressive_call_invocations
@@ -63,6 +67,10 @@ class Features:
         self.takes_revoked_subscription = subscriber.subscription_revocation
         self.is_in_process = is_in_process
         self.is_autobahn_python = publisher.x_acknowledged_event_delivery or subscriber.payload_encryption_cryptobox
+
+
+NO_FEATURES = Features(Roles())
+"""Of a peer that has not said HELLO yet."""
 
 
 class Transport(Protocol):

