@@ -7,7 +7,7 @@ import os
 import struct
 import termios
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 
 from fairlead_server.commands._progress import Progress
 
@@ -16,12 +16,14 @@ def shown(work: Callable[[], None]) -> str:
     """What a terminal of 20 columns gets on stderr meanwhile."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
-    os.set_blocking(master, False)
     with open(slave, "w", encoding="utf-8") as stderr, redirect_stderr(stderr):
         work()
-        written = os.read(master, 1000).decode()
+    written = b""
+    with suppress(OSError):  # the end of a terminal that nobody writes to any more
+        while True:
+            written += os.read(master, 1000)
     os.close(master)
-    return written
+    return written.decode()
 
 
 def test_it_is_one_line_however_narrow_the_terminal_is() -> None:
