@@ -149,6 +149,8 @@ def test_a_shell_on_a_pty_has_job_control(start: Callable[..., Terminal], on_pty
     shell.expect(b"PROMPT> ")
     shell.type(b"fg\n")
     shell.expect(b"got:/\r\n")
+    shell.type(b"two\n")
+    shell.expect(b"got:two\r\n")  # bash names the job before it has the terminal: a Ctrl-C between would be bash's own
     shell.type(b"\x03")
     shell.expect(b"PROMPT> ")
     shell.type(b"exit 6\n")
