@@ -155,9 +155,10 @@ class Identification:
         return self._sendable(answer, answer.authextra)
 
     def _sendable(self, decision: Decision, extra: dict[str, Any] | None) -> Decision | SessionError:
+        """The decision, if every reader takes the message: in WELCOME the extra is a level deeper than args are."""
         if extra:
             try:
-                encode("json", extra)
+                encode("json", [extra])
             except OutsideCommonModel as error:
                 return self._refusal(error)
         return decision

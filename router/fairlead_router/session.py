@@ -33,11 +33,11 @@ SERVICE_ROLE = "service"
 """The authrole of in-process services; no authenticator may give it to a wire peer."""
 
 
-_NOTHING = RoleFeatures()
+_NO_ROLE = RoleFeatures()
 
 
-def _of(role: Role | None) -> RoleFeatures:
-    return _NOTHING if role is None else role.features
+def _features_of(role: Role | None) -> RoleFeatures:
+    return _NO_ROLE if role is None else role.features
 
 
 class Features:
@@ -56,8 +56,8 @@ class Features:
 
     def __init__(self, roles: Roles, is_in_process: bool = False) -> None:
         """A Member (`is_in_process`) is told how its subscriptions end whatever is told to clients: it keeps tables."""
-        publisher, subscriber = _of(roles.publisher), _of(roles.subscriber)
-        caller, callee = _of(roles.caller), _of(roles.callee)
+        publisher, subscriber = _features_of(roles.publisher), _features_of(roles.subscriber)
+        caller, callee = _features_of(roles.caller), _features_of(roles.callee)
         announced = {"publisher": publisher, "subscriber": subscriber, "caller": caller, "callee": callee}
         self.passthru_roles = frozenset(role for role, has in announced.items() if has.payload_passthru_mode)
         self.calls_progressively = caller.progressive_call_invocations

@@ -76,6 +76,16 @@ def test_welcome_has_the_authextra_of_the_principal_and_nobody_else_sees_it() ->
     assert "hint" not in str(joined)
 
 
+@pytest.mark.parametrize(("levels", "answer"), [(62, 2), (63, 3)])
+def test_welcome_is_nested_no_deeper_than_every_reader_takes(levels: int, answer: int) -> None:
+    """64 levels, of which two are the message and its details."""
+    authextra: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        authextra = {"a": authextra}
+    core, _ = core_with(lambda hello: Principal("alice", "user", authextra=authextra))
+    assert types_of(Peer(core).ask(HELLO)) == [answer]
+
+
 def test_principal_without_authextra_has_none_in_welcome() -> None:
     [welcome] = Peer(Core()).ask(HELLO)
     assert "authextra" not in welcome[2]
